@@ -1,0 +1,19 @@
+#!/usr/bin/env python
+"""The one way in for operators: `python manage.py help` lists what it can do."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "platform"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+
+
+def main() -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

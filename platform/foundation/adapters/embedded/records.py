@@ -1,0 +1,208 @@
+"""Records in one SQLite file: a table for each class of record, a column pair for each of its indexes."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from sqlite3 import Connection
+from typing import Any
+
+import msgspec
+
+from foundation.adapters.embedded.database import Database
+from foundation.ambient import now
+from foundation.errors import Conflict, Invalid, NotFound
+from foundation.records import (
+    ANY,
+    MAXIMUM_PAGE,
+    SEPARATOR,
+    Absent,
+    Page,
+    R,
+    Record,
+    composed,
+    key_of,
+    open_cursor,
+    seal_cursor,
+    sortable,
+)
+from foundation.settings import Settings
+
+SCHEMA = """
+create table if not exists counted_once (
+    kind text, p text, s text, token text, primary key (kind, p, s, token)) without rowid;
+"""
+
+
+def adapter(settings: Settings) -> "SqliteRecords":
+    """The records of this machine."""
+    return SqliteRecords(Database(settings.home / "records.db", SCHEMA))
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The SQL of one class of record, written once."""
+
+    create: tuple[str, ...]
+    get: str
+    put: str
+    delete: str
+    decoder: "msgspec.json.Decoder[Any]"
+
+
+@cache
+def statements(kind: type[Record]) -> Statements:
+    """Every statement that a class of record needs. Index columns are null where the record lacks the indexed value."""
+    table, indexes = f'"{kind.kind.table}"', kind.kind.indexes
+    columns = [column for name in indexes for column in (f'"{name}_p"', f'"{name}_s"')]
+    return Statements(
+        create=(
+            f"create table if not exists {table} (p text, s text, revision integer, expires real, body blob, "
+            + "".join(f"{column} text, " for column in columns)
+            + "primary key (p, s)) without rowid",
+            *(
+                f'create index if not exists "{kind.kind.table}_{name}" on {table} ("{name}_p", "{name}_s", s)'
+                for name in indexes
+            ),
+            f'create index if not exists "{kind.kind.table}_expires" on {table} (expires) where expires is not null',
+        ),
+        get=f"select body from {table} where p = ? and s = ? and (expires is null or expires > ?)",
+        put=f"insert or replace into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
+        delete=f"delete from {table} where p = ? and s = ?",
+        decoder=msgspec.json.Decoder(kind),
+    )
+
+
+def position(values: Sequence[Any]) -> tuple[str, str]:
+    """The group and the place inside it of a key or an index."""
+    return sortable(values[0]), composed(values[1:])
+
+
+class SqliteRecords:
+    """The Records port on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ready: set[str] = set()
+        self.lock = threading.Lock()
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        sql = self._sql(kind)
+        with self.database.reading() as connection:
+            row = connection.execute(sql.get, (*position(key), now().timestamp())).fetchone()
+        return None if row is None else sql.decoder.decode(row[0])
+
+    def put(self, record: R, *, expect: int | Absent | None = None) -> R:
+        self._sql(type(record))
+        with self.database.writing() as connection:
+            return self._put(connection, record, record.revision if expect is None else expect)
+
+    def delete(self, kind: type[Record], *key: Any) -> bool:
+        sql = self._sql(kind)
+        with self.database.writing() as connection:
+            connection.execute("delete from counted_once where kind = ? and p = ? and s = ?", (kind.kind.table, *position(key)))
+            return connection.execute(sql.delete, position(key)).rowcount > 0
+
+    def query(
+        self,
+        kind: type[R],
+        *prefix: Any,
+        index: str | None = None,
+        between: tuple[Any, Any] | None = None,
+        descending: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[R]:
+        if not 1 <= limit <= MAXIMUM_PAGE:
+            raise Invalid(f"limit ({limit}) must be from 1 to {MAXIMUM_PAGE}")
+        sql = self._sql(kind)
+        group, order = (f'"{index}_p"', f'"{index}_s"') if index else ("p", "s")
+        scope = composed((kind.kind.table, index or "", *prefix, *(between or ()), int(descending)))
+        beginning = composed(prefix[1:]) + (SEPARATOR if len(prefix) > 1 else "")
+        low, high = (beginning + sortable(edge) for edge in between) if between else (beginning, beginning)
+        where = f"{group} = ? and {order} >= ? and {order} < ? and (expires is null or expires > ?)"
+        values: list[Any] = [sortable(prefix[0]), low, high + "\U0010ffff", now().timestamp()]
+        if len(prefix) == len(kind.kind.indexes[index] if index else kind.kind.key):  # nothing follows a whole value
+            values[1:3] = [composed(prefix[1:]), composed(prefix[1:]) + "\x00"]
+        if cursor:
+            where += f" and ({order}, s) {'<' if descending else '>'} (?, ?)"
+            values += open_cursor(scope, cursor)
+        way = "desc" if descending else "asc"
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                f'select body, {order}, s from "{kind.kind.table}" where {where} order by {order} {way}, s {way} limit ?',
+                (*values, limit + 1),
+            ).fetchall()
+        more = seal_cursor(scope, rows[limit - 1][1:]) if len(rows) > limit else None
+        return Page(tuple(sql.decoder.decode(row[0]) for row in rows[:limit]), more)
+
+    def increment(
+        self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
+    ) -> R:
+        sql, place = self._sql(kind), position(key)
+        with self.database.writing() as connection:
+            row = connection.execute(sql.get, (*place, now().timestamp())).fetchone()
+            found: R | None = initial if row is None else sql.decoder.decode(row[0])
+            if found is None:
+                raise NotFound(f"no such record in {kind.kind.table}")
+            if once is not None and not self._first(connection, kind, place, once):
+                return found
+            grown: dict[str, Any] = {name: getattr(found, name) + amount for name, amount in by.items()}
+            return self._put(connection, replace(found, **grown), ANY)
+
+    def batch(self, records: Sequence[Record]) -> None:
+        if len(records) > 100:
+            raise Invalid(f"a batch holds at most 100 records, not {len(records)}")
+        for record in records:
+            self._sql(type(record))
+        with self.database.writing() as connection:
+            for record in records:
+                self._put(connection, record, record.revision)
+
+    def sweep(self, kinds: Sequence[type[Record]]) -> int:
+        """Remove what has expired; the number removed. Expired records are invisible before that too."""
+        moment, removed = now().timestamp(), 0
+        for kind in kinds:
+            self._sql(kind)
+            with self.database.writing() as connection:
+                removed += connection.execute(f'delete from "{kind.kind.table}" where expires <= ?', (moment,)).rowcount
+        return removed
+
+    def _sql(self, kind: type[Record]) -> Statements:
+        sql = statements(kind)
+        if kind.kind.table not in self.ready:
+            with self.lock, self.database.writing() as connection:
+                for statement in sql.create:
+                    connection.execute(statement)
+            self.ready.add(kind.kind.table)
+        return sql
+
+    def _put(self, connection: Connection, record: R, expect: int | Absent) -> R:
+        kind, place = record.kind, position(key_of(record, record.kind.key))
+        row = connection.execute(
+            f'select revision, expires from "{kind.table}" where p = ? and s = ?',
+            place,
+        ).fetchone()
+        expired = row is not None and row[1] is not None and row[1] <= now().timestamp()
+        stored = 0 if row is None or expired else row[0]
+        if expect is not ANY and stored != expect:
+            raise Conflict(f"{kind.table}: somebody else changed it (revision {stored}, not {expect}); read it and try again")
+        kept = replace(record, revision=stored + 1)
+        expires = getattr(record, kind.expires) if kind.expires else None
+        indexed: list[str | None] = []
+        for fields in kind.indexes.values():
+            values = key_of(record, fields)
+            indexed += (None, None) if None in values else position(values)
+        connection.execute(
+            statements(type(record)).put,
+            (*place, kept.revision, expires and expires.timestamp(), msgspec.json.encode(kept), *indexed),
+        )
+        return kept
+
+    def _first(self, connection: Connection, kind: type[Record], place: tuple[str, str], token: str) -> bool:
+        return (
+            connection.execute(
+                "insert or ignore into counted_once values (?, ?, ?, ?)", (kind.kind.table, *place, token)
+            ).rowcount
+            > 0
+        )

@@ -1,0 +1,152 @@
+"""The one base of every API view: parse, find the caller, validate, call, render; errors in the contract's shapes."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponseBase
+from rest_framework import exceptions, serializers
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from foundation.errors import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge, Unprocessable
+from foundation.identity import Caller, identify
+from foundation.records import MAXIMUM_PAGE, Page
+
+logger = logging.getLogger(__name__)
+CURSOR_HEADER = "X-Next-Cursor"
+
+
+class AnyJson(JSONParser):
+    """Reads every body as JSON that does not declare itself as something else."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        declared = (media_type or "").partition(";")[0].strip().lower()
+        if declared and declared != "application/octet-stream" and not declared.endswith("json"):
+            raise Unprocessable([issue("content_type", ["body"], f"the body must be JSON, not {declared}")])
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as deep:
+            raise exceptions.ParseError("nested too deeply") from deep
+
+
+def issue(kind: str, loc: list[str | int], message: str) -> Mapping[str, Any]:
+    """One entry of a 422's `issues`."""
+    return {"type": kind, "loc": loc, "msg": message}
+
+
+def issues_of(errors: Any, loc: list[str | int]) -> Iterator[Mapping[str, Any]]:
+    """DRF's nested error details as a flat list of issues, each with the path to its field."""
+    if isinstance(errors, Mapping):
+        for name, inner in errors.items():
+            yield from issues_of(inner, loc if name == "non_field_errors" else [*loc, name])
+    elif isinstance(errors, list):
+        for place, inner in enumerate(errors):
+            nested = isinstance(inner, Mapping | list)
+            yield from issues_of(inner, [*loc, place] if nested else loc)
+    else:
+        kind = "missing" if errors.code == "required" else str(errors.code)
+        yield issue(kind, loc, str(errors))
+
+
+class Endpoint(APIView):
+    """One URL with one method. A subclass has `post(caller, wanted)` or `get(caller, **path)` and returns what to render.
+
+    request: the serializer of the body, whose validated data is `wanted`; None: no body, and `post(caller)`.
+    response: the serializer of the answer. many: the answer is a list of it.
+    paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
+    into the X-Next-Cursor header, so that the body stays the plain list of the contract.
+    open: needs no caller, and the method gets none.
+    """
+
+    request_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    many: ClassVar[bool] = False
+    paged: ClassVar[bool] = False
+    open: ClassVar[bool] = False
+    success: ClassVar[int] = 200
+    parser_classes = [AnyJson]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
+        self.args, self.kwargs = args, path
+        asked = self.initialize_request(request, *args, **path)
+        self.request, self.headers = asked, {}
+        try:
+            response = self._answer(asked, path)
+        except Exception as raised:
+            response = failure(raised, request.path)
+        self.response = self.finalize_response(asked, response, *args, **path)
+        return self.response
+
+    def _answer(self, request: Request, path: Mapping[str, Any]) -> Response:
+        self.initial_negotiation(request)
+        handler = getattr(self, str(request.method).lower(), None)
+        if request.method not in self.allowed_methods or handler is None:
+            raise MethodNotAllowed("Method Not Allowed")
+        given = request.data if self.request_shape is not None else None
+        callers = [] if self.open else [self.caller(request)]
+        page = paging(request.query_params) if self.paged else {}
+        result = handler(*callers, *self._wanted(given), **path, **page)
+        return self._rendered(result)
+
+    def caller(self, request: Request) -> Caller:
+        """The application on whose behalf this is done; a subclass for another kind of caller overrides it."""
+        return identify(request.headers.get("Authorization"))
+
+    def initial_negotiation(self, request: Request) -> None:
+        """The one renderer there is, whatever the Accept header says."""
+        request.accepted_renderer = self.get_renderers()[0]
+        request.accepted_media_type = request.accepted_renderer.media_type
+
+    def _wanted(self, given: Any) -> list[Any]:
+        if self.request_shape is None:
+            return []
+        asked = self.request_shape(data=given)
+        if not asked.is_valid():
+            raise Unprocessable(list(issues_of(asked.errors, ["body"])), self.request.path)
+        return [asked.validated_data]
+
+    def _rendered(self, result: Any) -> Response:
+        headers = {}
+        if isinstance(result, Page):
+            headers = {CURSOR_HEADER: result.cursor} if result.cursor else {}
+            result = result.items
+        body = result if self.response_shape is None else self.response_shape(result, many=self.many).data
+        return Response(body, status=self.success, headers=headers)
+
+
+def paging(query: Mapping[str, str]) -> Mapping[str, Any]:
+    """`limit` and `cursor` of a list, from its query."""
+    limit = query.get("limit") or str(MAXIMUM_PAGE)
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAXIMUM_PAGE:
+        raise Invalid(f"limit ({limit[:20]}) must be a whole number from 1 to {MAXIMUM_PAGE}")
+    return {"limit": int(limit), "cursor": query.get("cursor") or None}
+
+
+def failure(raised: Exception, path: str) -> Response:
+    """Any exception as the response that the contract has for it; what nobody expected is logged and says nothing."""
+    problem = as_problem(raised, path)
+    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    return Response(dict(problem.body()), status=problem.status, headers=headers)
+
+
+def as_problem(raised: Exception, path: str) -> Problem:
+    """The error of errors.py that an exception stands for."""
+    match raised:
+        case Unprocessable():
+            return Unprocessable(raised.issues, path)
+        case Problem():
+            return raised
+        case exceptions.ParseError() | UnicodeError():
+            return Unprocessable([issue("json_invalid", ["body"], f"the body is not valid JSON: {raised}")], path)
+        case exceptions.NotFound():
+            return NotFound("Not Found")
+        case RequestDataTooBig():
+            return TooLarge("the body is larger than the limit of this platform (BODY_LIMIT_MB)")
+    logger.error("unexpected failure at %s", path, exc_info=raised)
+    return Problem("The platform failed unexpectedly; the failure is in its log.")

@@ -1,0 +1,115 @@
+"""Errors that carry an HTTP status and a stable code; whatever a caller may see leaves the platform as one of these.
+
+Vendor exceptions are turned into one of them inside an adapter. The two ways in over HTTP turn them into responses,
+the queues decide by `retryable` whether a message is tried again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """Something that went wrong, said so that the reader can act on it: what happened, to which thing, what to do."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+    def body(self) -> Mapping[str, Any]:
+        """The JSON body of the error: `detail` as the contract has it, and the stable `code`."""
+        return {"detail": self.detail, "code": self.code}
+
+
+class Invalid(Problem):
+    """The request is well formed but cannot be done as asked."""
+
+    status, code = 400, "invalid_request"
+
+
+class NotReady(Problem):
+    """What the request builds on has not finished yet."""
+
+    status, code = 400, "not_ready"
+
+
+class Unauthenticated(Problem):
+    """No caller could be made out."""
+
+    status, code = 401, "unauthenticated"
+
+
+class Forbidden(Problem):
+    """The caller is known and may not do this."""
+
+    status, code = 403, "forbidden"
+
+
+class NotFound(Problem):
+    """Not there, or not the caller's: the two are told apart nowhere."""
+
+    status, code = 404, "not_found"
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, and not for this method."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class Conflict(Problem):
+    """The thing changed since it was read; read it again and repeat."""
+
+    status, code = 409, "conflict"
+
+
+class TooLarge(Problem):
+    """More bytes than the limit that the message names."""
+
+    status, code = 413, "too_large"
+
+
+class Unprocessable(Problem):
+    """One or more fields do not have the form that they must have."""
+
+    status, code = 422, "unprocessable_entity"
+
+    def __init__(self, issues: Sequence[Mapping[str, Any]], instance: str = "") -> None:
+        super().__init__("The request is invalid.")
+        self.issues = tuple(issues)
+        self.instance = instance
+
+    def body(self) -> Mapping[str, Any]:
+        """The problem-style object of the contract; `issues` name each field by its path in `loc`."""
+        return {
+            "type": f"/errors/{self.code}",
+            "title": "Unprocessable Entity",
+            "status": self.status,
+            "detail": self.detail,
+            "instance": self.instance,
+            "issues": list(self.issues),
+        }
+
+
+class TooMany(Problem):
+    """Over a limit; `retry_after` says in how many seconds it may work."""
+
+    status, code = 429, "rate_limited"
+
+
+class UpstreamFailed(Problem):
+    """A model provider or another outside service answered with an error."""
+
+    status, code = 502, "upstream_failed"
+    retryable = True
+
+
+class Unavailable(Problem):
+    """A store, queue or service that the platform stands on does not answer; a repeat may work."""
+
+    status, code = 503, "unavailable"
+    retryable = True

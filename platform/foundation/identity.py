@@ -1,0 +1,174 @@
+"""Who is calling: a bearer token becomes a Caller, or an error; the same way on every platform and for both ways in.
+
+Tokens are RS256 JWTs with Cognito's claims, verified against the issuer's published keys (RFC 7519, RFC 7517).
+"""
+
+import json
+import ssl
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from foundation import adapters
+from foundation.errors import Forbidden, Unauthenticated, Unavailable
+from foundation.settings import CHOSEN
+
+SCOPE: Final = "genaifoundations/read"
+SKEW: Final = 60
+FRESH: Final = 5.0
+REFETCH: Final = 60.0
+REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a request is done: everything that it touches belongs to `application`."""
+
+    application: str
+    client: str
+
+
+def fetch_json(url: str) -> Any:
+    """The JSON at an https or http URL of our own issuer; OSError or ValueError when there is none."""
+    trusted = ssl.create_default_context(cafile=CHOSEN.ca_file or None) if url.startswith("https:") else None
+    with urllib.request.urlopen(url, timeout=5, context=trusted) as answer:  # noqa: S310 (the URL is a setting)
+        return json.load(answer)
+
+
+@dataclass
+class PublishedKeys:
+    """The keys that an issuer publishes, fetched when one is missing, at most once a minute."""
+
+    issuer: str
+    fetch: Callable[[str], Any] = fetch_json
+    clock: Callable[[], float] = time.monotonic
+    keys: KeySet | None = None
+    tried: float | None = None
+    failed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def holding(self, kid: str) -> KeySet:
+        """A key set that has `kid`. Unauthenticated when the issuer has no such key, Unavailable when it cannot be asked."""
+        with self.lock:
+            if not self._has(kid) and (
+                self.tried is None or self.clock() - self.tried >= (1 if self.keys is None else REFETCH)
+            ):
+                self.tried = self.clock()
+                try:
+                    self.keys, self.failed = KeySet.import_key_set(self.fetch(f"{self.issuer}/.well-known/jwks.json")), False
+                except (OSError, ValueError, JoseError):
+                    self.failed = True
+            if self._has(kid) and self.keys is not None:
+                return self.keys
+            if self.failed:
+                raise Unavailable("the token issuer's keys cannot be fetched right now; try again", retry_after=5)
+            raise Unauthenticated("Invalid token")
+
+    def _has(self, kid: str) -> bool:
+        return self.keys is not None and any(key.kid == kid for key in self.keys.keys)
+
+
+@dataclass
+class Verifier:
+    """Verifies one issuer's tokens of one use, and remembers the good ones until they expire."""
+
+    keys: PublishedKeys
+    token_use: str
+    wall: Callable[[], float] = time.time
+    seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def claims(self, token: str) -> Mapping[str, Any]:
+        """The claims of a good token; Unauthenticated says no more than that a token is not good, Unavailable see above."""
+        known = self.seen.get(token)
+        if known is None:
+            known = self._verified(token)
+            if len(self.seen) >= REMEMBERED:
+                self.seen.clear()
+            self.seen[token] = known
+        if known["exp"] + SKEW < self.wall():
+            self.seen.pop(token, None)
+            raise Unauthenticated("Token has expired")
+        return known
+
+    def _verified(self, token: str) -> Mapping[str, Any]:
+        try:
+            header = jws.extract_compact(token.encode()).headers()
+        except (JoseError, ValueError, UnicodeError) as malformed:
+            raise Unauthenticated("Invalid token") from malformed
+        kid = header.get("kid")
+        if header.get("alg") != "RS256" or not isinstance(kid, str) or not kid:
+            raise Unauthenticated("Invalid token")
+        if header.keys() & {"jwk", "jku", "x5u", "x5c", "crit"}:
+            raise Unauthenticated("Invalid token")
+        keys = self.keys.holding(kid)
+        try:
+            claims = dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
+        except (JoseError, ValueError) as refused:
+            raise Unauthenticated("Invalid token") from refused
+        moment = self.wall()
+        good = (
+            claims.get("iss") == self.keys.issuer
+            and claims.get("token_use") == self.token_use
+            and _moment(claims.get("exp")) is not None
+            and all(
+                _moment(claims[name]) is not None and claims[name] <= moment + SKEW for name in ("nbf", "iat") if name in claims
+            )
+        )
+        if not good:
+            raise Unauthenticated("Invalid token")
+        return claims
+
+
+def _moment(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+applications: Final = Verifier(PublishedKeys(CHOSEN.applications_issuer), "access")
+administrators: Final = Verifier(PublishedKeys(CHOSEN.administrators_issuer), "access")
+_active: dict[str, tuple[float, Caller | None]] = {}
+
+
+def bearer(authorization: str | None) -> str:
+    """The token in an Authorization header, with or without the word Bearer before it."""
+    if not authorization:
+        raise Unauthenticated("Authorization header missing")
+    word, _, rest = authorization.strip().partition(" ")
+    return rest.strip() if word.lower() == "bearer" and rest else authorization.strip()
+
+
+def identify(authorization: str | None) -> Caller:
+    """The caller of a request, from its Authorization header.
+
+    Unauthenticated without a good token of a known and active client; Forbidden without the scope as an exact word.
+    A client that was deactivated is out within 5 seconds.
+    """
+    claims = applications.claims(bearer(authorization))
+    client = claims.get("client_id")
+    if not isinstance(client, str) or not client:
+        raise Unauthenticated("Client ID not found in token")
+    if SCOPE not in str(claims.get("scope", "")).split(" "):
+        raise Forbidden(f"the token lacks the scope {SCOPE}")
+    checked, caller = _active.get(client, (-FRESH, None))
+    if time.monotonic() - checked >= FRESH:
+        found = adapters.directory.find(client)
+        caller = Caller(found.application, client) if found is not None and found.active else None
+        _active[client] = (time.monotonic(), caller)
+    if caller is None:
+        raise Unauthenticated("Client ID not found, or its application is not active")
+    return caller
+
+
+def is_at_hand(authorization: str | None) -> bool:
+    """Whether `identify` would answer from memory, without asking anything: an event loop may then call it directly."""
+    if not authorization:
+        return True
+    known = applications.seen.get(bearer(authorization))
+    checked, _ = _active.get(str((known or {}).get("client_id")), (-FRESH, None))
+    return known is not None and time.monotonic() - checked < FRESH

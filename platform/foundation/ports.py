@@ -1,0 +1,168 @@
+"""The general ports besides Records: what a capability may ask of files, queues, counters, the directory and secrets.
+
+Promises only. The adapters are under adapters/, one class of tests runs over every one of them (tests/conformance/).
+Every verb raises errors.Unavailable when what stands behind it does not answer.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from foundation.records import Page
+
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What a file store knows of a file without reading it."""
+
+    path: str
+    size: int
+    modified: datetime
+
+
+class Files(Protocol):
+    """Bytes under a path such as `chunks/<application>/<job>/<file>.json`; the first part is a Folder of a manifest.
+
+    A write is whole or not at all and is durable on return. NotFound when a path holds nothing.
+    """
+
+    def write(self, path: str, content: bytes | Iterable[bytes]) -> None:
+        """Put the content there, over what was there."""
+
+    def read(self, path: str) -> bytes:
+        """The whole content."""
+
+    def open(self, path: str) -> BinaryIO:
+        """The content as a stream; close it."""
+
+    def find(self, path: str) -> StoredFile | None:
+        """Size and time, or None when nothing is there."""
+
+    def delete(self, path: str) -> None:
+        """Remove it; nothing happens when nothing is there."""
+
+    def seal(self, source: str, target: str) -> StoredFile:
+        """Move an uploaded file where no upload URL reaches. From then on every upload URL of `source` answers 403.
+
+        A repeat after success returns the target as it is.
+        """
+
+    def upload_url(self, path: str, *, limit: int, lifetime: int = HOUR) -> str:
+        """A URL that takes this one file by PUT without any other credential: at most `limit` bytes, `lifetime` seconds.
+
+        Answers exactly 200. Uploading again overwrites, until the file is sealed.
+        """
+
+    def download_url(self, path: str, *, lifetime: int = HOUR) -> str:
+        """A URL that gives this one file by GET without any other credential for `lifetime` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages of a queue are waiting, being worked on, delayed, and given up on."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMessage:
+    """A message that was given up on: which work, on which ids, after how many deliveries, and why."""
+
+    id: str
+    queue: str
+    task: str
+    ids: Mapping[str, str]
+    deliveries: int
+    reason: str
+    died: datetime
+
+
+class Queues(Protocol):
+    """Messages between the parts of one capability: delivered at least once, in no particular order, ids only."""
+
+    def send(self, task: str, *, queue: str, delay: int = 0, **ids: str) -> None:
+        """Have `task` called with these ids by a worker, at the earliest in `delay` seconds (0 to 900). Durable on return."""
+
+    def depth(self, queue: str) -> Depth:
+        """How full the queue is."""
+
+    def dead(self, queue: str, *, limit: int = 100, cursor: str | None = None) -> Page[DeadMessage]:
+        """The dead letters, oldest first."""
+
+    def redrive(self, queue: str, message: str | None = None) -> int:
+        """Put one dead letter, or all of them, back into the queue as new; the number moved."""
+
+
+class Counters(Protocol):
+    """Whole numbers that every process shares and that forget themselves; for limits, never for accounts."""
+
+    def add(self, key: str, amount: int = 1, *, window: int) -> int:
+        """Add to the counter and return it. It starts at 0 and is forgotten `window` seconds after its first addition."""
+
+    def read(self, key: str) -> int:
+        """The counter, 0 when there is none."""
+
+    def forget(self, key: str) -> None:
+        """Back to 0 at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OAuth2 client and the application that it speaks for."""
+
+    client: str
+    application: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A client with its secret in the clear: exists only in the moment of its making. `reference` names where it is kept."""
+
+    client: str
+    secret: str
+    reference: str
+
+
+class Directory(Protocol):
+    """The OAuth2 clients of the applications."""
+
+    def create(self, application: str, name: str) -> Credentials:
+        """A new active client with one secret. `name` is for people."""
+
+    def find(self, client: str) -> Client | None:
+        """The client as it is at this moment, or None."""
+
+    def set_active(self, client: str, active: bool) -> None:
+        """Let it in, or keep it out. NotFound for an unknown client; a repeat changes nothing."""
+
+    def rotate(self, client: str) -> Credentials:
+        """A second secret beside the newest one, which stays good; an older one ends. NotFound for an unknown client."""
+
+    def revoke_old(self, client: str) -> int:
+        """End every secret but the newest; how many there were."""
+
+    def authenticate(self, client: str, secret: str) -> Client | None:
+        """The client whose secret this is, or None. Takes the same time for an unknown client."""
+
+    def delete(self, client: str) -> bool:
+        """Remove the client and its secrets; False when it was not there."""
+
+
+class Secrets(Protocol):
+    """Small secret texts by name, unreadable to other users of the machine or account."""
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None."""
+
+    def put(self, name: str, value: str) -> None:
+        """Keep it, over what was there."""
+
+    def create(self, name: str, value: str) -> str:
+        """Keep it unless there is one, and return the one that is kept: two processes at once agree."""

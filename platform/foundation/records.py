@@ -1,0 +1,180 @@
+"""What a capability stores: frozen records with a key and indexes, and the port through which every store is reached."""
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, dataclass_transform
+
+from django.core import signing
+
+from foundation.errors import Conflict, Invalid
+
+SEPARATOR: Final = "\x1f"
+MAXIMUM_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one class of record is kept: its table, its key, and the indexes that can be asked for.
+
+    The first field of a key or index groups records (DynamoDB: the partition), the rest orders them inside the group.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    indexes: Mapping[str, tuple[str, ...]]
+    expires: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What every record has: `revision`, 0 before it is first stored and one higher with every change."""
+
+    kind: ClassVar[Kind]
+
+    revision: int = 0
+
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Record)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(field,))
+def record(
+    *, table: str, key: tuple[str, ...], indexes: Mapping[str, tuple[str, ...]] | None = None, expires: str | None = None
+) -> Callable[[type[R]], type[R]]:
+    """Make a class a record. `key` and `indexes` name its fields; `expires` names a datetime field after which it is gone."""
+
+    def made(cls: type[R]) -> type[R]:
+        frozen = dataclass(frozen=True, slots=True)(cls)
+        frozen.kind = Kind(table, key, dict(indexes or {}), expires)
+        return frozen
+
+    return made
+
+
+class Absent(enum.Enum):
+    """The one value ANY: put whatever is there now."""
+
+    ANY = "any"
+
+
+ANY: Final = Absent.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a list, and the cursor that continues it (None at its end)."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+class Records(Protocol):
+    """Every verb there is over stored records. All are durable on return and safe between threads and processes.
+
+    `key` is the values of the record's key fields in order. Raises Unavailable when the store does not answer.
+    """
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        """The record, or None when there is none or it has expired."""
+
+    def put(self, record: R, *, expect: int | Absent | None = None) -> R:
+        """Store the record and return it as stored, with its new revision.
+
+        The store must hold exactly the record's own `revision` (0: nothing), or `expect` where given; else Conflict is
+        raised and nothing changes. `expect=ANY` overwrites whatever is there.
+        """
+
+    def delete(self, kind: type[Record], *key: Any) -> bool:
+        """Remove it, with all that was counted once on it; False when it was not there."""
+
+    def query(
+        self,
+        kind: type[R],
+        *prefix: Any,
+        index: str | None = None,
+        between: tuple[Any, Any] | None = None,
+        descending: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[R]:
+        """A page of records whose key (or index) begins with `prefix`, in the order of the rest of the key.
+
+        `prefix` has at least the first field. `between` bounds the next field, both ends included. A cursor continues
+        the very same query and no other; an altered or foreign one raises Invalid. `limit` is 1 to 1,000.
+        """
+
+    def increment(
+        self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
+    ) -> R:
+        """Add to numeric fields atomically and return the record as it is then.
+
+        With `once`, a token that was counted on this record before changes nothing. Without a record, `initial` is
+        stored first; without both, NotFound.
+        """
+
+    def batch(self, records: Sequence[Record]) -> None:
+        """Put up to 100 records as `put` does, all or none. Conflict when any of them is stale."""
+
+
+def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
+    """The values of `fields`, in order."""
+    return tuple(getattr(record, name) for name in fields)
+
+
+def sortable(value: Any) -> str:
+    """A key value as text whose order is the value's own: text, whole numbers from 0, moments, enumerations of text."""
+    match value:
+        case enum.Enum():
+            return sortable(value.value)
+        case str():
+            if any(character < " " for character in value):
+                raise Invalid("an id or name must not hold control characters")
+            return value
+        case bool():
+            return str(int(value))
+        case int() if 0 <= value < 10**19:
+            return f"{value:019d}"
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    raise TypeError(f"{value!r} cannot be part of a key")
+
+
+def composed(values: Sequence[Any]) -> str:
+    """Several key values as one text that sorts as they do, one after the other."""
+    return SEPARATOR.join(sortable(value) for value in values)
+
+
+def seal_cursor(scope: str, position: Sequence[str]) -> str:
+    """An opaque cursor at `position` that only a query of the same `scope` can open."""
+    return signing.dumps(list(position), salt=f"cursor:{scope}", compress=True)
+
+
+def open_cursor(scope: str, cursor: str) -> list[str]:
+    """The position in a cursor made by `seal_cursor` for the same scope; Invalid for any other text."""
+    try:
+        return [str(part) for part in signing.loads(cursor, salt=f"cursor:{scope}")]
+    except (signing.BadSignature, ValueError) as refused:
+        raise Invalid("cursor: not a cursor of this list; ask for the first page without one") from refused
+
+
+def update(records: Records, kind: type[R], *key: Any, change: Callable[[R], R | None]) -> R | None:
+    """Read, change, put, and again from the start when somebody else was faster.
+
+    `change` gets the record and returns its new value, or None to leave it. Returns what is stored at the end, None when
+    there is no such record.
+    """
+    for _ in range(100):
+        found = records.get(kind, *key)
+        if found is None:
+            return None
+        wanted = change(found)
+        if wanted is None:
+            return found
+        try:
+            return records.put(wanted)
+        except Conflict:
+            continue
+    raise Conflict(f"{kind.kind.table} was changed by others all the time; try again")

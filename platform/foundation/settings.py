@@ -1,0 +1,272 @@
+"""Every setting, and the only reader of the environment; the second half is Django's own configuration, derived from it.
+
+A missing or wrong value stops the start with one line. docs/settings.md is generated from the fields of Settings.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from foundation import manifest
+from foundation.local_secrets import LocalSecrets
+
+BASE_DIR: Final = Path(__file__).resolve().parents[2]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words separated by commas, without the white space around them."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """A reader of whole numbers inside two bounds."""
+
+    def read(text: str) -> int:
+        if not text.lstrip("-").isdigit() or not lowest <= int(text) <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader that takes one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(" or ".join(choices))
+        return text
+
+    return read
+
+
+def url(text: str) -> str:
+    """An http or https URL with a host, without the slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
+def pairs(text: str) -> Mapping[str, str]:
+    """`name=value` pairs separated by commas, in their order."""
+    read = {}
+    for word in words(text):
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise ValueError("name=value pairs separated by commas")
+        read[name.strip()] = value.strip()
+    return read
+
+
+def path(text: str) -> Path:
+    """A path, from the working directory when it is not absolute."""
+    return Path(text).expanduser().resolve()
+
+
+def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
+    """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it."""
+    return field(metadata={"name": name, "read": read, "default": default, "meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The platform's settings, each from one environment variable."""
+
+    platform: str = setting("PLATFORM", one_of("embedded"), "embedded", "What the processes stand on: this machine alone.")
+    serve: tuple[str, ...] = setting(
+        "SERVE", words, "all", "The capabilities that a process serves, by folder name under apps/."
+    )
+    home: Path = setting(
+        "FOUNDATION_HOME", path, str(BASE_DIR / ".foundation"), "The folder that holds all data when embedded."
+    )
+    host: str = setting("HOST", str, "127.0.0.1", "The address that the web server listens on.")
+    port: int = setting("PORT", whole(1, 65535), "8000", "The port that the web server listens on.")
+    web_concurrency: int = setting("WEB_CONCURRENCY", whole(1, 64), "1", "Web server processes.")
+    worker_concurrency: int = setting(
+        "WORKER_CONCURRENCY", whole(1, 64), "2", "Messages that a worker process works on at once."
+    )
+    public_url: str = setting(
+        "PUBLIC_URL",
+        url,
+        lambda known: f"http://{known.host}:{known.port}",
+        "Where applications and browsers reach the platform.",
+    )
+    issuer_url: str = setting(
+        "ISSUER_URL", url, lambda known: known.public_url, "Where the OAuth2 and OpenID Connect endpoints are reached."
+    )
+    applications_issuer: str = setting(
+        "APPLICATIONS_ISSUER", url, lambda known: f"{known.issuer_url}/local_applications", "The `iss` of applications' tokens."
+    )
+    administrators_issuer: str = setting(
+        "ADMINISTRATORS_ISSUER",
+        url,
+        lambda known: f"{known.issuer_url}/local_administrators",
+        "The `iss` of administrators' tokens.",
+    )
+    administrators_client: str = setting(
+        "ADMINISTRATORS_CLIENT", str, "administration-portal", "The portal's OpenID Connect client id."
+    )
+    ca_file: str = setting("CA_FILE", str, "", "A certificate authority to trust when the issuer is called over https.")
+    tls_certificate: str = setting(
+        "TLS_CERTIFICATE", str, "", "The web server's certificate chain; set with TLS_KEY to serve https."
+    )
+    tls_key: str = setting("TLS_KEY", str, "", "The private key of TLS_CERTIFICATE.")
+    secret_key: str = setting(
+        "SECRET_KEY",
+        str,
+        lambda known: LocalSecrets(known.home).create("secret_key"),
+        "Signs URLs, cursors and sessions; by default made once and kept in FOUNDATION_HOME.",
+    )
+    token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")
+    body_limit_mb: int = setting("BODY_LIMIT_MB", whole(1, 100), "10", "Largest JSON body of a request.")
+    upload_limit_mb: int = setting("UPLOAD_LIMIT_MB", whole(1, 5000), "500", "Largest document that can be uploaded.")
+    model_aliases: Mapping[str, str] = setting(
+        "MODEL_ALIASES",
+        pairs,
+        "",
+        "Names answered by another model, as `kind:pattern=model`, for example text:*=smollm2-135m-instruct; "
+        "a pattern covers only names that nothing else serves.",
+    )
+    vector_model: str = setting("VECTOR_MODEL", str, "all-minilm-l6-v2", "The embedding model of new vector indexes.")
+    openai_base_url: str = setting(
+        "OPENAI_BASE_URL", str, "", "An OpenAI-compatible server (Ollama, vLLM, OpenAI), for example http://127.0.0.1:11434/v1."
+    )
+    openai_api_key: str = setting("OPENAI_API_KEY", str, "", "The key that OPENAI_BASE_URL wants, if any.")
+    openai_models: Mapping[str, str] = setting(
+        "OPENAI_MODELS", pairs, "", "Models of OPENAI_BASE_URL, as `name=kind:id`, for example llama=text:llama3.2."
+    )
+    log_level: str = setting(
+        "LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING", "From which importance on events are logged."
+    )
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the platform over https."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of PUBLIC_URL, without its path."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+class _Known:
+    """The settings read so far, for a default that is derived from them."""
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
+    known: Any = _Known()
+    for each in fields(Settings):
+        name, read, default = each.metadata["name"], each.metadata["read"], each.metadata["default"]
+        text = environment.get(name, "")
+        if not text and callable(default):
+            setattr(known, each.name, default(known))
+            continue
+        try:
+            setattr(known, each.name, read(text or default))
+        except ValueError as wrong:
+            raise ValueError(f"{name} is {text!r}; it must be {wrong}") from wrong
+    return Settings(**vars(known))
+
+
+def furnished(chosen: Settings) -> manifest.House:
+    """The capabilities of this process; ValueError names SERVE when it asks for one that does not exist."""
+    try:
+        return manifest.furnish(manifest.capabilities("apps"), chosen.serve, chosen.platform)
+    except ValueError as wrong:
+        raise ValueError(f"SERVE names {wrong}") from wrong
+
+
+try:
+    CHOSEN: Final = read_settings(os.environ)
+    HOUSE: Final = furnished(CHOSEN)
+except ValueError as wrong:
+    sys.exit(f"The configuration is wrong: {wrong}.")
+
+# Django's own configuration, all derived.
+
+SECRET_KEY = CHOSEN.secret_key
+DEBUG = False
+ALLOWED_HOSTS = ["*"]  # URLs are made from PUBLIC_URL, never from a Host header
+DATABASES: dict[str, Any] = {}
+INSTALLED_APPS = [
+    "foundation.apps.Foundation",
+    *(f"{capability.__module__}.{capability.__qualname__}" for capability in HOUSE.needed),
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "foundation.middleware.PlatformHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "foundation.urls"
+ASGI_APPLICATION = "foundation.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = CHOSEN.body_limit_mb * 2**20
+SESSION_ENGINE = "foundation.sessions"
+SESSION_COOKIE_NAME = "foundation_session"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CHOSEN.secure
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+CSRF_TRUSTED_ORIGINS = [CHOSEN.origin]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "foundation.openapi.EndpointSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Generative AI Foundation",
+    "DESCRIPTION": "One place to call models, manage prompts, extract, chunk, index and search documents.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["foundation.openapi.add_hot_routes"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": CHOSEN.log_level},
+}

@@ -1,0 +1,32 @@
+"""HTTP through Django: each served capability under its prefixes, and what every process answers."""
+
+from importlib import import_module
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from foundation import health, openapi
+from foundation.settings import CHOSEN, HOUSE
+
+
+def capability_urls() -> list[URLResolver | URLPattern]:
+    """Health and meta of each service name, then the capability's own urls.py under each of its prefixes."""
+    mounted: list[URLResolver | URLPattern] = []
+    for capability in HOUSE.served:
+        for service in capability.manifest.services:
+            mounted += [
+                path(f"{service}/service/health", health.Health.as_view()),
+                path(f"{service}/service/meta", openapi.meta(service)),
+            ]
+        mounted += [path(f"{prefix}/", include(f"{capability.name}.urls")) for prefix in capability.manifest.prefixes]
+    return mounted
+
+
+urlpatterns = [
+    *import_module(f"foundation.adapters.{CHOSEN.platform}.urls").urlpatterns,
+    *capability_urls(),
+    path("service/health", health.Health.as_view()),
+    path("openapi.json", openapi.document),
+    path("docs", openapi.pages),
+]
+handler404 = "foundation.middleware.not_found"
+handler500 = "foundation.middleware.server_error"
