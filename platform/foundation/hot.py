@@ -29,7 +29,7 @@ PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
 class Route:
     """One POST path, answered by `handler(caller, wanted)`.
 
-    request and response are msgspec Structs; summary is its line in the OpenAPI document, tag the service that it is listed under.
+    request and response are msgspec Structs; summary is its line in the OpenAPI document.
     """
 
     path: str
@@ -37,7 +37,6 @@ class Route:
     request: type[msgspec.Struct]
     response: type[msgspec.Struct]
     summary: str
-    tag: str
 
 
 class Front:

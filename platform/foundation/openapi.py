@@ -49,6 +49,9 @@ class EndpointSchema(AutoSchema):
             OpenApiParameter("cursor", str, description=f"Continues a list: the {CURSOR_HEADER} header of its last page."),
         ]
 
+    def map_parsers(self) -> list[str]:
+        return ["application/json"]
+
     def get_tags(self) -> list[str]:
         return [tag_of(self.path)]
 

@@ -1,6 +1,7 @@
 """What a capability stores: frozen records with a key and indexes, and the port through which every store is reached."""
 
 import enum
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from foundation.errors import Conflict, Invalid
 
 SEPARATOR: Final = "\x1f"
 MAXIMUM_PAGE: Final = 1000
+UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def sortable(value: Any) -> str:
         case enum.Enum():
             return sortable(value.value)
         case str():
-            if any(character < " " for character in value):
-                raise Invalid("an id or name must not hold control characters")
+            if UNSAFE.search(value):
+                raise Invalid("an id or name must not hold control characters or marks that turn the direction of writing")
             return value
         case bool():
             return str(int(value))

@@ -1,0 +1,95 @@
+"""Every use case of applications. The portal and the commands come in here; both have found an administrator already."""
+
+from dataclasses import dataclass, replace
+
+from apps.applications.records import PLATFORM, Application, ApplicationName
+from foundation.adapters import directory, records
+from foundation.ambient import new_id, now
+from foundation.errors import Conflict, Invalid, NotFound
+from foundation.identity import SCOPE
+from foundation.ports import Credentials
+from foundation.records import Page, update
+from foundation.settings import CHOSEN
+
+LONGEST_NAME = 100
+LONGEST_DESCRIPTION = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """All that an application needs to connect, but its secret."""
+
+    client_id: str
+    token_url: str
+    api_url: str
+    scope: str
+
+
+def create(name: str, description: str) -> tuple[Application, Credentials]:
+    """Onboard an application: active at once, with its first secret, which is readable only now.
+
+    Raises Invalid for an empty or over-long text, Conflict when another application has the name.
+    """
+    wanted, text = checked("app_name", name, LONGEST_NAME), checked("description", description, LONGEST_DESCRIPTION)
+    made = new_id()
+    credentials = directory.create(made, wanted)
+    application = Application(made, wanted, text, credentials.client, now())
+    try:
+        records.batch([ApplicationName(wanted.casefold(), made), application])
+    except Conflict as taken:
+        directory.delete(credentials.client)
+        raise Conflict(f"there is an application named {wanted} already; choose another name") from taken
+    return find(made), credentials
+
+
+def checked(field: str, text: str, longest: int) -> str:
+    """A text without the white space around it; Invalid when nothing is left, it is too long, or holds control characters."""
+    bare = text.strip()
+    if not bare:
+        raise Invalid(f"{field} is required")
+    if len(bare) > longest or any(character < " " and character not in "\r\n\t" for character in bare):
+        raise Invalid(f"{field} must be at most {longest} characters, without control characters")
+    return bare
+
+
+def find(application: str) -> Application:
+    """One application; NotFound."""
+    found = records.get(Application, PLATFORM, application)
+    if found is None:
+        raise NotFound(f"there is no application {application}")
+    return found
+
+
+def find_by_name(name: str) -> Application:
+    """One application by its name, whatever the case of its letters; NotFound."""
+    held = records.get(ApplicationName, PLATFORM, name.strip().casefold())
+    if held is None:
+        raise NotFound(f"there is no application named {name}; `manage.py apps list` shows them all")
+    return find(held.application)
+
+
+def page(*, limit: int = 100, cursor: str | None = None) -> Page[Application]:
+    """The applications, newest first."""
+    return records.query(Application, PLATFORM, index="by_created", descending=True, limit=limit, cursor=cursor)
+
+
+def set_active(application: str, active: bool) -> Application:
+    """Let an application in, or keep it out: it is refused everywhere within 5 seconds. A repeat changes nothing."""
+    directory.set_active(find(application).client, active)
+    changed = update(records, Application, PLATFORM, application, change=lambda found: replace(found, active=active))
+    return changed or find(application)
+
+
+def rotate(application: str) -> Credentials:
+    """A new secret beside the newest one, which stays good until `revoke_old`; an older one ends."""
+    return directory.rotate(find(application).client)
+
+
+def revoke_old(application: str) -> int:
+    """End every secret but the newest; how many there were."""
+    return directory.revoke_old(find(application).client)
+
+
+def connection(application: Application) -> Connection:
+    """What to configure in the application besides its secret."""
+    return Connection(application.client, f"{CHOSEN.issuer_url}/oauth2/token", CHOSEN.public_url, SCOPE)

@@ -1,0 +1,26 @@
+"""What prompts remember: every version of a template, and which version of each name is the latest."""
+
+from datetime import datetime
+
+from foundation.records import Record, record
+
+
+@record(table="prompt_versions", key=("application", "name", "version"))
+class TemplateVersion(Record):
+    """One version of a template; never changed once it is saved."""
+
+    application: str
+    name: str
+    version: int
+    id: str
+    text: str
+    created: datetime
+
+
+@record(table="prompt_latest", key=("application", "name"))
+class LatestTemplate(Record):
+    """The latest version of a name."""
+
+    application: str
+    name: str
+    version: int

@@ -1,0 +1,87 @@
+"""What tests stand on: a data folder of their own, callers, and one running platform to talk to over HTTP."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+HOME = Path(tempfile.mkdtemp(prefix="foundation-tests-"))
+os.environ.update(
+    {
+        "FOUNDATION_HOME": str(HOME / "in-process"),
+        "PORT": str(free_port()),
+        "DJANGO_SETTINGS_MODULE": "foundation.settings",
+        "MODEL_ALIASES": "text:*=smollm2-135m-instruct,embed:*=all-minilm-l6-v2",
+        "SERVE": "all",
+    }
+)
+
+import shutil  # noqa: E402
+import uuid  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+
+import django  # noqa: E402
+import pytest  # noqa: E402
+
+django.setup()
+
+from foundation.identity import Caller  # noqa: E402
+from tests.running import Api, Platform  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def caller() -> Caller:
+    """A caller of an application that nobody else has."""
+    return Caller(application=str(uuid.uuid4()), client=uuid.uuid4().hex)
+
+
+@pytest.fixture
+def stranger() -> Caller:
+    """A caller of another application."""
+    return Caller(application=str(uuid.uuid4()), client=uuid.uuid4().hex)
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Platform]:
+    """The whole platform, started by `manage.py up` with a data folder of its own; stopped at the end of the tests."""
+    running = Platform(HOME / "running", free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def client_for(platform: Platform) -> Callable[[str], Api]:
+    """Gives the HTTP client of an application by its name, onboarding it when it is new."""
+    clients: dict[str, Api] = {}
+
+    def client(name: str) -> Api:
+        if name not in clients:
+            clients[name] = platform.api(platform.create_application(name))
+        return clients[name]
+
+    return client
+
+
+@pytest.fixture(scope="session")
+def api(client_for: Callable[[str], Api]) -> Api:
+    """An application's HTTP client."""
+    return client_for("first application")
+
+
+@pytest.fixture(scope="session")
+def other_api(client_for: Callable[[str], Api]) -> Api:
+    """Another application's HTTP client."""
+    return client_for("second application")

@@ -1,0 +1,116 @@
+"""A platform in processes of its own, and HTTP clients for it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60, every: float = 0.05) -> Any:
+    """What `condition` returns once it is true; fails the test when that takes too long."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"waited {seconds} s in vain"
+        time.sleep(every)
+
+
+class Platform:
+    """`manage.py up` on a free port. `settings` are environment variables beside the usual ones."""
+
+    def __init__(self, home: Path, port: int, **settings: str) -> None:
+        self.home, self.port = home, port
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = {**os.environ, "FOUNDATION_HOME": str(home), "PORT": str(port), "SERVE": "all", **settings}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = home.with_suffix(".log")
+
+    def start(self, *arguments: str) -> None:
+        """Start it and wait until it is UP."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", *arguments], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        wait_for(self.is_up, 90)
+
+    def is_up(self) -> bool:
+        """Whether health says UP; fails when the platform has ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"the platform ended: {self.log.read_text()[-3000:]}"
+        try:
+            return requests.get(f"{self.url}/service/health", timeout=2).json() == {"status": "UP"}
+        except requests.RequestException:
+            return False
+
+    def stop(self) -> int:
+        """Stop it as an operator would; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def manage(self, *arguments: str) -> str:
+        """The output of a manage.py command beside the running platform; fails when the command does."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def create_application(self, name: str) -> Mapping[str, str]:
+        """Onboard an application; its credentials."""
+        made: Mapping[str, str] = json.loads(self.manage("apps", "create", name, "--json"))
+        return made
+
+    def api(self, credentials: Mapping[str, str]) -> "Api":
+        """An HTTP client with a fresh token of these credentials."""
+        return Api(self.url, token(credentials))
+
+
+def token(credentials: Mapping[str, str]) -> str:
+    """An access token, fetched as the original's SDK does."""
+    answer = requests.post(
+        credentials["token_url"],
+        data={"grant_type": "client_credentials", "client_id": credentials["client_id"], "scope": credentials["scope"]},
+        auth=(credentials["client_id"], credentials["client_secret"]),
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+class Api:
+    """The REST API as one application sees it."""
+
+    def __init__(self, url: str, bearer: str | None) -> None:
+        self.url, self.session = url, requests.Session()
+        if bearer:
+            self.session.headers["Authorization"] = f"Bearer {bearer}"
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.session.get(self.url + path, timeout=60, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
+        return self.session.post(self.url + path, **({"json": body, **options} if body is not None else options), timeout=60)
+
+    def ok(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON of a request that must succeed."""
+        answer = self.post(path, body) if method == "POST" else self.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
