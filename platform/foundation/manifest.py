@@ -40,17 +40,21 @@ class Manifest:
     """One capability, as data.
 
     prefixes: the first parts of its paths, without slashes at the ends; several capabilities may not share one.
+    whole_paths: its urls.py has whole paths, each under one of its prefixes, instead of what follows a prefix.
     services: names under which `/<name>/service/health` and `/<name>/service/meta` answer for it.
     calls: the other capabilities whose services it calls in process.
     actions: IAM actions that no record, queue or folder implies.
     hot: `module:routes`, the async routes that stand in front of Django.
     prepare: `module:function`, run once by `manage.py up` before anything serves; safe to repeat; returns lines to show.
+    django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
+    is appended to the one there is, any other value stands as it is.
     checks: `module:function`, run by `manage.py doctor`; yields foundation.doctor.Finding.
     platforms: on which platforms it exists at all.
     """
 
     title: str
     prefixes: tuple[str, ...] = ()
+    whole_paths: bool = False
     services: tuple[str, ...] = ()
     records: tuple[type[Record], ...] = ()
     queues: tuple[Queue, ...] = ()
@@ -59,6 +63,7 @@ class Manifest:
     actions: tuple[str, ...] = ()
     hot: str | None = None
     prepare: str | None = None
+    django: str | None = None
     checks: str | None = None
     platforms: tuple[str, ...] = ("embedded", "aws")
 

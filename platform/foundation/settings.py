@@ -132,6 +132,9 @@ class Settings:
         "Names answered by another model, as `kind:pattern=model`, for example text:*=smollm2-135m-instruct; "
         "a pattern covers only names that nothing else serves.",
     )
+    model_idle_seconds: int = setting(
+        "MODEL_IDLE_SECONDS", whole(1, 86400), "300", "Seconds without a call after which a local model leaves the memory."
+    )
     vector_model: str = setting("VECTOR_MODEL", str, "all-minilm-l6-v2", "The embedding model of new vector indexes.")
     openai_base_url: str = setting(
         "OPENAI_BASE_URL", str, "", "An OpenAI-compatible server (Ollama, vLLM, OpenAI), for example http://127.0.0.1:11434/v1."
@@ -241,7 +244,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CHOSEN.secure
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-CSRF_TRUSTED_ORIGINS = [CHOSEN.origin]
+CSRF_TRUSTED_ORIGINS = [CHOSEN.origin, "{0.scheme}://{0.netloc}".format(urlsplit(CHOSEN.issuer_url))]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -271,3 +274,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": CHOSEN.log_level},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+for capability in HOUSE.needed:
+    if capability.manifest.django:
+        for name, value in manifest.load(capability.manifest.django)(CHOSEN).items():
+            globals()[name] = [*globals().get(name, []), *value] if isinstance(value, list) else value

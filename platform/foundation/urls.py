@@ -9,7 +9,7 @@ from foundation.settings import CHOSEN, HOUSE
 
 
 def capability_urls() -> list[URLResolver | URLPattern]:
-    """Health and meta of each service name, then the capability's own urls.py under each of its prefixes."""
+    """Health and meta of each service name, then the capability's own urls.py: under each prefix, or once as it is."""
     mounted: list[URLResolver | URLPattern] = []
     for capability in HOUSE.served:
         for service in capability.manifest.services:
@@ -17,7 +17,8 @@ def capability_urls() -> list[URLResolver | URLPattern]:
                 path(f"{service}/service/health", health.Health.as_view()),
                 path(f"{service}/service/meta", openapi.meta(service)),
             ]
-        mounted += [path(f"{prefix}/", include(f"{capability.name}.urls")) for prefix in capability.manifest.prefixes]
+        places = [""] if capability.manifest.whole_paths else [f"{prefix}/" for prefix in capability.manifest.prefixes]
+        mounted += [path(place, include(f"{capability.name}.urls")) for place in places]
     return mounted
 
 
