@@ -1,0 +1,244 @@
+"""Every use case of vectors. Views, tasks, commands and other capabilities come in here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from apps.chunking import services as chunkings
+from apps.vectors import names, searching, work
+from apps.vectors.adapters import backend
+from apps.vectors.embedding import measured
+from apps.vectors.ports import Filter, Hit, Shelf, StoreStatus
+from apps.vectors.records import IndexName, JobStatus, VectorIndex, VectorizedFile, VectorizeJob, VectorStore
+from apps.vectors.searching import Mode
+from foundation.adapters import queues, records
+from foundation.ambient import new_id, now
+from foundation.errors import Conflict, Invalid, NotFound, NotReady
+from foundation.identity import Caller
+from foundation.records import MAXIMUM_PAGE, Page, Record
+from foundation.settings import CHOSEN
+
+__all__ = [
+    "Filter",
+    "Hit",
+    "JobStatus",
+    "Mode",
+    "PlacedIndex",
+    "VectorIndex",
+    "VectorStore",
+    "VectorizeJob",
+    "create_index",
+    "create_store",
+    "delete_index",
+    "delete_store",
+    "index",
+    "index_status",
+    "indexes",
+    "job",
+    "job_files",
+    "jobs",
+    "search",
+    "store",
+    "store_status",
+    "stores",
+    "vectorize",
+]
+
+STORE_TYPES: Final = ("opensearchserverless", "lancedb")
+READY: Final = frozenset({chunkings.JobStatus.COMPLETED, chunkings.JobStatus.COMPLETED_WITH_ERRORS})
+LONGEST_ID: Final = 100
+ANYTHING: Final = Filter()
+
+R = TypeVar("R", bound=Record)
+Between = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedIndex:
+    """An index, and the store that it is in."""
+
+    index: VectorIndex
+    store: VectorStore
+
+
+def create_store(
+    caller: Caller, name: str, kind: str, description: str | None, tags: Sequence[Mapping[str, str]]
+) -> VectorStore:
+    """A new empty store; `store_status` says when it can be used. Safe to call again: it makes another store.
+
+    Every kind in STORE_TYPES is kept by the backend of this platform; Invalid for another one and for a bad name.
+    """
+    if kind not in STORE_TYPES:
+        raise Invalid("Invalid store type")
+    names.check("store_name", name)
+    made = VectorStore(caller.application, new_id(), name, kind, description or "Vector store", tuple(tags), now())
+    backend().create_store(made.application, made.store)
+    return records.put(made)
+
+
+def store(owner: Caller | str, identifier: str) -> VectorStore:
+    """A store of a caller, or of an application by its id; NotFound when it has no such store."""
+    return _owned(VectorStore, owner, identifier, "Store not found")
+
+
+def stores(
+    application: str, *, between: Between | None = None, limit: int = MAXIMUM_PAGE, cursor: str | None = None
+) -> Page[VectorStore]:
+    """An application's stores, oldest first; `between` bounds when they were created, both ends included."""
+    return records.query(VectorStore, application, index="by_created", between=between, limit=limit, cursor=cursor)
+
+
+def store_status(caller: Caller, identifier: str) -> StoreStatus:
+    """Where a store of the caller stands."""
+    found = store(caller, identifier)
+    return backend().store_status(found.application, found.store)
+
+
+def delete_store(caller: Caller, identifier: str) -> VectorStore:
+    """Remove a store with all of its indexes, and return what it was. NotFound when it is gone already."""
+    found = store(caller, identifier)
+    while listed := records.query(VectorIndex, found.application, found.store, index="by_store", limit=MAXIMUM_PAGE).items:
+        for each in listed:
+            delete_index(caller, each.index)
+    backend().delete_store(found.application, found.store)
+    records.delete(VectorStore, found.application, found.store)
+    return found
+
+
+def create_index(caller: Caller, identifier: str, name: str, model: str | None = None) -> PlacedIndex:
+    """The index of this name in a store, made when there is none; it is usable on return.
+
+    Its vectors come from `model`, or from VECTOR_MODEL. A repeat returns the same index; Invalid when it asks for another
+    model than the index has.
+    """
+    place = store(caller, identifier)
+    names.check("index_name", name)
+    taken = records.get(IndexName, place.application, place.store, name)
+    if taken is not None:
+        return PlacedIndex(_again(caller, taken, model), place)
+    answering, dimension = measured(caller, model or CHOSEN.vector_model)
+    made = VectorIndex(place.application, new_id(), place.store, name, answering, dimension, now())
+    try:
+        records.batch([IndexName(place.application, place.store, name, made.index), made])
+    except Conflict:  # somebody else was faster with the same name
+        return create_index(caller, identifier, name, model)
+    backend().create_index(shelf_of(made), dimension)
+    return PlacedIndex(made, place)
+
+
+def index(owner: Caller | str, identifier: str) -> VectorIndex:
+    """An index of a caller, or of an application by its id; NotFound when it has no such index or the store is gone."""
+    found = _owned(VectorIndex, owner, identifier, "Index not found")
+    store(owner, found.store)
+    return found
+
+
+def indexes(owner: Caller | str, identifier: str, *, limit: int = MAXIMUM_PAGE, cursor: str | None = None) -> Page[VectorIndex]:
+    """The indexes of a store, oldest first; NotFound when the owner has no such store."""
+    place = store(owner, identifier)
+    return records.query(VectorIndex, place.application, place.store, index="by_store", limit=limit, cursor=cursor)
+
+
+def index_status(caller: Caller, identifier: str) -> str:
+    """ACTIVE when the index can be used; the contract's NOT_FOUND_OR_READY otherwise."""
+    return "ACTIVE" if backend().has_index(shelf_of(index(caller, identifier))) else "NOT_FOUND_OR_READY"
+
+
+def delete_index(caller: Caller, identifier: str) -> VectorIndex:
+    """Remove an index with its vectors, and return what it was. Its name is free again. NotFound when it is gone already."""
+    found = _owned(VectorIndex, caller, identifier, "Index not found")
+    backend().delete_index(shelf_of(found))
+    named = records.get(IndexName, found.application, found.store, found.name)
+    if named is not None and named.index == found.index:
+        records.delete(IndexName, found.application, found.store, found.name)
+    records.delete(VectorIndex, found.application, found.index)
+    return found
+
+
+def shelf_of(found: VectorIndex) -> Shelf:
+    """Where the backend keeps an index."""
+    return Shelf(found.application, found.store, found.index)
+
+
+def vectorize(caller: Caller, chunking: str, identifier: str) -> VectorizeJob:
+    """Start putting every file that a chunking job completed into an index. Safe to call again: no vector is put twice.
+
+    NotFound when the caller has no such chunking job or index, NotReady while chunking runs or when it completed nothing.
+    """
+    try:
+        chunked = chunkings.job(caller, chunking)
+    except NotFound as missing:
+        raise NotFound("Chunk job not found") from missing
+    target = index(caller, identifier)
+    if chunked.status not in READY:
+        raise NotReady("Chunk job is not completed")
+    if not chunked.completed:
+        raise NotReady("No chunk files found")
+    moment = now()
+    started = VectorizeJob(
+        application=caller.application,
+        job=new_id(),
+        client=caller.client,
+        store=target.store,
+        index=target.index,
+        chunking_job=chunked.job,
+        created=moment,
+        updated=moment,
+        total=chunked.completed,
+    )
+    _send(started, delay=work.PATIENCE)  # it begins the job if this process dies before it sends the next message
+    stored = records.put(started)
+    _send(stored)
+    return stored
+
+
+def job(owner: Caller | str, identifier: str) -> VectorizeJob:
+    """The job of a caller, or of an application by its id, as it is now; NotFound when it has no such job."""
+    return _owned(VectorizeJob, owner, identifier, "Vectorize job not found")
+
+
+def jobs(
+    application: str, *, between: Between | None = None, limit: int = MAXIMUM_PAGE, cursor: str | None = None
+) -> Page[VectorizeJob]:
+    """An application's jobs, newest first; `between` bounds when they were created, both ends included."""
+    return records.query(
+        VectorizeJob, application, index="by_created", between=between, descending=True, limit=limit, cursor=cursor
+    )
+
+
+def job_files(caller: Caller, identifier: str, *, limit: int = MAXIMUM_PAGE, cursor: str | None = None) -> Page[VectorizedFile]:
+    """A page of a job's files, by name: how each ended, and why it failed."""
+    target = job(caller, identifier)
+    return records.query(VectorizedFile, target.application, target.job, limit=limit, cursor=cursor)
+
+
+def search(
+    caller: Caller, identifier: str, query: str, *, limit: int = 4, mode: Mode = Mode.HYBRID, only: Filter = ANYTHING
+) -> Sequence[Hit]:
+    """The passages of an index that answer `query`, best first. NotFound when the caller has no such index."""
+    target = index(caller, identifier)
+    return searching.search(caller, target, shelf_of(target), query, limit, mode, only)
+
+
+def _owned(kind: type[R], owner: Caller | str, identifier: str, missing: str) -> R:
+    application = owner.application if isinstance(owner, Caller) else owner
+    known = bool(identifier) and len(identifier) <= LONGEST_ID
+    found = records.get(kind, application, identifier) if known else None
+    if found is None:
+        raise NotFound(missing)
+    return found
+
+
+def _send(started: VectorizeJob, delay: int = 0) -> None:
+    ids = {"application": started.application, "job": started.job}
+    queues.send("begin_vectorize_job", queue=work.QUEUE, delay=delay, **ids)
+
+
+def _again(caller: Caller, taken: IndexName, model: str | None) -> VectorIndex:
+    """The index that has the name; a creation that was cut off is completed."""
+    found = index(caller, taken.index)
+    if model is not None and measured(caller, model)[0] != found.model:
+        raise Invalid(f"the index {found.name} has vectors of {found.model}, not of {model}; choose another index_name")
+    backend().create_index(shelf_of(found), found.dimension)
+    return found

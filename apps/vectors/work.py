@@ -1,0 +1,188 @@
+"""What the workers of vectors do with a job and its files. Everything here bears being repeated at any point."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Final, TypeVar
+
+from apps.chunking import services as chunkings
+from apps.vectors.adapters import backend
+from apps.vectors.embedding import embed_patiently
+from apps.vectors.ports import Row, Shelf, Source, VectorRow
+from apps.vectors.records import FileStatus, VectorIndex, VectorizedFile, VectorizeJob
+from foundation.adapters import directory, queues, records
+from foundation.ambient import now
+from foundation.errors import Conflict, NotFound, NotReady
+from foundation.identity import Caller
+from foundation.records import MAXIMUM_PAGE, update
+
+QUEUE: Final = "vectors"
+PATIENCE: Final = 60
+RECORDS_AT_ONCE: Final = 100
+TEXTS_AT_ONCE: Final = 32
+ROWS_AT_ONCE: Final = 256
+
+T = TypeVar("T")
+
+
+def begin(application: str, identifier: str) -> None:
+    """Enter every file that the chunking job completed, fix the job's total, then send the files to the workers.
+
+    The total stands before the first file can be counted, so a job never looks complete too early. Nothing for a job that
+    was never made.
+    """
+    target = records.get(VectorizeJob, application, identifier)
+    if target is None or target.handed_out:
+        return
+    chunked = chunkings.completed_files(application, target.chunking_job)
+    moment = now()
+    for some in parts((VectorizedFile(application, identifier, file.name, moment) for file in chunked), RECORDS_AT_ONCE):
+        _enter(some)
+    update(records, VectorizeJob, application, identifier, change=lambda job: replace(job, total=len(chunked)))
+    for file in files_of(target):
+        if not file.ended:
+            queues.send("vectorize_file", queue=QUEUE, application=application, job=identifier, file=file.name)
+    update(records, VectorizeJob, application, identifier, change=lambda job: replace(job, handed_out=True, reason=None))
+
+
+def abandon_begin(application: str, identifier: str, reason: str) -> None:
+    """Fail a job whose files could not be handed out. A redriven message hands them out after all."""
+
+    def refused(job: VectorizeJob) -> VectorizeJob | None:
+        why = f"The files could not be handed out: {reason}"
+        return None if job.handed_out else replace(job, reason=why, updated=now())
+
+    update(records, VectorizeJob, application, identifier, change=refused)
+
+
+def vectorize(application: str, identifier: str, name: str) -> None:
+    """Put the chunks of one file into the index and count the file once, however often its message comes.
+
+    What is wrong with the file is recorded on it; what is wrong with the platform is raised and tried again. NotFound for a
+    file that does not exist.
+    """
+    target = records.get(VectorizeJob, application, identifier)
+    file = records.get(VectorizedFile, application, identifier, name)
+    if target is None or file is None:
+        raise NotFound("Vectorize job not found")
+    if not file.ended:
+        file = _settled(_vectorized(target, file))
+    _count(file)
+
+
+def abandon(application: str, identifier: str, name: str, reason: str) -> None:
+    """Fail a file that the platform could not work on. A redriven message vectorizes it after all."""
+    file = records.get(VectorizedFile, application, identifier, name)
+    if file is None:
+        return
+    why = f"The file could not be processed: {reason}"
+    _count(file if file.ended else _settled(replace(file, status=FileStatus.FAILED, reason=why, abandoned=True)))
+
+
+def files_of(target: VectorizeJob) -> Iterator[VectorizedFile]:
+    """Every file of a job, by name; there are no more than a chunking job holds."""
+    cursor = None
+    while True:
+        found = records.query(VectorizedFile, target.application, target.job, limit=MAXIMUM_PAGE, cursor=cursor)
+        yield from found.items
+        cursor = found.cursor
+        if cursor is None:
+            return
+
+
+def parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most `size`."""
+    waiting = iter(items)
+    while some := list(islice(waiting, size)):
+        yield some
+
+
+def row_id(source: Source, number: int) -> str:
+    """The id of a chunk in an index: the same chunk has the same id on every repeat, and no other chunk has it."""
+    place = "\x00".join((source.chunking_job, source.file, str(number)))
+    return hashlib.blake2b(place.encode(), digest_size=16).hexdigest()
+
+
+def rows_of(source: Source, chunks: Iterable[chunkings.Chunk]) -> Iterator[Row]:
+    """The chunks as rows, numbered from 1. A blank chunk keeps its number and gives no row: there is nothing to find in it."""
+    for number, chunk in enumerate(chunks, start=1):
+        if chunk.text.strip():
+            yield Row(row_id(source, number), chunk.text, source, chunk.page_number, number)
+
+
+def _enter(rows: Sequence[VectorizedFile]) -> None:
+    """Put the rows that are not there yet."""
+    try:
+        records.batch(rows)
+    except Conflict:  # some were entered before, by a message that was delivered again
+        for row in rows:
+            with suppress(Conflict):
+                records.put(row)
+
+
+def _vectorized(target: VectorizeJob, file: VectorizedFile) -> VectorizedFile:
+    """Put what the index lacks of the file into it; the file as it ends then."""
+    client = directory.find(target.client)
+    if client is not None and not client.active:
+        return _refused(file, "The application was deactivated before this file was vectorized.")
+    index = records.get(VectorIndex, target.application, target.index)
+    if index is None:
+        return _refused(file, "The index was deleted before this file was vectorized.")
+    source = Source(target.chunking_job, file.name)
+    try:
+        rows = tuple(rows_of(source, chunkings.chunks(target.application, target.chunking_job, file.name)))
+    except (NotFound, NotReady):
+        return _refused(file, "The file's chunks are not there any more. Chunk the file again.")
+    shelf = Shelf(target.application, target.store, target.index)
+    try:
+        _put(Caller(target.application, target.client), index, shelf, source, rows)
+    except NotFound:
+        return _refused(file, "The index was deleted while this file was vectorized.")
+    return replace(file, status=FileStatus.COMPLETED, vectors=len(rows), reason=None)
+
+
+def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows: Sequence[Row]) -> None:
+    """Embed and put the rows that are not in the index yet: a repeat goes on where it was cut off."""
+    there = backend().present(shelf, source)
+    for some in parts((row for row in rows if row.id not in there), ROWS_AT_ONCE):
+        vectors = [
+            vector
+            for texts in parts((row.text for row in some), TEXTS_AT_ONCE)
+            for vector in embed_patiently(caller, index.model, texts)
+        ]
+        backend().upsert(shelf, [VectorRow(row, vector) for row, vector in zip(some, vectors, strict=True)])
+    backend().settle(shelf)
+
+
+def _refused(file: VectorizedFile, reason: str) -> VectorizedFile:
+    return replace(file, status=FileStatus.FAILED, reason=reason)
+
+
+def _settled(file: VectorizedFile) -> VectorizedFile:
+    """The file as it ended. Its first end stays, but for an abandoned one, which may end once more."""
+
+    def ended(current: VectorizedFile) -> VectorizedFile | None:
+        if current.ended or (current.abandoned and file.status is FileStatus.FAILED):
+            return None
+        return replace(file, revision=current.revision, abandoned=file.abandoned or current.abandoned, updated=now())
+
+    stored = update(records, VectorizedFile, file.application, file.job, file.name, change=ended)
+    if stored is None:
+        raise NotFound("Vectorize job not found")
+    return stored
+
+
+def _count(file: VectorizedFile) -> None:
+    """Count how the file ended, once; one that was abandoned first counts as failed until it is completed."""
+    job = (file.application, file.job)
+    first = "failed" if file.abandoned or file.status is FileStatus.FAILED else "completed"
+    records.increment(VectorizeJob, *job, by={first: 1}, once=file.name)
+    if file.abandoned and file.status is FileStatus.COMPLETED:
+        records.increment(VectorizeJob, *job, by={"failed": -1, "completed": 1}, once=f"{file.name}/completed")
+
+    def touched(target: VectorizeJob) -> VectorizeJob | None:
+        return replace(target, updated=file.updated) if target.updated < file.updated else None
+
+    update(records, VectorizeJob, *job, change=touched)
