@@ -14,7 +14,7 @@ class LocalSecrets:
 
     def get(self, name: str) -> str | None:
         try:
-            return (self.folder / name).read_text()
+            return (self.folder / name).read_bytes().decode()
         except FileNotFoundError:
             return None
 
@@ -33,13 +33,13 @@ class LocalSecrets:
             pass
         finally:
             draft.unlink()
-        return (self.folder / name).read_text()
+        return (self.folder / name).read_bytes().decode()
 
     def _written(self, name: str, value: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self.folder / f".{name}.{new_secret(6)}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(value)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(value.encode())
             file.flush()
             os.fsync(file.fileno())
         return draft

@@ -140,7 +140,7 @@ def sortable(value: Any) -> str:
         case int() if 0 <= value < 10**19:
             return f"{value:019d}"
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return value.astimezone(UTC).isoformat(timespec="microseconds")
     raise TypeError(f"{value!r} cannot be part of a key")
 
 

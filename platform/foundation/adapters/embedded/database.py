@@ -3,11 +3,24 @@
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from foundation.errors import Unavailable
+
+_databases: "Final[weakref.WeakSet[Database]]" = weakref.WeakSet()
+
+
+def _close_before_a_fork() -> None:
+    """SQLite's locks do not pass to a child, which would take an inherited open file for locked and could damage it."""
+    for database in list(_databases):
+        database.close()
+
+
+os.register_at_fork(before=_close_before_a_fork)
 
 
 class Database:
@@ -16,17 +29,24 @@ class Database:
     def __init__(self, path: Path, schema: str, *, patience: float = 10.0) -> None:
         self.path, self.schema, self.patience = path, schema, patience
         self.local = threading.local()
+        _databases.add(self)
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, opened when there is none (also after a fork)."""
-        if getattr(self.local, "process", None) != os.getpid():
+        """This thread's connection, opened when there is none."""
+        connection: sqlite3.Connection | None = getattr(self.local, "connection", None)
+        if connection is None:
             try:
-                self.local.connection = self._opened()
+                connection = self.local.connection = self._opened()
             except (sqlite3.Error, OSError) as refused:
                 raise Unavailable(f"{self.path.name} cannot be opened: {refused}", retry_after=5) from refused
-            self.local.process = os.getpid()
-        connection: sqlite3.Connection = self.local.connection
         return connection
+
+    def close(self) -> None:
+        """Close this thread's connection, if it has one that is not in the midst of a transaction."""
+        connection: sqlite3.Connection | None = getattr(self.local, "connection", None)
+        if connection is not None and not connection.in_transaction:
+            self.local.connection = None
+            connection.close()
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

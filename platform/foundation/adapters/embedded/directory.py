@@ -25,7 +25,7 @@ def adapter(settings: Settings) -> "RecordedDirectory":
 def hashed(secret: str, salt: bytes | None = None) -> str:
     """A secret as `salt:hash`. The secrets are 32 random bytes, so one round of SHA-256 is as good as many."""
     grain = salt or new_secret(16)[:16].encode()
-    return f"{grain.hex()}:{hashlib.sha256(grain + secret.encode()).hexdigest()}"
+    return f"{grain.hex()}:{hashlib.sha256(grain + secret.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def matches(secret: str, kept: str) -> bool:
@@ -68,13 +68,13 @@ class RecordedDirectory:
         return Client(found.client, found.application, found.active) if found and any(good) else None
 
     def delete(self, client: str) -> bool:
-        return self.records.delete(RegisteredClient, client)
+        return client.isprintable() and self.records.delete(RegisteredClient, client)
 
     def _found(self, client: str) -> RegisteredClient | None:
         return self.records.get(RegisteredClient, client) if client.isprintable() else None
 
     def _changed(self, client: str, change: Callable[[RegisteredClient], RegisteredClient | None]) -> None:
-        if update(self.records, RegisteredClient, client, change=change) is None:
+        if not client.isprintable() or update(self.records, RegisteredClient, client, change=change) is None:
             raise NotFound(f"there is no client {client}")
 
     def _credentials(self, client: str, secret: str) -> Credentials:

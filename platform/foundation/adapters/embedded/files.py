@@ -1,8 +1,10 @@
 """Files on this machine's disk under `<home>/files`, and the signed grants by which their URLs are good."""
 
+import fcntl
 import os
-import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +16,12 @@ from django.core import signing
 from foundation.ambient import new_secret
 from foundation.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from foundation.ports import HOUR, StoredFile
+from foundation.records import UNSAFE
 from foundation.settings import Settings
 
-SEALED: Final = ".sealed"
+LONGEST_PART: Final = 240
+LONGEST_PATH: Final = 3000
+HANDED_IN: Final = "this file has been handed in already; register it in a new job to upload another"
 SALT: Final = "files"
 
 
@@ -43,40 +48,54 @@ class DiskFiles:
 
     def write(self, path: str, content: bytes | Iterable[bytes]) -> None:
         parts = [content] if isinstance(content, bytes) else content
-        self._keep(self._place(path), parts)
+        place = self._place(path)
+        with self._draft(place, parts) as draft:
+            draft.replace(place)
 
     def read(self, path: str) -> bytes:
-        with self.open(path) as file:
+        with self.open(path) as file, answering():
             return file.read()
 
     def open(self, path: str) -> BinaryIO:
-        try:
-            return self._place(path).open("rb")
-        except (FileNotFoundError, NotADirectoryError) as missing:
-            raise NotFound(f"there is no file {path}") from missing
-        except OSError as refused:
-            raise Unavailable(f"the file store does not answer: {refused.strerror}", retry_after=5) from refused
+        place = self._place(path)
+        with answering():
+            try:
+                return place.open("rb")
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as missing:
+                raise NotFound(f"there is no file {path}") from missing
 
     def find(self, path: str) -> StoredFile | None:
-        try:
-            known = self._place(path).stat()
-        except (FileNotFoundError, NotADirectoryError):
+        place = self._place(path)
+        with answering():
+            try:
+                known = place.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if not stat.S_ISREG(known.st_mode):
             return None
         return StoredFile(path, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC))
 
     def delete(self, path: str) -> None:
         place = self._place(path)
-        place.unlink(missing_ok=True)
-        place.with_name(place.name + SEALED).unlink(missing_ok=True)
+        with answering():
+            try:
+                place.unlink(missing_ok=True)
+            except (NotADirectoryError, IsADirectoryError):
+                return
 
     def seal(self, source: str, target: str) -> StoredFile:
         origin, destination = self._place(source), self._place(target)
-        if not origin.exists() and not destination.exists():
+        if self.find(source) is None and self.find(target) is None:
             raise NotFound(f"there is no file {source}")
-        self._keep(origin.with_name(origin.name + SEALED), [])
-        if origin.exists():
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(origin, destination)
+        with answering():
+            made(origin.parent)
+            made(destination.parent)
+            with alone(origin.parent):
+                seal_of(origin).touch()
+                if origin.exists():
+                    origin.replace(destination)
+            synced(destination.parent)
+            synced(origin.parent)
         sealed = self.find(target)
         if sealed is None:
             raise NotFound(f"there is no file {target}")
@@ -109,41 +128,82 @@ class DiskFiles:
     def receive(self, grant: Grant, content: Iterable[bytes]) -> None:
         """Keep an upload under its grant. TooLarge over its limit, Forbidden once sealed; what was there stays then."""
         place = self._place(grant.path)
-        sealed = place.with_name(place.name + SEALED)
-        if sealed.exists():
-            raise Forbidden("this file has been handed in already; register it in a new job to upload another")
-        self._keep(place, limited(content, grant.limit), unless=sealed)
-
-    def _keep(self, place: Path, content: Iterable[bytes], unless: Path | None = None) -> None:
-        draft = place.with_name(f".{new_secret(9)}")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with draft.open("xb") as file:
-                for part in content:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            if unless is not None and unless.exists():
-                raise Forbidden("this file has been handed in already; register it in a new job to upload another")
+        if seal_of(place).exists():
+            raise Forbidden(HANDED_IN)
+        with self._draft(place, limited(content, grant.limit)) as draft, alone(place.parent):
+            if seal_of(place).exists():
+                raise Forbidden(HANDED_IN)
             draft.replace(place)
-            self._sync(place.parent)
-        except OSError as refused:
-            raise Unavailable(f"the file store cannot keep this: {refused.strerror}", retry_after=30) from refused
-        finally:
-            draft.unlink(missing_ok=True)
 
-    def _sync(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    @contextmanager
+    def _draft(self, place: Path, content: Iterable[bytes]) -> Iterator[Path]:
+        """The content on disk beside its place, for the block to give it its name, which is then on disk too."""
+        draft = place.with_name(f".{new_secret(9)}")
+        with answering():
+            try:
+                made(place.parent)
+                with draft.open("xb") as file:
+                    for part in content:
+                        file.write(part)
+                    file.flush()
+                    os.fsync(file.fileno())
+                yield draft
+                synced(place.parent)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
         parts = path.split("/")
-        if any(part in ("", ".", "..") or part.startswith(".") or "\x00" in part or len(part.encode()) > 250 for part in parts):
+        if len(path) > LONGEST_PATH or UNSAFE.search(path) or not all(map(is_name, parts)):
             raise Invalid(f"{path[:100]!r} cannot be the path of a file")
         return self.folder.joinpath(*parts)
+
+
+def is_name(part: str) -> bool:
+    """Whether this can be one part of a path; a dot at its beginning is kept for drafts and seals."""
+    return bool(part) and not part.startswith(".") and len(part.encode()) <= LONGEST_PART
+
+
+def seal_of(place: Path) -> Path:
+    """The empty file whose being there says that no upload reaches this place any more."""
+    return place.with_name(f".{place.name}.sealed")
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turns what the operating system refuses into Unavailable."""
+    try:
+        yield
+    except OSError as refused:
+        raise Unavailable(f"the file store does not answer: {refused.strerror or refused}", retry_after=30) from refused
+
+
+def made(folder: Path) -> None:
+    """Make a folder, and those above it, so that they are on disk too."""
+    if not folder.is_dir():
+        made(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        synced(folder.parent)
+
+
+def synced(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one thread of one process at a time is inside this for one folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def limited(content: Iterable[bytes], limit: int) -> Iterable[bytes]:

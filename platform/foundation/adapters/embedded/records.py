@@ -3,9 +3,8 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -28,6 +27,7 @@ from foundation.records import (
 )
 from foundation.settings import Settings
 
+AFTER: Final = " "  # a value that ends or goes on with SEPARATOR sorts before this, a longer value does not
 SCHEMA = """
 create table if not exists counted_once (
     kind text, p text, s text, token text, primary key (kind, p, s, token)) without rowid;
@@ -46,11 +46,12 @@ class Statements:
     create: tuple[str, ...]
     get: str
     put: str
+    revision: str
     delete: str
+    expire: str
     decoder: "msgspec.json.Decoder[Any]"
 
 
-@cache
 def statements(kind: type[Record]) -> Statements:
     """Every statement that a class of record needs. Index columns are null where the record lacks the indexed value."""
     table, indexes = f'"{kind.kind.table}"', kind.kind.indexes
@@ -60,15 +61,14 @@ def statements(kind: type[Record]) -> Statements:
             f"create table if not exists {table} (p text, s text, revision integer, expires real, body blob, "
             + "".join(f"{column} text, " for column in columns)
             + "primary key (p, s)) without rowid",
-            *(
-                f'create index if not exists "{kind.kind.table}_{name}" on {table} ("{name}_p", "{name}_s", s)'
-                for name in indexes
-            ),
+            *(f'create index if not exists "{kind.kind.table}_{name}" on {table} ("{name}_p", "{name}_s")' for name in indexes),
             f'create index if not exists "{kind.kind.table}_expires" on {table} (expires) where expires is not null',
         ),
         get=f"select body from {table} where p = ? and s = ? and (expires is null or expires > ?)",
         put=f"insert or replace into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
+        revision=f"select revision from {table} where p = ? and s = ?",
         delete=f"delete from {table} where p = ? and s = ?",
+        expire=f"delete from {table} where p = ? and s = ? and expires <= ?",
         decoder=msgspec.json.Decoder(kind),
     )
 
@@ -78,12 +78,26 @@ def position(values: Sequence[Any]) -> tuple[str, str]:
     return sortable(values[0]), composed(values[1:])
 
 
+def bounds(column: str, fields: Sequence[str], prefix: Sequence[Any], between: tuple[Any, Any] | None) -> tuple[str, list[str]]:
+    """The SQL condition, with its values, under which the text in `column` is inside a query."""
+    whole = composed(prefix[1:])
+    if len(prefix) == len(fields):
+        return f"{column} = ?", [whole]
+    beginning = whole + SEPARATOR if len(prefix) > 1 else ""
+    low, high = beginning, whole + AFTER
+    if between:
+        low, high = beginning + sortable(between[0]), beginning + sortable(between[1]) + AFTER
+    elif not beginning:
+        return "true", []
+    return f"{column} >= ? and {column} < ?", [low, high]
+
+
 class SqliteRecords:
     """The Records port on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.ready: set[str] = set()
+        self.known: dict[type[Record], Statements] = {}
         self.lock = threading.Lock()
 
     def get(self, kind: type[R], *key: Any) -> R | None:
@@ -100,7 +114,7 @@ class SqliteRecords:
     def delete(self, kind: type[Record], *key: Any) -> bool:
         sql = self._sql(kind)
         with self.database.writing() as connection:
-            connection.execute("delete from counted_once where kind = ? and p = ? and s = ?", (kind.kind.table, *position(key)))
+            self._forget(connection, kind, position(key))
             return connection.execute(sql.delete, position(key)).rowcount > 0
 
     def query(
@@ -116,22 +130,21 @@ class SqliteRecords:
         if not 1 <= limit <= MAXIMUM_PAGE:
             raise Invalid(f"limit ({limit}) must be from 1 to {MAXIMUM_PAGE}")
         sql = self._sql(kind)
+        fields = kind.kind.indexes[index] if index else kind.kind.key
         group, order = (f'"{index}_p"', f'"{index}_s"') if index else ("p", "s")
-        scope = composed((kind.kind.table, index or "", *prefix, *(between or ()), int(descending)))
-        beginning = composed(prefix[1:]) + (SEPARATOR if len(prefix) > 1 else "")
-        low, high = (beginning + sortable(edge) for edge in between) if between else (beginning, beginning)
-        where = f"{group} = ? and {order} >= ? and {order} < ? and (expires is null or expires > ?)"
-        values: list[Any] = [sortable(prefix[0]), low, high + "\U0010ffff", now().timestamp()]
-        if len(prefix) == len(kind.kind.indexes[index] if index else kind.kind.key):  # nothing follows a whole value
-            values[1:3] = [composed(prefix[1:]), composed(prefix[1:]) + "\x00"]
+        place = f"{order}, p, s" if index else "s"
+        scope = composed((kind.kind.table, index or "", len(prefix), *prefix, *(between or ()), int(descending)))
+        inside, edges = bounds(order, fields, prefix, between)
+        where = f"{group} = ? and {inside} and (expires is null or expires > ?)"
+        values: list[Any] = [sortable(prefix[0]), *edges, now().timestamp()]
         if cursor:
-            where += f" and ({order}, s) {'<' if descending else '>'} (?, ?)"
-            values += open_cursor(scope, cursor)
-        way = "desc" if descending else "asc"
+            reached = open_cursor(scope, cursor)
+            where += f" and ({place}) {'<' if descending else '>'} ({', '.join('?' * len(reached))})"
+            values += reached
+        ordered = ", ".join(f"{column} {'desc' if descending else 'asc'}" for column in place.split(", "))
         with self.database.reading() as connection:
             rows = connection.execute(
-                f'select body, {order}, s from "{kind.kind.table}" where {where} order by {order} {way}, s {way} limit ?',
-                (*values, limit + 1),
+                f'select body, {place} from "{kind.kind.table}" where {where} order by {ordered} limit ?', (*values, limit + 1)
             ).fetchall()
         more = seal_cursor(scope, rows[limit - 1][1:]) if len(rows) > limit else None
         return Page(tuple(sql.decoder.decode(row[0]) for row in rows[:limit]), more)
@@ -141,6 +154,7 @@ class SqliteRecords:
     ) -> R:
         sql, place = self._sql(kind), position(key)
         with self.database.writing() as connection:
+            self._expire(connection, kind, place)
             row = connection.execute(sql.get, (*place, now().timestamp())).fetchone()
             found: R | None = initial if row is None else sql.decoder.decode(row[0])
             if found is None:
@@ -163,28 +177,31 @@ class SqliteRecords:
         """Remove what has expired; the number removed. Expired records are invisible before that too."""
         moment, removed = now().timestamp(), 0
         for kind in kinds:
-            self._sql(kind)
+            sql = self._sql(kind)
+            gone = f'select p, s from "{kind.kind.table}" where expires <= ?'
             with self.database.writing() as connection:
-                removed += connection.execute(f'delete from "{kind.kind.table}" where expires <= ?', (moment,)).rowcount
+                for place in connection.execute(gone, (moment,)).fetchall():
+                    removed += connection.execute(sql.delete, place).rowcount
+                    self._forget(connection, kind, place)
         return removed
 
     def _sql(self, kind: type[Record]) -> Statements:
+        known = self.known.get(kind)
+        if known is not None:
+            return known
         sql = statements(kind)
-        if kind.kind.table not in self.ready:
-            with self.lock, self.database.writing() as connection:
-                for statement in sql.create:
-                    connection.execute(statement)
-            self.ready.add(kind.kind.table)
+        with self.lock, self.database.writing() as connection:
+            for statement in sql.create:
+                connection.execute(statement)
+        self.known[kind] = sql
         return sql
 
     def _put(self, connection: Connection, record: R, expect: int | Absent) -> R:
         kind, place = record.kind, position(key_of(record, record.kind.key))
-        row = connection.execute(
-            f'select revision, expires from "{kind.table}" where p = ? and s = ?',
-            place,
-        ).fetchone()
-        expired = row is not None and row[1] is not None and row[1] <= now().timestamp()
-        stored = 0 if row is None or expired else row[0]
+        sql = self.known[type(record)]
+        self._expire(connection, type(record), place)
+        row = connection.execute(sql.revision, place).fetchone()
+        stored = 0 if row is None else row[0]
         if expect is not ANY and stored != expect:
             raise Conflict(f"{kind.table}: somebody else changed it (revision {stored}, not {expect}); read it and try again")
         kept = replace(record, revision=stored + 1)
@@ -194,10 +211,17 @@ class SqliteRecords:
             values = key_of(record, fields)
             indexed += (None, None) if None in values else position(values)
         connection.execute(
-            statements(type(record)).put,
+            sql.put,
             (*place, kept.revision, expires and expires.timestamp(), msgspec.json.encode(kept), *indexed),
         )
         return kept
+
+    def _expire(self, connection: Connection, kind: type[Record], place: tuple[str, str]) -> None:
+        if kind.kind.expires and connection.execute(self.known[kind].expire, (*place, now().timestamp())).rowcount:
+            self._forget(connection, kind, place)
+
+    def _forget(self, connection: Connection, kind: type[Record], place: tuple[str, str]) -> None:
+        connection.execute("delete from counted_once where kind = ? and p = ? and s = ?", (kind.kind.table, *place))
 
     def _first(self, connection: Connection, kind: type[Record], place: tuple[str, str], token: str) -> bool:
         return (
