@@ -1,0 +1,19 @@
+# One image for every service and every worker; SERVE says which capability a container is, its command which of the two.
+FROM python:3.11-slim-bookworm AS packages
+COPY requirements.txt /
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /requirements.txt
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/platform PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=foundation.settings HOST=0.0.0.0
+COPY --from=packages /venv /venv
+COPY manage.py /app/
+COPY platform /app/platform
+COPY apps /app/apps
+COPY templates /app/templates
+COPY static /app/static
+WORKDIR /app
+RUN useradd --system --uid 10001 foundation
+USER 10001
+EXPOSE 8000
+CMD ["python", "manage.py", "web"]

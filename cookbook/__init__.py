@@ -1,0 +1,1 @@
+"""Examples of what the platform is for; each uses nothing but its REST API."""
