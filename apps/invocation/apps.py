@@ -1,0 +1,19 @@
+"""What invocation is: every model behind one door, called at once or by a queue."""
+
+from apps.invocation.records import AsyncInvocation
+from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
+
+
+class InvocationConfig(Capability):
+    name = "apps.invocation"
+    manifest = Manifest(
+        title="Models",
+        prefixes=("model",),
+        services=("model",),
+        records=(AsyncInvocation,),
+        queues=(Queue("invocation", visibility=minutes(15), attempts=3),),
+        files=(Folder("invocations", writes=True),),
+        calls=("apps.usage",),
+        hot="apps.invocation.gateway:routes",
+        prepare="apps.invocation.services:prepare",
+    )

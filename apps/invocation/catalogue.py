@@ -1,0 +1,158 @@
+"""Which models there are by name, and which of them answers for which name.
+
+The rows come from catalogue.json, from OPENAI_MODELS, and from aliases that bring a new name.
+"""
+
+import enum
+import sys
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from apps.invocation.adapters import PROVIDERS
+from foundation.errors import Invalid
+from foundation.settings import CHOSEN
+
+ROWS: Final = Path(__file__).with_name("catalogue.json")
+WILD: Final = frozenset("*?[")
+
+
+class Kind(enum.StrEnum):
+    """What a model makes: text, or embeddings of text."""
+
+    TEXT = "text"
+    EMBED = "embed"
+
+
+class Model(Struct, frozen=True):
+    """One name. `provider` runs it under `id`.
+
+    default_max_tokens: how much it writes for a plain prompt that does not say; output_limit: the most that it can write.
+    """
+
+    name: str
+    id: str
+    kind: Kind
+    provider: str
+    default_max_tokens: int = 1000
+    output_limit: int | None = None
+
+
+class Served(Struct, frozen=True):
+    """A model that was asked for, and the one that answers."""
+
+    asked: Model
+    by: Model
+
+
+class _File(Struct, frozen=True):
+    date: str
+    source: str
+    models: tuple[Model, ...]
+
+
+class Alias(Struct, frozen=True):
+    """A line of MODEL_ALIASES. An exact name may be new; a pattern covers names that are in the catalogue."""
+
+    kind: Kind
+    pattern: str
+    target: str
+
+    @property
+    def is_exact(self) -> bool:
+        return not WILD & set(self.pattern)
+
+    def covers(self, model: Model) -> bool:
+        return model.kind is self.kind and (model.name == self.pattern or fnmatchcase(model.name, self.pattern))
+
+
+class Catalogue:
+    """Names, in the order of their listing; a later row of the same name takes the earlier one's place."""
+
+    def __init__(self, rows: Iterable[Model], aliases: Iterable[Alias] = ()) -> None:
+        self.aliases = tuple(sorted(aliases, key=lambda alias: not alias.is_exact))
+        self.models = {model.name: model for model in rows}
+        for alias in self.aliases:
+            target = self.models.get(alias.target)
+            if target is None or target.kind is not alias.kind or target.provider not in PROVIDERS:
+                able = ", ".join(m.name for m in self.models.values() if m.kind is alias.kind and m.provider in PROVIDERS)
+                raise ValueError(f"MODEL_ALIASES lets {alias.target!r} answer; for {alias.kind} it may be one of {able}")
+            if alias.is_exact and alias.pattern not in self.models:
+                self.models[alias.pattern] = Model(alias.pattern, alias.pattern, alias.kind, "")
+
+    @cached_property
+    def ids(self) -> Mapping[str, Model]:
+        """The models by their ids at their providers."""
+        return {model.id: model for model in reversed(self.models.values())}
+
+    def answering(self, model: Model) -> Model | None:
+        """The model that answers for a name: itself where a provider here runs it, or else its first alias's target."""
+        if model.provider in PROVIDERS:
+            return model
+        return next((self.models[alias.target] for alias in self.aliases if alias.covers(model)), None)
+
+    def text(self, name: str) -> Served:
+        """Who answers a text request for this name; Invalid when nobody does."""
+        model = self._known(name)
+        if model.kind is not Kind.TEXT:
+            raise Invalid(f"Model is not a text model: {model.name}; call /model/embed")
+        return self._served(model)
+
+    def embed(self, name: str) -> Served:
+        """Who answers an embedding request for this name; Invalid when nobody does."""
+        model = self._known(name)
+        if model.kind is not Kind.EMBED:
+            raise Invalid(f"Model is not an embed model: {model.name}")
+        return self._served(model)
+
+    def name_of(self, identifier: str) -> str:
+        """The name of the model with this id at its provider; an unknown id is Invalid, a name stands for itself."""
+        model = self.ids.get(identifier) or self._known(identifier)
+        return model.name
+
+    def _known(self, name: str) -> Model:
+        model = self.models.get(name)
+        if model is None:
+            raise Invalid(f"Unsupported model: {name[:200]}")
+        return model
+
+    def _served(self, model: Model) -> Served:
+        answering = self.answering(model)
+        if answering is None:
+            local = next(m.name for m in self.models.values() if m.kind is model.kind and m.provider in PROVIDERS)
+            raise Invalid(
+                f"{model.name} has no provider on this platform. Either name it in OPENAI_MODELS "
+                f"({model.name}={model.kind}:<id at OPENAI_BASE_URL>), or let another model answer for it "
+                f"(MODEL_ALIASES={model.kind}:{model.name}={local})."
+            )
+        return Served(model, answering)
+
+
+def kind_and_rest(variable: str, text: str) -> tuple[Kind, str]:
+    """`text:rest` or `embed:rest` in two; ValueError names the variable."""
+    kind, colon, rest = text.partition(":")
+    if not (colon and rest) or kind not in set(Kind):
+        raise ValueError(f"{variable} holds {text!r}; it must begin with text: or embed:")
+    return Kind(kind), rest
+
+
+def catalogue(openai_models: Mapping[str, str], aliases: Mapping[str, str]) -> Catalogue:
+    """The catalogue under these settings; ValueError names the one that is wrong."""
+    rows = list(msgspec.json.decode(ROWS.read_bytes(), type=_File).models)
+    for name, served in openai_models.items():
+        kind, identifier = kind_and_rest("OPENAI_MODELS", served)
+        rows.append(Model(name, identifier, kind, "openai_compatible"))
+    return Catalogue(rows, (Alias(*kind_and_rest("MODEL_ALIASES", key), target) for key, target in aliases.items()))
+
+
+try:
+    if CHOSEN.openai_models and not CHOSEN.openai_base_url:
+        raise ValueError("OPENAI_MODELS is set and OPENAI_BASE_URL is not; it must be the URL of the server that has them")
+    CATALOGUE: Final = catalogue(CHOSEN.openai_models, CHOSEN.model_aliases)
+except ValueError as wrong:
+    sys.exit(f"The configuration is wrong: {wrong}.")

@@ -1,0 +1,118 @@
+"""The platform's own dialect: POST /model/invoke and /model/embed, as its clients have spoken it from the beginning."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from apps.invocation.catalogue import CATALOGUE
+from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, alternating
+from foundation.errors import Invalid
+
+TEMPERATURE: Final = 0.7
+TOP_P: Final = 0.9
+TOP_K: Final = 40
+
+Name = Annotated[str, Meta(max_length=300, description="A name that /model/list_models has.")]
+Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Most tokens to write; above the model's limit, its limit.")]
+Temperature = Annotated[float, Meta(ge=0, le=2, description="0 takes the likeliest word each time.")]
+Probability = Annotated[float, Meta(ge=0, le=1, description="Choose among the likeliest words that together reach this.")]
+Candidates = Annotated[int, Meta(ge=0, le=2**31 - 1, description="Choose among this many likeliest words; 0: all.")]
+
+
+class Turn(Struct, frozen=True):
+    """One turn; content is text, or a list of objects with a `text` each."""
+
+    role: str
+    content: str | list[dict[str, str]]
+
+
+class SystemPrompt(Struct, frozen=True):
+    """What the application itself tells the model."""
+
+    text: str
+
+
+class InvokeRequest(Struct, frozen=True):
+    """A prompt, which becomes one turn of the user, or a conversation."""
+
+    model_name: Name
+    prompt: str | list[Turn]
+    max_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_p: Probability | None = None
+    top_k: Candidates | None = None
+    stop_sequences: list[str] | None = None
+    system_prompts: list[SystemPrompt] | None = None
+
+
+class InvokeResponse(Struct, frozen=True, omit_defaults=True):
+    """The answer; `model` is the name that was asked for, `served_by` the one that answered."""
+
+    output_text: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    model: str | None = None
+    served_by: str | None = None
+
+
+class EmbedRequest(Struct, frozen=True):
+    """One text to embed."""
+
+    model_name: Name
+    input_text: str | None = None
+
+
+class EmbedResponse(Struct, frozen=True, omit_defaults=True):
+    """Its unit vector; `served_by` is the model that made it."""
+
+    embedding: list[float]
+    input_tokens: int | None = None
+    model: str | None = None
+    served_by: str | None = None
+
+
+def request(wanted: InvokeRequest) -> Request:
+    """The inner request. A plain prompt has the dialect's defaults, a conversation those of the model.
+
+    Instruct models answer a plain prompt far better as a turn of the user than bare, so that is what it becomes for all.
+    Invalid names the turn that no model could take.
+    """
+    plain = isinstance(wanted.prompt, str)
+    turns = [Turn("user", wanted.prompt)] if isinstance(wanted.prompt, str) else wanted.prompt
+    if not turns or wanted.prompt == "":
+        raise Invalid("prompt is empty; it must be text, or at least one message")
+    spoken = [(turn.role, parts(place, turn)) for place, turn in enumerate(turns)]
+    said = [part.text for role, content in spoken if role == "system" for part in content]
+    known = CATALOGUE.models.get(wanted.model_name)
+    return Request(
+        model=wanted.model_name,
+        messages=alternating(Message(Role(role), content) for role, content in spoken if role != "system"),
+        system=(*(prompt.text for prompt in wanted.system_prompts or ()), *said),
+        max_tokens=wanted.max_tokens or (known.default_max_tokens if plain and known else None),
+        temperature=TEMPERATURE if plain and wanted.temperature is None else wanted.temperature,
+        top_p=TOP_P if plain and wanted.top_p is None else wanted.top_p,
+        top_k=TOP_K if plain and wanted.top_k is None else wanted.top_k,
+        stop=tuple(filter(None, wanted.stop_sequences or ())),
+    )
+
+
+def parts(place: int, turn: Turn) -> tuple[Text, ...]:
+    """The content of one turn; Invalid names what is wrong with it."""
+    if turn.role not in ("user", "assistant", "system"):
+        raise Invalid(f"prompt[{place}].role is {turn.role[:50]!r}; it must be user, assistant or system")
+    pieces = [{"text": turn.content}] if isinstance(turn.content, str) else turn.content
+    missing = [number for number, piece in enumerate(pieces) if "text" not in piece]
+    if missing or not pieces:
+        raise Invalid(f"prompt[{place}].content[{missing[0] if missing else 0}] has no text")
+    return tuple(Text(piece["text"]) for piece in pieces)
+
+
+def response(completion: Completion) -> InvokeResponse:
+    """The answer on the wire."""
+    usage = completion.usage
+    return InvokeResponse(completion.text, usage.input_tokens, usage.output_tokens, completion.model, completion.served_by)
+
+
+def embedding(embeddings: Embeddings) -> EmbedResponse:
+    """The one vector on the wire."""
+    return EmbedResponse(list(embeddings.vectors[0]), embeddings.input_tokens, embeddings.model, embeddings.served_by)

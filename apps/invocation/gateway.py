@@ -1,0 +1,70 @@
+"""The hot paths of /model: parse, call one service, render; in front of Django (see foundation.hot)."""
+
+import asyncio
+from typing import Final
+
+from msgspec import Struct
+
+from apps.invocation import services
+from apps.invocation.dialects import platform, raw
+from foundation.hot import Route
+from foundation.identity import Caller
+
+
+class AsyncInvokeResponse(Struct, frozen=True):
+    """What to ask /model/async_output for."""
+
+    invocation_id: str
+
+
+async def invoke(caller: Caller, wanted: platform.InvokeRequest) -> platform.InvokeResponse:
+    """POST /model/invoke."""
+    return platform.response(await services.invoke(caller, platform.request(wanted)))
+
+
+async def embed(caller: Caller, wanted: platform.EmbedRequest) -> platform.EmbedResponse:
+    """POST /model/embed."""
+    return platform.embedding(await services.embed(caller, wanted.model_name, [wanted.input_text or ""]))
+
+
+async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest) -> raw.InvokeResponse:
+    """POST /model/invoke_with_raw_input."""
+    return raw.response(await services.invoke(caller, raw.request(wanted)))
+
+
+async def async_invoke(caller: Caller, wanted: platform.InvokeRequest) -> AsyncInvokeResponse:
+    """POST /model/async_invoke."""
+    started = await asyncio.to_thread(services.start_async, caller, platform.request(wanted))
+    return AsyncInvokeResponse(started.invocation)
+
+
+routes: Final = (
+    Route(
+        path="/model/invoke",
+        handler=invoke,
+        request=platform.InvokeRequest,
+        response=platform.InvokeResponse,
+        summary="Invoke a text model with a prompt or a conversation.",
+    ),
+    Route(
+        path="/model/embed",
+        handler=embed,
+        request=platform.EmbedRequest,
+        response=platform.EmbedResponse,
+        summary="Embed one text as a vector.",
+    ),
+    Route(
+        path="/model/invoke_with_raw_input",
+        handler=invoke_with_raw_input,
+        request=raw.RawRequest,
+        response=raw.InvokeResponse,
+        summary="Invoke a text model, by its id at its provider, with a body in that provider's form.",
+    ),
+    Route(
+        path="/model/async_invoke",
+        handler=async_invoke,
+        request=platform.InvokeRequest,
+        response=AsyncInvokeResponse,
+        summary="Invoke a text model by a worker; ask /model/async_output for the answer.",
+    ),
+)

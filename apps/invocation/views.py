@@ -1,0 +1,39 @@
+"""/model over HTTP, as far as Django answers it."""
+
+from collections.abc import Mapping, Sequence
+
+from apps.invocation import serializers, services
+from apps.invocation.catalogue import Kind
+from apps.invocation.records import AsyncInvocation, AsyncStatus
+from foundation.endpoint import Endpoint
+from foundation.identity import Caller
+
+
+class ListModels(Endpoint):
+    """Every name that a model can be called by, and which model answers for it."""
+
+    response_shape = serializers.ModelList
+
+    def get(self, caller: Caller) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        listed: Mapping[Kind, list[Mapping[str, object]]] = {kind: [] for kind in Kind}
+        for model, answering in services.models():
+            listed[model.kind].append(
+                {
+                    "model_name": model.name,
+                    "model_id": model.id,
+                    "available": answering is not None,
+                    "served_by": answering.name if answering else None,
+                }
+            )
+        return {"text_models": listed[Kind.TEXT], "embed_models": listed[Kind.EMBED]}
+
+
+class AsyncOutput(Endpoint):
+    """The answer to an asynchronous invocation: 202 while there is none yet; kept for an hour."""
+
+    response_shape = serializers.AsyncOutput
+
+    def get(self, caller: Caller, invocation_id: str) -> AsyncInvocation:
+        found = services.async_output(caller, invocation_id)
+        self.success = 202 if found.status is AsyncStatus.IN_PROGRESS else 200
+        return found

@@ -1,0 +1,14 @@
+"""What usage is: the account of every model call, by call and by day."""
+
+from apps.usage.records import DayUsage, Invocation
+from foundation.manifest import Capability, Manifest
+
+
+class UsageConfig(Capability):
+    name = "apps.usage"
+    manifest = Manifest(
+        title="Usage",
+        prefixes=("usage",),
+        services=("usage",),
+        records=(Invocation, DayUsage),
+    )

@@ -1,0 +1,7 @@
+"""The paths under /usage."""
+
+from django.urls import path
+
+from apps.usage import views
+
+urlpatterns = [path("daily", views.Daily.as_view())]
