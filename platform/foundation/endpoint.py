@@ -58,18 +58,23 @@ class Endpoint(APIView):
     """One URL with one method. A subclass has `post(caller, wanted)` or `get(caller, **path)` and returns what to render.
 
     request: the serializer of the body, whose validated data is `wanted`; None: no body, and `post(caller)`.
+    query: the serializer of the query string, whose validated data is passed on as keywords.
     response: the serializer of the answer. many: the answer is a list of it.
     paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
+    success: the status of a good answer; a method may set another for its own answer.
+    credential: which security scheme of the OpenAPI document `caller` reads.
     """
 
     request_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    query_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     many: ClassVar[bool] = False
     paged: ClassVar[bool] = False
     open: ClassVar[bool] = False
-    success: ClassVar[int] = 200
+    credential: ClassVar[str] = "bearer"
+    success: int = 200
     parser_classes = [AnyJson]
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
@@ -91,7 +96,7 @@ class Endpoint(APIView):
         given = request.data if self.request_shape is not None else None
         callers = [] if self.open else [self.caller(request)]
         page = paging(request.query_params) if self.paged else {}
-        result = handler(*callers, *self._wanted(given), **path, **page)
+        result = handler(*callers, *self._wanted(given), **path, **page, **self._asked_by_query(request))
         return self._rendered(result)
 
     def caller(self, request: Request) -> Caller:
@@ -110,6 +115,14 @@ class Endpoint(APIView):
         if not asked.is_valid():
             raise Unprocessable(list(issues_of(asked.errors, ["body"])), self.request.path)
         return [asked.validated_data]
+
+    def _asked_by_query(self, request: Request) -> Mapping[str, Any]:
+        if self.query_shape is None:
+            return {}
+        asked = self.query_shape(data=request.query_params)
+        if not asked.is_valid():
+            raise Unprocessable(list(issues_of(asked.errors, ["query"])), self.request.path)
+        return dict(asked.validated_data)
 
     def _rendered(self, result: Any) -> Response:
         headers = {}

@@ -108,6 +108,13 @@ class UpstreamFailed(Problem):
     retryable = True
 
 
+class UpstreamTimeout(Problem):
+    """A model provider or another outside service did not answer in time."""
+
+    status, code = 504, "upstream_timeout"
+    retryable = True
+
+
 class Unavailable(Problem):
     """A store, queue or service that the platform stands on does not answer; a repeat may work."""
 

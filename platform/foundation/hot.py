@@ -4,6 +4,7 @@ They have the same identity, errors and document as the rest; only parsing and r
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from foundation.settings import CHOSEN
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
@@ -113,9 +114,17 @@ def parsed(body: bytes, content_type: str) -> Any:
     if declared and declared != "application/octet-stream" and not declared.endswith("json"):
         raise Unprocessable([issue("content_type", ["body"], f"the body must be JSON, not {declared[:50]}")])
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+        return decoded(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as malformed:
         raise Unprocessable([issue("json_invalid", ["body"], f"the body is not valid JSON: {malformed}")]) from malformed
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON; a number beyond a float's range becomes infinity, which a field's own limits then refuse by name."""
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError:  # the one thing that is valid JSON and that msgspec cannot hold
+        return json.loads(body, parse_int=float, parse_constant=msgspec.json.decode)
 
 
 S = TypeVar("S", bound=msgspec.Struct)
