@@ -5,8 +5,9 @@ They have the same identity, errors and document as the rest; only parsing and r
 
 import asyncio
 import json
+import math
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -120,11 +121,22 @@ def parsed(body: bytes, content_type: str) -> Any:
 
 
 def decoded(body: bytes) -> Any:
-    """The JSON; a number beyond a float's range becomes infinity, which a field's own limits then refuse by name."""
+    """The JSON; Unprocessable names the field whose number no computer holds, which msgspec refuses without saying where."""
     try:
         return msgspec.json.decode(body)
-    except msgspec.ValidationError:  # the one thing that is valid JSON and that msgspec cannot hold
-        return json.loads(body, parse_int=float, parse_constant=msgspec.json.decode)
+    except msgspec.ValidationError as refused:
+        whole = json.loads(body, parse_int=float, parse_constant=msgspec.json.decode)
+        beyond = [issue("out_of_range", loc, "the number is out of range") for loc in endless(whole, ["body"])]
+        raise Unprocessable(beyond or [issue("json_invalid", ["body"], str(refused))]) from refused
+
+
+def endless(value: Any, loc: list[str | int]) -> Iterator[list[str | int]]:
+    """Where numbers lie that became infinite when they were read."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        yield from endless(each, [*loc, name])
+    if isinstance(value, float) and math.isinf(value):
+        yield loc
 
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -1,7 +1,7 @@
 """The one OpenAPI document of both ways in over HTTP, and the pages that show it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from foundation.endpoint import CURSOR_HEADER, Endpoint
 from foundation.hot import Route
 from foundation.manifest import Capability, load
+from foundation.middleware import CONTENT_POLICY
 from foundation.records import MAXIMUM_PAGE
 from foundation.settings import HOUSE
 from foundation.wire import Failure, Issues
@@ -25,26 +26,38 @@ REFUSALS: Final = {
     "404": "There is no such thing, or it is not the caller's.",
 }
 
+SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "administrator": {"type": "apiKey", "in": "cookie", "name": "access_token"},
+}
+PAGES_POLICY: Final = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
 
 class EndpointSchema(AutoSchema):
     """drf-spectacular's reading of an Endpoint."""
 
-    view: Endpoint
+    @property
+    def endpoint(self) -> Endpoint:
+        """The view that is described."""
+        return cast(Endpoint, self.view)
 
     def get_request_serializer(self) -> Any:
-        return self.view.request_shape
+        return self.endpoint.request_shape
 
     def get_response_serializers(self) -> Any:
-        shape = self.view.response_shape
-        good = shape(many=self.view.many) if shape is not None else None
-        refusals = {} if self.view.open else dict.fromkeys(REFUSALS, Failure)
-        unprocessable = {"422": Issues} if self.view.request_shape is not None else {}
-        return {str(self.view.success): good, **refusals, **unprocessable}
+        shape = self.endpoint.response_shape
+        good = shape(many=self.endpoint.many) if shape is not None else None
+        refusals = {} if self.endpoint.open else dict.fromkeys(REFUSALS, Failure)
+        shaped = self.endpoint.request_shape is not None or self.endpoint.query_shape is not None
+        unprocessable = {"422": Issues} if shaped else {}
+        return {str(self.endpoint.success): good, **refusals, **unprocessable}
 
     def get_override_parameters(self) -> list[Any]:
-        if not self.view.paged:
-            return []
+        asked = [self.endpoint.query_shape] if self.endpoint.query_shape is not None else []
+        if not self.endpoint.paged:
+            return asked
         return [
+            *asked,
             OpenApiParameter("limit", int, description=f"At most this many items, 1 to {MAXIMUM_PAGE}."),
             OpenApiParameter("cursor", str, description=f"Continues a list: the {CURSOR_HEADER} header of its last page."),
         ]
@@ -56,16 +69,16 @@ class EndpointSchema(AutoSchema):
         return [tag_of(self.path)]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [] if self.view.open else [{"bearer": []}]
+        return [] if self.endpoint.open else [{self.endpoint.credential: []}]
 
     def get_operation_id(self) -> str:
         return "_".join([*self.path.strip("/").replace("{", "").replace("}", "").split("/"), self.method.lower()])
 
     def get_summary(self) -> str:
-        return (type(self.view).__doc__ or "").strip().partition("\n")[0]
+        return (type(self.endpoint).__doc__ or "").strip().partition("\n")[0]
 
-    def get_description(self) -> str:
-        return (type(self.view).__doc__ or "").strip()
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own signature, not DRF's
+        return (type(self.endpoint).__doc__ or "").strip()
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False
@@ -93,11 +106,7 @@ def add_hot_routes(result: Mapping[str, Any], generator: Any, request: Any, publ
     document = dict(result)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(components)
-    document["components"].setdefault("securitySchemes", {})["bearer"] = {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-    }
+    document["components"].setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
     document["paths"] = dict(
         sorted({**document.get("paths", {}), **{r.path: {"post": operation(c, r)} for c, r in routes}}.items())
     )
@@ -129,7 +138,7 @@ def operation(capability: type[Capability], route: Route) -> Mapping[str, Any]:
 
 def described() -> Mapping[str, Any]:
     """The document of everything that this process serves."""
-    document: Mapping[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    document: Mapping[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return document
 
 
@@ -151,4 +160,11 @@ def meta(service: str) -> Callable[[HttpRequest], HttpResponse]:
 
 def pages(request: HttpRequest) -> HttpResponse:
     """GET /docs: the document to read."""
-    return render(request, "docs.html", {"document": "openapi.json"})
+    return rendered_pages(request, "openapi.json")
+
+
+def rendered_pages(request: HttpRequest, document: str) -> HttpResponse:
+    """A page that shows the document at this URL. Only here may styles stand in elements: Swagger UI writes such ones."""
+    response = render(request, "docs.html", {"document": document})
+    response.headers["Content-Security-Policy"] = PAGES_POLICY
+    return response

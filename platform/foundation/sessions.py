@@ -25,7 +25,7 @@ class SessionStore(SessionBase):
 
     def create(self) -> None:
         while True:
-            self._session_key = self._get_new_session_key()
+            self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]  # the stubs lack it
             try:
                 self.save(must_create=True)
             except CreateError:
@@ -36,7 +36,7 @@ class SessionStore(SessionBase):
     def save(self, must_create: bool = False) -> None:
         if self.session_key is None:
             return self.create()
-        content = self.encode(self._get_session(no_load=must_create))
+        content = self.encode(self._get_session(no_load=must_create))  # type: ignore[attr-defined]  # the stubs lack it
         if not must_create and not self.exists(self.session_key):
             raise UpdateError
         try:
