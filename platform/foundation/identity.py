@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any, Final
 
 from joserfc import jws, jwt
@@ -56,23 +57,33 @@ class PublishedKeys:
 
     def holding(self, kid: str) -> KeySet:
         """A key set that has `kid`. Unauthenticated when the issuer has no such key, Unavailable when it cannot be asked."""
+        found = self._with(kid)  # without the lock: a known key does not wait for an issuer that hangs
+        if found is not None:
+            return found
         with self.lock:
-            if not self._has(kid) and (
-                self.tried is None or self.clock() - self.tried >= (1 if self.keys is None else REFETCH)
-            ):
-                self.tried = self.clock()
-                try:
-                    self.keys, self.failed = KeySet.import_key_set(self.fetch(f"{self.issuer}/.well-known/jwks.json")), False
-                except (OSError, ValueError, JoseError):
-                    self.failed = True
-            if self._has(kid) and self.keys is not None:
-                return self.keys
-            if self.failed:
-                raise Unavailable("the token issuer's keys cannot be fetched right now; try again", retry_after=5)
-            raise Unauthenticated("Invalid token")
+            if self._with(kid) is None and self._may_fetch():
+                self._fetch()
+            found = self._with(kid)
+        if found is not None:
+            return found
+        if self.failed:
+            raise Unavailable("the token issuer's keys cannot be fetched right now; try again", retry_after=5)
+        raise Unauthenticated("Invalid token")
 
-    def _has(self, kid: str) -> bool:
-        return self.keys is not None and any(key.kid == kid for key in self.keys.keys)
+    def _with(self, kid: str) -> KeySet | None:
+        keys = self.keys
+        return keys if keys is not None and any(key.kid == kid for key in keys.keys) else None
+
+    def _may_fetch(self) -> bool:
+        return self.tried is None or self.clock() - self.tried >= (1 if self.keys is None else REFETCH)
+
+    def _fetch(self) -> None:
+        try:
+            self.keys, self.failed = KeySet.import_key_set(self.fetch(f"{self.issuer}/.well-known/jwks.json")), False
+        except (OSError, HTTPException, JoseError, ValueError, TypeError, LookupError):
+            self.failed = True
+        finally:
+            self.tried = self.clock()
 
 
 @dataclass
@@ -100,7 +111,7 @@ class Verifier:
     def _verified(self, token: str) -> Mapping[str, Any]:
         try:
             header = jws.extract_compact(token.encode()).headers()
-        except (JoseError, ValueError, UnicodeError) as malformed:
+        except (JoseError, ValueError, RecursionError) as malformed:
             raise Unauthenticated("Invalid token") from malformed
         kid = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(kid, str) or not kid:
@@ -110,7 +121,7 @@ class Verifier:
         keys = self.keys.holding(kid)
         try:
             claims = dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
-        except (JoseError, ValueError) as refused:
+        except (JoseError, ValueError, TypeError, RecursionError) as refused:
             raise Unauthenticated("Invalid token") from refused
         moment = self.wall()
         good = (
@@ -127,7 +138,9 @@ class Verifier:
 
 
 def _moment(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 2**53 else None  # neither NaN nor infinite
 
 
 applications: Final = Verifier(PublishedKeys(CHOSEN.applications_issuer), "access")

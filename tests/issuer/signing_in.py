@@ -26,7 +26,7 @@ class Administrator:
 
 @dataclass
 class Portal:
-    """One browser. `address` is where it comes from; `verifier`, `state` and `nonce` are the portal's secrets of this sign-in."""
+    """One browser. `address` is where it comes from; `verifier`, `state` and `nonce` are the portal's for this sign-in."""
 
     address: str = field(default_factory=lambda: "198.51.100." + secrets.token_hex(8))
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
