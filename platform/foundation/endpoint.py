@@ -7,37 +7,17 @@ from typing import Any, ClassVar
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework import exceptions, serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.body import issue, parsed
 from foundation.errors import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge, Unprocessable
 from foundation.identity import Caller, identify
 from foundation.records import MAXIMUM_PAGE, Page
 
 logger = logging.getLogger(__name__)
 CURSOR_HEADER = "X-Next-Cursor"
-
-
-class AnyJson(JSONParser):
-    """Reads every body as JSON that does not declare itself as something else."""
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        declared = (media_type or "").partition(";")[0].strip().lower()
-        if declared and declared != "application/octet-stream" and not declared.endswith("json"):
-            raise Unprocessable([issue("content_type", ["body"], f"the body must be JSON, not {declared}")])
-        try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError as deep:
-            raise exceptions.ParseError("nested too deeply") from deep
-
-
-def issue(kind: str, loc: list[str | int], message: str) -> Mapping[str, Any]:
-    """One entry of a 422's `issues`."""
-    return {"type": kind, "loc": loc, "msg": message}
 
 
 def issues_of(errors: Any, loc: list[str | int]) -> Iterator[Mapping[str, Any]]:
@@ -75,7 +55,7 @@ class Endpoint(APIView):
     open: ClassVar[bool] = False
     credential: ClassVar[str] = "bearer"
     success: int = 200
-    parser_classes = [AnyJson]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
         self.args, self.kwargs = args, path
@@ -93,7 +73,7 @@ class Endpoint(APIView):
         handler = getattr(self, str(request.method).lower(), None)
         if request.method not in self.allowed_methods or handler is None:
             raise MethodNotAllowed("Method Not Allowed")
-        given = request.data if self.request_shape is not None else None
+        given = parsed(request.body, request.content_type or "") if self.request_shape is not None else None
         callers = [] if self.open else [self.caller(request)]
         page = paging(request.query_params) if self.paged else {}
         result = handler(*callers, *self._wanted(given), **path, **page, **self._asked_by_query(request))
@@ -136,7 +116,7 @@ class Endpoint(APIView):
 def paging(query: Mapping[str, str]) -> Mapping[str, Any]:
     """`limit` and `cursor` of a list, from its query."""
     limit = query.get("limit") or str(MAXIMUM_PAGE)
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAXIMUM_PAGE:
+    if not limit.isascii() or not limit.isdigit() or len(limit) > 9 or not 1 <= int(limit) <= MAXIMUM_PAGE:
         raise Invalid(f"limit ({limit[:20]}) must be a whole number from 1 to {MAXIMUM_PAGE}")
     return {"limit": int(limit), "cursor": query.get("cursor") or None}
 
@@ -155,7 +135,7 @@ def as_problem(raised: Exception, path: str) -> Problem:
             return Unprocessable(raised.issues, path)
         case Problem():
             return raised
-        case exceptions.ParseError() | UnicodeError():
+        case UnicodeError():
             return Unprocessable([issue("json_invalid", ["body"], f"the body is not valid JSON: {raised}")], path)
         case exceptions.NotFound():
             return NotFound("Not Found")

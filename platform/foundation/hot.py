@@ -4,27 +4,30 @@ They have the same identity, errors and document as the rest; only parsing and r
 """
 
 import asyncio
-import json
-import math
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from foundation.endpoint import as_problem, issue
-from foundation.errors import MethodNotAllowed, Problem, TooLarge, Unprocessable
+from foundation.body import Receive, issue, limit_of, parsed, whole, within
+from foundation.endpoint import as_problem
+from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, identify, is_at_hand
-from foundation.settings import CHOSEN
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
+# The fields of wire.py for the shapes of hot routes: a whole number of 64 bits, and a number that is finite.
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+
 MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
+STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +54,37 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await lifespan(receive, send)
+        if scope["type"] != "http":
+            return await self.django(scope, receive, send)
         if "//" in scope["path"]:
             scope["path"] = MANY_SLASHES.sub("/", scope["path"])
-        route = self.routes.get(scope["path"]) if scope["type"] == "http" else None
-        if route is None:
-            return await self.django(scope, receive, send)
+        receive = within(receive, *limit_of(scope["path"]))
         try:
-            status, body, headers = 200, await answer(route, scope, receive), []
+            await self._serve(scope, receive, send)
         except Exception as raised:
             problem = as_problem(raised, scope["path"])
-            status, body, headers = problem.status, msgspec.json.encode(problem.body()), retry_header(problem)
-        fixed = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": fixed + headers})
-        await send({"type": "http.response.body", "body": body})
+            await respond(send, problem.status, msgspec.json.encode(problem.body()), *retry_header(problem))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        route = self.routes.get(path)
+        if route is not None:
+            return await respond(send, 200, await answer(route, scope, receive))
+        if path.endswith("/") and path.rstrip("/") in self.routes:
+            query = b"?" + scope["query_string"] if scope["query_string"] else b""
+            return await respond(send, 307, b"", (b"location", path.rstrip("/").encode() + query))
+        await self.django(scope, receive, send)
+
+
+async def respond(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """One whole JSON response."""
+    fixed = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
@@ -89,54 +106,11 @@ async def answer(route: Route, scope: Scope, receive: Receive) -> bytes:
     if scope["method"] != "POST":
         raise MethodNotAllowed("Method Not Allowed")
     headers = {name: value for name, value in scope["headers"] if name in (b"authorization", b"content-type")}
-    given = parsed(await body_of(receive), headers.get(b"content-type", b"").decode("latin-1"))
+    given = parsed(await whole(receive), headers.get(b"content-type", b"").decode("latin-1"))
     authorization = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
     at_hand = is_at_hand(authorization)
     caller = identify(authorization) if at_hand else await asyncio.to_thread(identify, authorization)
     return msgspec.json.encode(await route.handler(caller, converted(given, route.request)))
-
-
-async def body_of(receive: Receive) -> bytes:
-    """The whole body, or TooLarge."""
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > CHOSEN.body_limit_mb * 2**20:
-            raise TooLarge(f"the body is larger than {CHOSEN.body_limit_mb} MB, the limit of this platform (BODY_LIMIT_MB)")
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def parsed(body: bytes, content_type: str) -> Any:
-    """The JSON in a body, whose content type may be missing but not be something else."""
-    declared = content_type.partition(";")[0].strip().lower()
-    if declared and declared != "application/octet-stream" and not declared.endswith("json"):
-        raise Unprocessable([issue("content_type", ["body"], f"the body must be JSON, not {declared[:50]}")])
-    try:
-        return decoded(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as malformed:
-        raise Unprocessable([issue("json_invalid", ["body"], f"the body is not valid JSON: {malformed}")]) from malformed
-
-
-def decoded(body: bytes) -> Any:
-    """The JSON; Unprocessable names the field whose number no computer holds, which msgspec refuses without saying where."""
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.ValidationError as refused:
-        whole = json.loads(body, parse_int=float, parse_constant=msgspec.json.decode)
-        beyond = [issue("out_of_range", loc, "the number is out of range") for loc in endless(whole, ["body"])]
-        raise Unprocessable(beyond or [issue("json_invalid", ["body"], str(refused))]) from refused
-
-
-def endless(value: Any, loc: list[str | int]) -> Iterator[list[str | int]]:
-    """Where numbers lie that became infinite when they were read."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, each in inner:
-        yield from endless(each, [*loc, name])
-    if isinstance(value, float) and math.isinf(value):
-        yield loc
 
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -150,7 +124,8 @@ def converted(given: Any, shape: type[S]) -> S:
         text = str(wrong)
         place = PATH_TO_FIELD.search(text)
         named = re.search(r"required field `([^`]+)`", text)
-        loc: list[str | int] = ["body", *(re.findall(r"[^.\[\]]+", place[1]) if place else ())]
+        steps = STEP.findall(place[1]) if place else []
+        loc: list[str | int] = ["body", *(int(number) if number else name for number, name in steps)]
         kind = "missing" if named else "invalid"
         raise Unprocessable(
             [issue(kind, [*loc, named[1]] if named else loc, PATH_TO_FIELD.sub("", text).removesuffix(" - at ").strip())]
