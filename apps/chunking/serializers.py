@@ -10,7 +10,7 @@ from apps.chunking.records import ChunkingJob
 from foundation.wire import Text, Timestamp, Whole
 
 
-class WantedSizes(serializers.Serializer[Any]):
+class ChunkSizes(serializers.Serializer[Any]):
     """How long chunks may be and how much of one may begin the next, in characters."""
 
     chunk_size = Whole(source="size", required=False, allow_null=True, help_text="At least 1; without it 1000.")
@@ -23,7 +23,7 @@ class WantedSizes(serializers.Serializer[Any]):
         return Sizes(**{name: value for name, value in given.items() if value is not None})
 
 
-class WantedJob(serializers.Serializer[Any]):
+class WantedChunkingJob(serializers.Serializer[Any]):
     """What to cut, and how. The strategy and its sizes do not matter for files whose names end in .json and .jsonl."""
 
     extraction_job_id = Text(help_text="A finished extraction job.")
@@ -32,17 +32,17 @@ class WantedJob(serializers.Serializer[Any]):
         help_text="fixed_size: whole paragraphs, put together. recursive: cut at blank lines, lines, words, at last "
         "characters. page: each page is a chunk.",
     )
-    chunking_params = WantedSizes(required=False, allow_null=True)
+    chunking_params = ChunkSizes(required=False, allow_null=True)
 
 
-class NamedFile(serializers.Serializer[Any]):
+class NamedChunkedFile(serializers.Serializer[Any]):
     """A file of a job by its name."""
 
     chunking_job_id = Text()
     file_name = Text()
 
 
-class CreatedJob(serializers.Serializer[Any]):
+class CreatedChunkingJob(serializers.Serializer[Any]):
     """A new job."""
 
     chunking_job_id = Text(source="job")
@@ -51,7 +51,7 @@ class CreatedJob(serializers.Serializer[Any]):
     total_file_count = serializers.IntegerField(source="total")
 
 
-class JobState(serializers.Serializer[Any]):
+class ChunkingJobState(serializers.Serializer[Any]):
     """Where a job stands."""
 
     chunking_job_id = Text(source="job")
@@ -65,7 +65,7 @@ class JobState(serializers.Serializer[Any]):
         return _without_empty_reason(super().to_representation(instance))
 
 
-class FileInJob(serializers.Serializer[Any]):
+class ChunkedFileInList(serializers.Serializer[Any]):
     """A file in the list of a job's files."""
 
     file_name = Text(source="name")
@@ -77,14 +77,14 @@ class FileInJob(serializers.Serializer[Any]):
         return _without_empty_reason(super().to_representation(instance))
 
 
-class JobFiles(serializers.Serializer[Any]):
+class ChunkingJobFiles(serializers.Serializer[Any]):
     """The files of a job, by name."""
 
     chunking_job_id = Text(source="job")
-    files = FileInJob(many=True)
+    files = ChunkedFileInList(many=True)
 
 
-class ChunkFile(serializers.Serializer[Any]):
+class LocatedChunkFile(serializers.Serializer[Any]):
     """Where a file's chunks can be fetched."""
 
     file_name = Text(source="file.name")
@@ -96,7 +96,7 @@ class ChunkFile(serializers.Serializer[Any]):
     chunking_job_id = Text(source="file.job")
 
 
-class JobInList(serializers.Serializer[Any]):
+class ChunkingJobInList(serializers.Serializer[Any]):
     """A job in the list of all jobs."""
 
     chunking_job_id = Text(source="job")

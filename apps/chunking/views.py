@@ -14,7 +14,7 @@ from foundation.records import Page
 class CreateJob(Endpoint):
     """Cut the text of every file that an extraction job completed into chunks."""
 
-    request_shape, response_shape = shapes.WantedJob, shapes.CreatedJob
+    request_shape, response_shape = shapes.WantedChunkingJob, shapes.CreatedChunkingJob
 
     def post(self, caller: Caller, wanted: dict[str, Any]) -> ChunkingJob:
         strategy = Strategy(wanted["chunking_strategy"])
@@ -24,7 +24,7 @@ class CreateJob(Endpoint):
 class JobStatus(Endpoint):
     """Where a job stands, with the counts of its files."""
 
-    response_shape = shapes.JobState
+    response_shape = shapes.ChunkingJobState
 
     def get(self, caller: Caller, job_id: str) -> ChunkingJob:
         return services.job(caller, job_id)
@@ -33,7 +33,7 @@ class JobStatus(Endpoint):
 class JobFiles(Endpoint):
     """The files of a job and where each stands."""
 
-    response_shape, paged = shapes.JobFiles, True
+    response_shape, paged = shapes.ChunkingJobFiles, True
 
     def get(self, caller: Caller, job_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
         page = services.job_files(caller, job_id, limit=limit, cursor=cursor)
@@ -45,7 +45,7 @@ class JobFiles(Endpoint):
 class ChunkFileUrl(Endpoint):
     """Where the chunks of one file can be fetched."""
 
-    request_shape, response_shape = shapes.NamedFile, shapes.ChunkFile
+    request_shape, response_shape = shapes.NamedChunkedFile, shapes.LocatedChunkFile
 
     def post(self, caller: Caller, wanted: dict[str, Any]) -> services.Located:
         return services.chunk_file_url(caller, wanted["chunking_job_id"], wanted["file_name"])
@@ -54,7 +54,7 @@ class ChunkFileUrl(Endpoint):
 class ListJobs(Endpoint):
     """The application's jobs, newest first."""
 
-    response_shape, many, paged = shapes.JobInList, True, True
+    response_shape, many, paged = shapes.ChunkingJobInList, True, True
 
     def get(self, caller: Caller, limit: int, cursor: str | None) -> Page[ChunkingJob]:
         return services.jobs(caller.application, limit=limit, cursor=cursor)
