@@ -1,5 +1,6 @@
 """Time, randomness and ids: the one place where they come from, so that nothing else has to be patched in a test."""
 
+import random
 import secrets
 import uuid
 from datetime import UTC, datetime
@@ -23,3 +24,8 @@ def new_hex_id() -> str:
 def new_secret(length: int = 32) -> str:
     """An unguessable text of `length` random bytes, safe in a URL and in a header."""
     return secrets.token_urlsafe(length)
+
+
+def number_between(low: float, high: float) -> float:
+    """A random number between two others, for pauses that are not all the same."""
+    return random.uniform(low, high)

@@ -2,21 +2,34 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import signature
 from typing import Any, Final
 
 from celery import Celery, Task
+from celery.exceptions import Reject
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
 
-from foundation.settings import HOUSE
+from foundation.ambient import number_between
+from foundation.errors import Problem
+from foundation.ports import Deliveries
+from foundation.settings import CHOSEN, HOUSE
 
 logger = logging.getLogger(__name__)
 Work = Callable[..., None]
 
-app: Final = Celery("foundation")
+LONGEST_PAUSE: Final = 300.0  # seconds between two deliveries
+BROKEN: Final = "an error in the platform ended the work on this; ask its operator to look at the dead letters"
+WORKER_LOST: Final = "the worker process ended at each of {attempts} attempts; this is more than it can bear"
+
+app: Final = Celery("foundation", fixups=[])  # Django is set up by manage.py, and there is no database to close
 app.config_from_object("foundation.messaging")
 app.autodiscover_tasks([capability.name for capability in HOUSE.needed])
+
+deliveries: Final[Deliveries] = import_module(f"foundation.adapters.{CHOSEN.platform}.queues").deliveries(CHOSEN)
+ATTEMPTS: Final[Mapping[str, int]] = {queue.name: queue.attempts for queue in HOUSE.known_queues}
 
 
 def task(name: str, *, queue: str, abandoned: Work) -> Callable[[Work], Work]:
@@ -28,10 +41,70 @@ def task(name: str, *, queue: str, abandoned: Work) -> Callable[[Work], Work]:
     """
 
     def registered(work: Work) -> Work:
-        def handle(self: Task[Any, Any], **ids: str) -> None:
-            deliver(self, work, abandoned, queue, ids)
+        def handle(self: Task[Any, Any], /, *arguments: object, **ids: object) -> None:
+            try:
+                deliver(self.request.properties or {}, work, abandoned, ATTEMPTS[queue], arguments, ids)
+            except (Problem, OSError) as refused:  # not even the outcome could be written down
+                logger.warning("%s will be tried again: %s", name, refused)
+                raise Reject(str(refused), requeue=True) from refused
 
-        app.task(name=name, bind=True)(handle)
+        app.task(name=name, bind=True, typing=False)(handle)
         return work
 
     return registered
+
+
+def deliver(
+    properties: Mapping[str, Any],
+    work: Work,
+    abandoned: Work,
+    attempts: int,
+    arguments: tuple[object, ...],
+    ids: Mapping[str, object],
+) -> None:
+    """One delivery of one message: work on it, and leave it done, postponed or dead. Raises what kept it from both."""
+    delivery = deliveries.of(properties)
+    if not is_well_formed(work, arguments, ids):
+        return deliveries.bury(delivery.receipt, f"malformed: it does not carry the ids of its task, but {', '.join(ids)}")
+    if delivery.count > attempts:
+        give_up(abandoned, WORKER_LOST.format(attempts=attempts), ids)
+        return deliveries.bury(delivery.receipt, f"its worker ended at each of {attempts} attempts")
+    try:
+        work(**ids)
+    except Exception as raised:
+        if is_retryable(raised) and delivery.count < attempts:
+            logger.warning("delivery %d of %d failed: %s", delivery.count, attempts, raised)
+            return deliveries.postpone(delivery.receipt, pause(delivery.count, raised))
+        logger.exception("delivery %d of %d failed for good", delivery.count, attempts)
+        give_up(abandoned, raised.detail if isinstance(raised, Problem) else BROKEN, ids)
+        deliveries.bury(delivery.receipt, f"{type(raised).__name__}: {raised}")
+
+
+def is_well_formed(work: Work, arguments: tuple[object, ...], ids: Mapping[str, object]) -> bool:
+    """Whether the message carries exactly the ids that the task takes, each a text."""
+    try:
+        signature(work).bind(**ids)
+    except TypeError:
+        return False
+    return not arguments and all(isinstance(value, str) for value in ids.values())
+
+
+def is_retryable(raised: Exception) -> bool:
+    """Whether a repeat may work: what the platform stands on failed, not the platform."""
+    return raised.retryable if isinstance(raised, Problem) else isinstance(raised, OSError)
+
+
+def pause(count: int, raised: Exception) -> float:
+    """Seconds until the next delivery: about 1, 4, 16, 64, then LONGEST_PAUSE, and never less than the error asks for."""
+    wanted = raised.retry_after if isinstance(raised, Problem) else None
+    return max(wanted or 0.0, min(4.0 ** (count - 1), LONGEST_PAUSE) * number_between(0.5, 1.5))
+
+
+def give_up(abandoned: Work, reason: str, ids: Mapping[str, object]) -> None:
+    """Tell the capability that its message is dead. A store that does not answer makes it be told again."""
+    try:
+        abandoned(reason=reason, **ids)
+    except Exception as raised:
+        if is_retryable(raised):
+            raise
+        logger.exception("what was abandoned could not be marked as failed")

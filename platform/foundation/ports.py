@@ -7,7 +7,7 @@ Every verb raises errors.Unavailable when what stands behind it does not answer.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from foundation.records import Page
 
@@ -97,6 +97,36 @@ class Queues(Protocol):
 
     def redrive(self, queue: str, message: str | None = None) -> int:
         """Put one dead letter, or all of them, back into the queue as new; the number moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that a worker works on: what it shows to dispose of it, and how often it has been delivered by now."""
+
+    receipt: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """How Celery reaches the queues: its settings broker_url, broker_transport and broker_transport_options."""
+
+    url: str
+    transport: str | None
+    options: Mapping[str, Any]
+
+
+class Deliveries(Protocol):
+    """What a worker may do with a message besides finishing it. A receipt of an earlier delivery changes nothing."""
+
+    def of(self, properties: Mapping[str, Any]) -> Delivery:
+        """The delivery of a message that Celery received with these properties."""
+
+    def postpone(self, receipt: str, seconds: float) -> None:
+        """Have the message delivered again in so many seconds."""
+
+    def bury(self, receipt: str, reason: str) -> None:
+        """Make the message a dead letter."""
 
 
 class Counters(Protocol):
