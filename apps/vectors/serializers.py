@@ -108,7 +108,7 @@ class Vectorize(serializers.Serializer[Any]):
     index_id = Identifier()
 
 
-class Job(serializers.Serializer[Any]):
+class VectorizeJob(serializers.Serializer[Any]):
     """A vectorize job."""
 
     vectorize_job_id = Text(source="job")
@@ -121,7 +121,7 @@ class Job(serializers.Serializer[Any]):
     status = Text(help_text="STARTED, IN_PROGRESS, COMPLETED, COMPLETED_WITH_ERRORS or FAILED.")
 
 
-class JobInList(Job):
+class VectorizeJobInList(VectorizeJob):
     """A vectorize job in a list."""
 
     created_at = Timestamp(source="created")
@@ -129,7 +129,7 @@ class JobInList(Job):
     updated_at = Timestamp(source="updated")
 
 
-class JobFile(serializers.Serializer[Any]):
+class VectorizedFile(serializers.Serializer[Any]):
     """One file of a vectorize job."""
 
     file_name = Text(source="name")

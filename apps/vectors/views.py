@@ -86,7 +86,7 @@ class Indexes(Endpoint):
 class Vectorize(Endpoint):
     """Start putting the chunks of a chunking job into an index."""
 
-    request_shape, response_shape = shapes.Vectorize, shapes.Job
+    request_shape, response_shape = shapes.Vectorize, shapes.VectorizeJob
 
     def post(self, caller: Caller, wanted: dict[str, Any]) -> VectorizeJob:
         return services.vectorize(caller, wanted["chunking_job_id"], wanted["index_id"])
@@ -95,7 +95,7 @@ class Vectorize(Endpoint):
 class Job(Endpoint):
     """Where a vectorize job stands."""
 
-    response_shape = shapes.Job
+    response_shape = shapes.VectorizeJob
 
     def get(self, caller: Caller, job_id: str) -> VectorizeJob:
         return services.job(caller, job_id)
@@ -104,7 +104,7 @@ class Job(Endpoint):
 class JobFiles(Endpoint):
     """The files of a vectorize job: how each ended, and why it failed."""
 
-    response_shape, many, paged = shapes.JobFile, True, True
+    response_shape, many, paged = shapes.VectorizedFile, True, True
 
     def get(self, caller: Caller, job_id: str, limit: int, cursor: str | None) -> Page[VectorizedFile]:
         return services.job_files(caller, job_id, limit=limit, cursor=cursor)
@@ -113,7 +113,7 @@ class JobFiles(Endpoint):
 class Jobs(Endpoint):
     """The application's vectorize jobs, newest first."""
 
-    response_shape, many, paged = shapes.JobInList, True, True
+    response_shape, many, paged = shapes.VectorizeJobInList, True, True
 
     def get(self, caller: Caller, limit: int, cursor: str | None) -> Page[VectorizeJob]:
         return services.jobs(caller.application, limit=limit, cursor=cursor)

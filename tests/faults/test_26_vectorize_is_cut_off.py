@@ -14,7 +14,7 @@ from foundation.identity import Caller
 from tests.running import ROOT
 from tests.vectors.indexes import begun, chunked, new_index
 
-CHUNKS = 600
+CHUNKS = 300
 STEPS = (
     "foundation.adapters.embedded.records:SqliteRecords.get",
     "foundation.adapters.embedded.records:SqliteRecords.put",
