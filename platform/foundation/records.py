@@ -38,7 +38,7 @@ class Record:
     revision: int = 0
 
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Record)
 
 
@@ -66,10 +66,10 @@ ANY: Final = Absent.ANY
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """Some of a list, and the cursor that continues it (None at its end)."""
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     cursor: str | None = None
 
 

@@ -1,0 +1,46 @@
+"""The paths of the portal: its pages, and the JSON of the contract."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from apps.portal import contract, relay, session, views
+
+pages = [
+    path("", views.Dashboard.as_view(), name="portal-dashboard"),
+    path("sign-in", session.SignIn.as_view(), name="portal-sign-in"),
+    path("sign-out", session.SignOut.as_view(), name="portal-sign-out"),
+    path("oidc/callback/", session.Callback.as_view(), name="portal-callback"),
+    path("applications", views.Applications.as_view(), name="portal-applications"),
+    path("applications/new", views.NewApplication.as_view(), name="portal-new-application"),
+    path("applications/<str:application>", views.OneApplication.as_view(), name="portal-application"),
+    path("applications/<str:application>/deactivate", views.Deactivate.as_view(), name="portal-deactivate"),
+    path("applications/<str:application>/activate", views.Activate.as_view(), name="portal-activate"),
+    path("applications/<str:application>/rotate", views.Rotate.as_view(), name="portal-rotate"),
+    path("applications/<str:application>/revoke-old", views.RevokeOld.as_view(), name="portal-revoke-old"),
+    path("health", views.Health.as_view(), name="portal-health"),
+    path("metrics", views.Metrics.as_view(), name="portal-metrics"),
+    path("metrics/download/<str:table>", views.Download.as_view(), name="portal-download"),
+]
+json = [
+    path("set_cookie", contract.SetCookie.as_view()),
+    path("unset_cookie", contract.UnsetCookie.as_view()),
+    path("auth/status", contract.AuthStatus.as_view()),
+    path("docs", contract.docs),
+    path("platform/openapi.json", contract.Document.as_view()),
+    path("platform/services/health", contract.ServicesHealth.as_view()),
+    path("platform/create_app_client", contract.CreateClient.as_view()),
+    path("platform/deactivate_app_client", contract.DeactivateClient.as_view()),
+    path("platform/activate_app_client", contract.ActivateClient.as_view()),
+    path("platform/get_all_app_clients", contract.AllClients.as_view()),
+    path("metrics/invocations", contract.InvocationMetrics.as_view()),
+    path("metrics/extraction-jobs", contract.JobMetrics.as_view(job_kind="extraction")),
+    path("metrics/chunking-jobs", contract.JobMetrics.as_view(job_kind="chunking")),
+    path("metrics/vectorization-jobs", contract.JobMetrics.as_view(job_kind="vectorization")),
+    path("metrics/vector-stores", contract.VectorStores.as_view()),
+    path("metrics/vector-indexes", contract.VectorIndexes.as_view()),
+    *(path(f"{service}/<path:rest>", contract.Relay.as_view(service=service)) for service in relay.SERVICES),
+]
+urlpatterns = [
+    path("admin", RedirectView.as_view(pattern_name="portal-dashboard")),
+    path("admin/", include([*pages, *json, path("<path:rest>", contract.missing)])),
+]
