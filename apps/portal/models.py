@@ -7,7 +7,7 @@ from django.db import models
 class Administrator(AbstractBaseUser):
     """An administrator for the time of a request, known by the subject of an ID token."""
 
-    subject: models.CharField[str, str] = models.CharField(max_length=200, primary_key=True)
+    subject: "models.CharField[str, str]" = models.CharField(max_length=200, primary_key=True)
     password = None  # type: ignore[assignment]  # passwords are the issuer's
     last_login = None  # nothing is stored
     is_active = True
