@@ -8,7 +8,7 @@ from foundation.ambient import new_id, now
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.identity import SCOPE
 from foundation.ports import Credentials
-from foundation.records import Page, update
+from foundation.records import UNSAFE, Page, update
 from foundation.settings import CHOSEN
 
 LONGEST_NAME = 100
@@ -30,7 +30,7 @@ def create(name: str, description: str) -> tuple[Application, Credentials]:
 
     Raises Invalid for an empty or over-long text, Conflict when another application has the name.
     """
-    wanted, text = checked("app_name", name, LONGEST_NAME), checked("description", description, LONGEST_DESCRIPTION)
+    wanted, text = checked("app_name", name, LONGEST_NAME), checked("description", description, LONGEST_DESCRIPTION, "\r\n\t")
     made = new_id()
     credentials = directory.create(made, wanted)
     application = Application(made, wanted, text, credentials.client, now())
@@ -42,12 +42,15 @@ def create(name: str, description: str) -> tuple[Application, Credentials]:
     return find(made), credentials
 
 
-def checked(field: str, text: str, longest: int) -> str:
-    """A text without the white space around it; Invalid when nothing is left, it is too long, or holds control characters."""
+def checked(field: str, text: str, longest: int, breaks: str = "") -> str:
+    """A text without the white space around it; Invalid when nothing is left, it is too long, or holds control characters.
+
+    `breaks` are control characters that it may hold.
+    """
     bare = text.strip()
     if not bare:
         raise Invalid(f"{field} is required")
-    if len(bare) > longest or any(character < " " and character not in "\r\n\t" for character in bare):
+    if len(bare) > longest or UNSAFE.search(bare.translate(dict.fromkeys(map(ord, breaks)))):
         raise Invalid(f"{field} must be at most {longest} characters, without control characters")
     return bare
 
