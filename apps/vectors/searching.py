@@ -6,7 +6,7 @@ from typing import Final
 
 from apps.vectors.adapters import backend
 from apps.vectors.embedding import embed
-from apps.vectors.fusion import reciprocal_rank
+from apps.vectors.fusion import fused
 from apps.vectors.ports import Filter, Hit, Shelf
 from apps.vectors.records import VectorIndex
 from foundation.errors import Invalid
@@ -21,7 +21,7 @@ class Mode(enum.StrEnum):
     TEXT = "text"
 
 
-FUSED: Final = 100
+DEPTH: Final = 100
 Ranking = Callable[[Caller, VectorIndex, Shelf, str, int, Filter], Sequence[Hit]]
 
 
@@ -44,12 +44,12 @@ def by_words(caller: Caller, index: VectorIndex, shelf: Shelf, query: str, limit
 
 
 def by_both(caller: Caller, index: VectorIndex, shelf: Shelf, query: str, limit: int, only: Filter) -> Sequence[Hit]:
-    """The best of both rankings, fused by rank, as their scores do not compare."""
-    depth = max(limit, FUSED)
-    rankings = [ranked(caller, index, shelf, query, depth, only) for ranked in (by_meaning, by_words)]
+    """The best of both rankings; where they are equal, the exact word comes before the meaning."""
+    depth = max(limit, DEPTH)
+    rankings = [ranked(caller, index, shelf, query, depth, only) for ranked in (by_words, by_meaning)]
     rows = {hit.row.id: hit.row for ranking in rankings for hit in ranking}
-    fused = reciprocal_rank(*([hit.row.id for hit in ranking] for ranking in rankings))
-    return [Hit(rows[identifier], score) for identifier, score in fused[:limit]]
+    scores = fused(*({hit.row.id: hit.score for hit in ranking} for ranking in rankings))
+    return [Hit(rows[identifier], score) for identifier, score in scores[:limit]]
 
 
 RANKINGS: Final[Mapping[Mode, Ranking]] = {Mode.HYBRID: by_both, Mode.VECTOR: by_meaning, Mode.TEXT: by_words}

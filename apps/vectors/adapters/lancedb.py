@@ -34,6 +34,7 @@ METADATA_CACHE: Final = 32 * 2**20
 OPEN_TABLES: Final = 64
 OPEN_STORES: Final = 64
 FRAGMENTS_BEFORE_OPTIMIZE: Final = 16
+ROWS_BEFORE_OPTIMIZE: Final = 1_000
 ROWS_BEFORE_GRAPH: Final = 8_192
 COMPARED: Final = 64  # the graph keeps 8 bits a number: so many of its finds are compared again in full, for exact scores
 OLD_VERSIONS_KEPT: Final = timedelta(minutes=10)
@@ -117,9 +118,11 @@ class LanceVectors:
         with self._writing(shelf), answering("put an index in order"):
             table = self._table(shelf)
             stored: Any = table.stats()
-            if stored["fragment_stats"]["num_fragments"] >= FRAGMENTS_BEFORE_OPTIMIZE:
+            indices = {each.name: each.num_unindexed_rows or 0 for each in table.list_indices()}
+            fragments = stored["fragment_stats"]["num_fragments"]
+            if fragments >= FRAGMENTS_BEFORE_OPTIMIZE or max(indices.values()) >= ROWS_BEFORE_OPTIMIZE:
                 table.optimize(cleanup_older_than=OLD_VERSIONS_KEPT)
-            if stored["num_rows"] >= ROWS_BEFORE_GRAPH and GRAPH not in {index.name for index in table.list_indices()}:
+            if stored["num_rows"] >= ROWS_BEFORE_GRAPH and GRAPH not in indices:
                 table.create_index("vector", config=HnswSq(distance_type="cosine", num_partitions=1), name=GRAPH)
 
     def present(self, shelf: Shelf, source: Source) -> frozenset[str]:
