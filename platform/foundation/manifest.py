@@ -133,8 +133,10 @@ def furnish(everything: Sequence[type[Capability]], serve: Iterable[str], platfo
     by_name = {short(capability): capability for capability in present}
     wanted = list(serve)
     unknown = [name for name in wanted if name not in by_name and name != "all"]
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)}; it may hold all, or some of {', '.join(by_name)}, separated by commas")
+    if unknown or not wanted:
+        raise ValueError(
+            f"{', '.join(unknown) or 'nothing'}; it may hold all, or some of {', '.join(by_name)}, separated by commas"
+        )
     served = present if "all" in wanted else tuple(by_name[name] for name in by_name if name in wanted)
     return House(present, served)
 

@@ -4,6 +4,7 @@ A missing or wrong value stops the start with one line. docs/settings.md is gene
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,7 +27,7 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     """A reader of whole numbers inside two bounds."""
 
     def read(text: str) -> int:
-        if not text.lstrip("-").isdigit() or not lowest <= int(text) <= highest:
+        if not re.fullmatch("[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
             raise ValueError(f"a whole number from {lowest} to {highest}")
         return int(text)
 
@@ -46,8 +47,12 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def url(text: str) -> str:
     """An http or https URL with a host, without the slash at its end."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        good = False
+    if not good:
         raise ValueError("a URL that begins with http:// or https://")
     return text.rstrip("/")
 
@@ -65,11 +70,26 @@ def pairs(text: str) -> Mapping[str, str]:
 
 def path(text: str) -> Path:
     """A path, from the working directory when it is not absolute."""
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError as unknown:
+        raise ValueError("a path; there is no such user") from unknown
+
+
+def kept_secret(known: "Settings") -> str:
+    """made once and kept in FOUNDATION_HOME"""
+    try:
+        return LocalSecrets(known.home).create("secret_key")
+    except OSError as refused:
+        raise ValueError(f"FOUNDATION_HOME is '{known.home}'; it must be a folder to write to: {refused.strerror}") from refused
 
 
 def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
-    """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it."""
+    """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
+
+    A derived default is an expression that reads well with the variables' names in it, or a function whose docstring
+    says what it gives; docs/settings.md shows the one or the other.
+    """
     return field(metadata={"name": name, "read": read, "default": default, "meaning": meaning})
 
 
@@ -119,8 +139,8 @@ class Settings:
     secret_key: str = setting(
         "SECRET_KEY",
         str,
-        lambda known: LocalSecrets(known.home).create("secret_key"),
-        "Signs URLs, cursors and sessions; by default made once and kept in FOUNDATION_HOME.",
+        kept_secret,
+        "Signs URLs, cursors and sessions.",
     )
     token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")
     body_limit_mb: int = setting("BODY_LIMIT_MB", whole(1, 100), "10", "Largest JSON body of a request.")

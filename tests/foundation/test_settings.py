@@ -1,0 +1,123 @@
+"""Settings: read once, checked at the start, and the page that tells of them."""
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from foundation.management.commands import docs
+from foundation.settings import Settings, read_settings
+from tests.running import ROOT
+
+
+def started(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """What becomes of a process with these variables."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "docs", "--check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "FOUNDATION_HOME": str(home), "SERVE": "prompts", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_nothing_has_to_be_set(tmp_path: Path) -> None:
+    started_well = started(tmp_path)
+    assert (started_well.returncode, started_well.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("PORT", "http", "a whole number from 1 to 65535"),
+        ("PORT", "0", "a whole number from 1 to 65535"),
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("PORT", "--5", "a whole number from 1 to 65535"),
+        ("PORT", "²", "a whole number from 1 to 65535"),
+        ("PORT", "9" * 5000, "a whole number from 1 to 65535"),
+        ("PLATFORM", "cloud", "embedded"),
+        ("LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR"),
+        ("PUBLIC_URL", "example.org", "a URL that begins with http:// or https://"),
+        ("PUBLIC_URL", "ftp://example.org", "a URL that begins with http:// or https://"),
+        ("PUBLIC_URL", "http://[", "a URL that begins with http:// or https://"),
+        ("PUBLIC_URL", "http://here:port", "a URL that begins with http:// or https://"),
+        ("ISSUER_URL", "https://", "a URL that begins with http:// or https://"),
+        ("MODEL_ALIASES", "text:*", "name=value pairs separated by commas"),
+        ("OPENAI_MODELS", "=x", "name=value pairs separated by commas"),
+        ("SERVE", "prompts,nothing", "prompts"),
+        ("SERVE", ",", "prompts"),
+        ("FOUNDATION_HOME", "~nobody-of-this-name/x", "a path"),
+        ("FOUNDATION_HOME", "/dev/null/x", "a folder to write to"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, allowed: str) -> None:
+    ended = started(tmp_path, **{name: value})
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    held = "nothing" if value == "," else "nothing" if name == "SERVE" else value
+    assert line.startswith("The configuration is wrong: ")
+    assert name in line
+    assert held in line
+    assert allowed in line
+
+
+def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
+    read = read_settings({"FOUNDATION_HOME": str(tmp_path), "HOST": "h", "PORT": "81"})
+    assert (read.public_url, read.issuer_url, read.applications_issuer) == ("http://h:81",) * 2 + (
+        "http://h:81/local_applications",
+    )
+    read = read_settings({"FOUNDATION_HOME": str(tmp_path), "PUBLIC_URL": "https://public/", "ISSUER_URL": "https://issuer"})
+    assert (read.public_url, read.secure, read.origin) == ("https://public", True, "https://public")
+    assert read.administrators_issuer == "https://issuer/local_administrators"
+
+
+def test_an_empty_variable_is_one_that_is_not_set(tmp_path: Path) -> None:
+    empty = dict.fromkeys((each.metadata["name"] for each in fields(Settings)), "")
+    place = {"FOUNDATION_HOME": str(tmp_path)}
+    assert read_settings({**empty, **place}) == read_settings(place)
+
+
+def test_the_secret_key_is_made_once_for_each_data_folder(tmp_path: Path) -> None:
+    made = [read_settings({"FOUNDATION_HOME": str(tmp_path / name)}).secret_key for name in ("a", "a", "b")]
+    assert made[0] == made[1] != made[2]
+    assert len(made[0]) >= 50
+    assert read_settings({"FOUNDATION_HOME": str(tmp_path), "SECRET_KEY": "mine"}).secret_key == "mine"
+
+
+def test_values_are_read_as_what_they_mean(tmp_path: Path) -> None:
+    read = read_settings(
+        {"FOUNDATION_HOME": str(tmp_path), "SERVE": " prompts , vectors,", "MODEL_ALIASES": "text:*=a, embed:x = b=c"}
+    )
+    assert read.serve == ("prompts", "vectors")
+    assert dict(read.model_aliases) == {"text:*": "a", "embed:x": "b=c"}
+
+
+def test_no_two_settings_share_a_variable_and_each_says_what_it_means() -> None:
+    known = [each.metadata for each in fields(Settings)]
+    assert len({each["name"] for each in known}) == len(known)
+    for each in known:
+        assert each["name"].replace("_", "").isupper()
+        assert each["meaning"].endswith(".")
+
+
+def test_the_page_of_settings_is_current() -> None:
+    call_command("docs", "--check")
+
+
+def test_a_page_that_is_not_current_fails_the_check_and_says_where(tmp_path: Path) -> None:
+    page = tmp_path / "settings.md"
+    for held in (None, "one\nold\n"):
+        if held is not None:
+            page.write_text(held)
+        with pytest.raises(CommandError, match="not current; run `manage"):
+            docs.check(page, "one\nnew\n")
+    with pytest.raises(CommandError, match=r"-old\n\+new"):
+        docs.check(page, "one\nnew\n")
+    docs.write(page, "one\nnew\n")
+    docs.check(page, "one\nnew\n")
