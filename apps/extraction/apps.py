@@ -1,0 +1,16 @@
+"""Extraction: documents in, pages of text with their layout and tables out."""
+
+from apps.extraction.records import ExtractedFile, ExtractionJob
+from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
+
+
+class Extraction(Capability):
+    name = "apps.extraction"
+    manifest = Manifest(
+        title="Extraction",
+        prefixes=("document/extraction",),
+        services=("document",),
+        records=(ExtractionJob, ExtractedFile),
+        queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
+        files=(Folder("uploads", writes=True), Folder("documents", writes=True), Folder("extracted", writes=True)),
+    )

@@ -1,0 +1,99 @@
+"""What extraction remembers: one job, and one row for each file in it."""
+
+import enum
+from datetime import datetime
+
+from foundation.records import Record, record
+
+
+class JobStatus(enum.StrEnum):
+    """Where a job stands."""
+
+    CREATED = "CREATED"
+    STARTED = "STARTED"
+    COMPLETED = "COMPLETED"
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
+    FAILED = "FAILED"
+
+
+class FileStatus(enum.StrEnum):
+    """Where a file stands: registered, handed to a worker, and how it ended."""
+
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+FINISHED = frozenset({JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED})
+ENDED = frozenset({FileStatus.COMPLETED, FileStatus.FAILED})
+
+
+@record(table="extraction_jobs", key=("application", "job"), indexes={"by_created": ("application", "created")})
+class ExtractionJob(Record):
+    """A set of documents that are extracted together. `total` counts its files; `client` is who made it."""
+
+    application: str
+    job: str
+    client: str
+    created: datetime
+    updated: datetime
+    started: datetime | None = None
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+
+    @property
+    def status(self) -> JobStatus:
+        """Derived from the counts: nothing sets it, so nothing can set it wrong."""
+        if self.started is None:
+            return JobStatus.CREATED
+        if self.completed + self.failed < self.total:
+            return JobStatus.STARTED
+        if not self.failed:
+            return JobStatus.COMPLETED
+        return JobStatus.COMPLETED_WITH_ERRORS if self.completed else JobStatus.FAILED
+
+    @property
+    def queued(self) -> int:
+        """How many files were handed to workers at the start."""
+        return self.total if self.started is not None else 0
+
+
+@record(table="extraction_files", key=("application", "job", "name"))
+class ExtractedFile(Record):
+    """One document of a job. `file` is its id, which names what is stored for it.
+
+    `reason` says why it FAILED, to the person who uploaded it. `abandoned`: it failed because the platform could not work
+    on it, not because of what it holds; its message can then be redriven.
+    """
+
+    application: str
+    job: str
+    name: str
+    file: str
+    updated: datetime
+    status: FileStatus = FileStatus.PENDING
+    queued: datetime | None = None
+    reason: str | None = None
+    abandoned: bool = False
+
+    @property
+    def upload(self) -> str:
+        """Where an upload URL puts it."""
+        return f"uploads/{self.application}/{self.job}/{self.file}"
+
+    @property
+    def document(self) -> str:
+        """Where it is kept once the job has started, out of reach of upload URLs."""
+        return f"documents/{self.application}/{self.job}/{self.file}"
+
+    @property
+    def text(self) -> str:
+        """Where the text of its pages is kept."""
+        return f"extracted/{self.application}/{self.job}/{self.file}.json"
+
+    @property
+    def tables(self) -> str:
+        """Where its tables are kept."""
+        return f"extracted/{self.application}/{self.job}/{self.file}.tables.json"
