@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 from aiohttp import ClientConnectorError, ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp.http_exceptions import HttpProcessingError
 
 from apps.invocation.adapters.openai_shapes import EmbeddingsAnswer, events
 from apps.invocation.invocations import Embeddings, Event, Request
@@ -69,7 +70,7 @@ class OpenAICompatible:
             raise UpstreamTimeout(f"the model server at {self.base_url} did not answer in time") from slow
         except ClientConnectorError as away:
             raise Unavailable(f"the model server at {self.base_url} cannot be reached: {away}", retry_after=5) from away
-        except (ClientError, ValueError) as broken:
+        except (ClientError, HttpProcessingError, ValueError) as broken:
             raise UpstreamFailed(f"the model server at {self.base_url} broke off its answer: {broken}") from broken
 
     async def _tried(self, session: ClientSession, url: str, body: bytes) -> ClientResponse:

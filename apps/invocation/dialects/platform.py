@@ -79,14 +79,15 @@ def request(wanted: InvokeRequest) -> Request:
     """
     plain = isinstance(wanted.prompt, str)
     turns = [Turn("user", wanted.prompt)] if isinstance(wanted.prompt, str) else wanted.prompt
-    if not turns or wanted.prompt == "":
-        raise Invalid("prompt is empty; it must be text, or at least one message")
     spoken = [(turn.role, parts(place, turn)) for place, turn in enumerate(turns)]
+    messages = alternating(Message(Role(role), content) for role, content in spoken if role != "system")
+    if not messages or wanted.prompt == "":
+        raise Invalid("prompt is empty; it must be text, or hold a message of the user or the assistant")
     said = [part.text for role, content in spoken if role == "system" for part in content]
     known = CATALOGUE.models.get(wanted.model_name)
     return Request(
         model=wanted.model_name,
-        messages=alternating(Message(Role(role), content) for role, content in spoken if role != "system"),
+        messages=messages,
         system=(*(prompt.text for prompt in wanted.system_prompts or ()), *said),
         max_tokens=wanted.max_tokens or (known.default_max_tokens if plain and known else None),
         temperature=TEMPERATURE if plain and wanted.temperature is None else wanted.temperature,

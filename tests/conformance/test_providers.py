@@ -1,0 +1,135 @@
+"""What every provider of models promises. The OpenAI-compatible one speaks to a real server: llama.cpp's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from asgiref.sync import async_to_sync
+from msgspec.structs import replace
+
+from apps.invocation.adapters.local_embeddings import LocalEmbeddings
+from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
+from apps.invocation.adapters.openai_compatible import OpenAICompatible
+from apps.invocation.invocations import Event, Finish, Message, Request, Role, StopReason, Text, TextDelta, complete
+from apps.invocation.ports import Provider
+from foundation.errors import Invalid
+from foundation.settings import CHOSEN
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A provider, and a model of it."""
+
+    provider: Provider
+    model: str
+
+    def request(self, prompt: str, **more) -> Request:
+        return Request(self.model, (Message(Role.USER, (Text(prompt),)),), **{"temperature": 0.0, "max_tokens": 16, **more})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A llama.cpp server with a text model that can also embed, behind a key."""
+    from xllamacpp import CommonParams, Server
+
+    params = CommonParams()
+    params.model.path, params.model_alias = str(carried(*CARRIER)), {MODEL}
+    params.n_ctx, params.n_parallel, params.cache_ram_mib = 4096, 1, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+    params.chat_template, params.api_keys, params.ui, params.verbosity = "chatml", ["a key"], False, -1
+    running = Server(params)
+    yield f"{running.listening_address}/v1"
+
+
+@pytest.fixture(params=["local_text", "openai_compatible"])
+def text(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    if request.param == "local_text":
+        yield Stage(LocalText(60), MODEL)
+    else:
+        yield Stage(OpenAICompatible(request.getfixturevalue("server"), "a key"), MODEL)
+
+
+async def collected(events: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in events]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Provider:
+    return LocalEmbeddings(CHOSEN)
+
+
+class TestTextProviders:
+    """Providers of text."""
+
+    async def test_an_answer_comes_in_pieces_and_ends_with_its_one_finish(self, text: Stage):
+        events = await collected(text.provider.stream(text.request("Count to five.")))
+        assert all(isinstance(event, TextDelta) and event.text for event in events[:-1])
+        assert len(events) > 3
+        assert isinstance(events[-1], Finish)
+        assert events[-1].usage.input_tokens > 3 < events[-1].usage.output_tokens <= 16
+
+    async def test_an_answer_that_reaches_max_tokens_says_so(self, text: Stage):
+        cut = await complete(text.provider.stream(text.request("Tell me a long story.", max_tokens=4)))
+        whole = await complete(text.provider.stream(text.request("What is the capital of France?", max_tokens=60)))
+        assert (cut.reason, cut.usage.output_tokens) == (StopReason.LENGTH, 4)
+        assert whole.reason is StopReason.END
+
+    async def test_a_system_prompt_and_earlier_turns_reach_the_model(self, text: Stage):
+        turns = (
+            Message(Role.USER, (Text("My name is Bob."),)),
+            Message(Role.ASSISTANT, (Text("Hello Bob."),)),
+            Message(Role.USER, (Text("What is my name?"),)),
+        )
+        asked = (Request(text.model, turns[2:]), Request(text.model, turns), Request(text.model, turns, ("Be brief.",)))
+        read = [(await complete(text.provider.stream(replace(each, max_tokens=1)))).usage.input_tokens for each in asked]
+        assert read[0] + 10 < read[1] < read[2]
+
+    async def test_stop_sequences_end_the_answer(self, text: Stage):
+        answer = await complete(text.provider.stream(text.request("Count from 1 to 9 in digits.", stop=("5",), max_tokens=60)))
+        assert "5" not in answer.text
+
+    async def test_a_prompt_that_is_too_long_is_invalid(self, text: Stage):
+        with pytest.raises(Invalid):
+            await complete(text.provider.stream(text.request("word " * 6000)))
+
+    async def test_closing_the_stream_early_frees_the_model_for_the_next(self, text: Stage):
+        for _ in range(4):
+            events = text.provider.stream(text.request("Tell me a long story.", max_tokens=2000))
+            async for _event in events:
+                break
+            await events.aclose()
+        assert (await complete(text.provider.stream(text.request("Say hello.")))).text
+
+    async def test_many_callers_at_once_are_all_answered(self, text: Stage):
+        asked = [complete(text.provider.stream(text.request("What is the capital of France?"))) for _ in range(5)]
+        assert all("Paris" in answer.text for answer in await asyncio.gather(*asked))
+
+    def test_it_works_on_one_event_loop_after_another(self, text: Stage):
+        def once() -> str:
+            return async_to_sync(complete)(text.provider.stream(text.request("Say hello."))).text
+
+        assert once() and once()
+
+    async def test_preparing_twice_is_as_good_as_once(self, text: Stage):
+        text.provider.prepare()
+        text.provider.prepare()
+
+
+class TestEmbeddingProviders:
+    """Providers of embeddings; the OpenAI-compatible one is in tests/invocation, as no real server here embeds well."""
+
+    async def test_every_text_gets_its_unit_vector(self, provider: Provider):
+        made = await provider.embed("all-minilm-l6-v2", [f"text {number}" for number in range(40)])
+        assert np.array(made.vectors).shape == (40, 384)
+        assert np.abs(np.linalg.norm(made.vectors, axis=1) - 1).max() < 1e-5
+        assert made.input_tokens >= 40 * 4
+
+    async def test_it_writes_no_text(self, provider: Provider):
+        with pytest.raises(Invalid):
+            await complete(provider.stream(Request("all-minilm-l6-v2", (Message(Role.USER, (Text("Hi"),)),))))
+
+    def test_it_works_on_one_event_loop_after_another(self, provider: Provider):
+        first, second = (async_to_sync(provider.embed)("all-minilm-l6-v2", ["a"]).vectors for _ in range(2))
+        assert first == second

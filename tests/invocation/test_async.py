@@ -1,0 +1,121 @@
+"""POST /model/async_invoke and GET /model/async_output, with the work done as the worker does it."""
+
+import json
+
+import pytest
+
+from apps.invocation import services
+from apps.usage import services as usage
+from foundation.adapters import directory, files
+from foundation.errors import NotFound
+from tests.invocation.door import Door, opened
+
+WANTED = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "What is the capital of France?", "max_tokens": 20, "temperature": 0}
+GONE = {"detail": "Invocation ID not found or result expired", "code": "not_found"}
+
+
+async def started(door: Door, **changed) -> str:
+    answer = await door.post("/model/async_invoke", {**WANTED, **changed})
+    assert answer.status == 200, answer.body
+    assert answer.json.keys() == {"invocation_id"}
+    return answer.json["invocation_id"]
+
+
+async def worked(door: Door, invocation: str) -> None:
+    """One delivery of the message, in a thread without a loop, as a worker has it."""
+    import asyncio
+
+    await asyncio.to_thread(services.work_async, door.caller.application, invocation)
+
+
+async def test_a_fresh_id_is_known_at_once_and_in_progress(door: Door):
+    answer = await door.get(f"/model/async_output/{await started(door)}")
+    assert answer.status == 202
+    assert answer.json["status"] == "IN_PROGRESS"
+    assert [answer.json[name] for name in ("output_text", "embedding", "input_tokens", "output_tokens")] == [None] * 4
+
+
+async def test_the_answer_is_the_bare_result_with_its_four_members(door: Door):
+    invocation = await started(door)
+    await worked(door, invocation)
+    answer = await door.get(f"/model/async_output/{invocation}")
+    assert answer.status == 200
+    assert "Paris" in answer.json["output_text"]
+    assert (answer.json["status"], answer.json["embedding"]) == ("SUCCESS", None)
+    assert answer.json["input_tokens"] > 0 < answer.json["output_tokens"]
+    assert answer.json["served_by"] == "smollm2-135m-instruct"
+
+
+async def test_a_conversation_and_system_prompts_work_as_they_do_at_once(door: Door):
+    turns = [{"role": "user", "content": "My name is Bob."}, {"role": "assistant", "content": "Hello Bob."}]
+    turns.append({"role": "user", "content": [{"text": "What is my name? Answer with the name."}]})
+    wanted = {**WANTED, "prompt": turns, "system_prompts": [{"text": "Be brief."}]}
+    at_once = (await door.post("/model/invoke", wanted)).json
+    invocation = await started(door, prompt=turns, system_prompts=[{"text": "Be brief."}])
+    await worked(door, invocation)
+    later = (await door.get(f"/model/async_output/{invocation}")).json
+    assert [later[name] for name in ("output_text", "input_tokens")] == [
+        at_once[name] for name in ("output_text", "input_tokens")
+    ]
+
+
+async def test_a_failure_is_told_with_its_reason(door: Door):
+    invocation = await started(door, prompt="word " * 6000)
+    await worked(door, invocation)
+    answer = await door.get(f"/model/async_output/{invocation}")
+    assert (answer.status, answer.json["status"], answer.json["output_text"]) == (200, "FAILED", None)
+    assert "4096" in answer.json["error"]
+
+
+async def test_an_unknown_id_and_a_strangers_are_the_same_404(door: Door, other_door: Door):
+    invocation = await started(door)
+    strangers = await other_door.get(f"/model/async_output/{invocation}")
+    unknown = await other_door.get("/model/async_output/00000000-0000-4000-8000-000000000000")
+    odd = await other_door.get("/model/async_output/x\x1fy")
+    assert {(answer.status, answer.body) for answer in (strangers, unknown, odd)} == {
+        (404, json.dumps(GONE, separators=(",", ":")).encode())
+    }
+
+
+async def test_a_message_that_comes_twice_is_worked_on_and_counted_once():
+    door = opened()
+    invocation = await started(door)
+    await worked(door, invocation)
+    first = await door.get(f"/model/async_output/{invocation}")
+    await worked(door, invocation)
+    assert (await door.get(f"/model/async_output/{invocation}")).body == first.body
+    assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].calls == 1
+
+
+async def test_what_was_asked_is_not_kept_beyond_its_answer(door: Door):
+    invocation = await started(door)
+    path = f"invocations/{door.caller.application}/{invocation}.json"
+    assert b"capital of France" in files.read(path)
+    await worked(door, invocation)
+    with pytest.raises(NotFound):
+        files.read(path)
+
+
+async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
+    door = opened()
+    invocation = await started(door)
+    for _ in range(2):
+        services.abandon_async("the model cannot be reached", door.caller.application, invocation)
+    answer = (await door.get(f"/model/async_output/{invocation}")).json
+    assert (answer["status"], answer["error"]) == ("FAILED", "the model cannot be reached")
+    assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].failed == 1
+
+
+async def test_what_a_deactivated_application_left_behind_is_not_worked_on():
+    door = opened()
+    invocation = await started(door)
+    directory.set_active(door.caller.client, False)
+    await worked(door, invocation)
+    stored = services.async_output(door.caller, invocation)
+    assert (stored.status, stored.output_text) == ("FAILED", None)
+    assert "deactivated" in str(stored.error)
+
+
+async def test_a_name_that_no_model_has_is_refused_before_anything_is_queued(door: Door):
+    answer = await door.post("/model/async_invoke", {**WANTED, "model_name": "nothing"})
+    assert (answer.status, answer.json["detail"]) == (400, "Unsupported model: nothing")
