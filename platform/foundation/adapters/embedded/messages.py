@@ -197,7 +197,8 @@ class Messages:
 
     def redrive(self, queue: str, message: str | None) -> int:
         """Put one dead letter, or all of them, back as if it had just been sent; the number moved."""
-        which, values = ("queue = ? and id = ?", (queue, message)) if message else ("queue = ?", (self.queue(queue).name,))
+        name = self.queue(queue).name
+        which, values = ("queue = ? and id = ?", (name, message)) if message else ("queue = ?", (name,))
         with self.safe.writing() as connection:
             return self._revived(connection, which, values)
 
