@@ -9,6 +9,7 @@ from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import ListSerializer
 
 from foundation.endpoint import CURSOR_HEADER, Endpoint
 from foundation.hot import Route
@@ -81,7 +82,7 @@ class EndpointSchema(AutoSchema):
         return (type(self.endpoint).__doc__ or "").strip()
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return False
+        return isinstance(serializer, ListSerializer)
 
 
 def tag_of(path: str) -> str:

@@ -43,6 +43,8 @@ GRAPH: Final = "vector_idx"
 SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 SHOWN: Final = ["id", "text", "chunking_job", "file", "page", "number"]
 
+os.environ["LANCE_INCLUDE_VECTOR_CENTROIDS"] = "false"  # the engine logs a warning until it is told; nothing here reads them
+
 
 def adapter(settings: Settings) -> "LanceVectors":
     """The vectors of this machine."""
