@@ -110,6 +110,13 @@ class Settings:
     worker_concurrency: int = setting(
         "WORKER_CONCURRENCY", whole(1, 64), "2", "Messages that a worker process works on at once."
     )
+    keep_alive: int = setting(
+        "KEEP_ALIVE",
+        whole(1, 3600),
+        "5",
+        "Seconds for which an idle connection stays open, also while the web server stops; "
+        "behind a load balancer, more than its own idle time.",
+    )
     public_url: str = setting(
         "PUBLIC_URL",
         url,

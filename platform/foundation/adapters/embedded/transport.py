@@ -83,6 +83,7 @@ class Channel(virtual.Channel):
                 found = self.look()
             except Unavailable as refused:
                 logger.warning("messages wait: %s", refused)
+                self.lookout.hurry()  # versions are a connection's own, and the next one is another
                 time.sleep(REFUSED)
                 raise TimeoutError from refused
             if found:

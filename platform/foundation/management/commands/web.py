@@ -15,7 +15,7 @@ OPTIONS: Mapping[str, Any] = {
     "worker_class": "asgi",
     "asgi_loop": "uvloop",
     "http_parser": "fast",
-    "keepalive": 75,  # longer than the 60 s of a load balancer, which must be the one that closes
+    "keepalive": CHOSEN.keep_alive,
     "graceful_timeout": int(STOP_TIMEOUT) - 5,
     "timeout": 120,
     "loglevel": CHOSEN.log_level.lower(),
