@@ -157,6 +157,11 @@ class Flow:
         assert job in {each["vectorize_job_id"] for each in self.call("GET", "/vector/jobs/list")}
         found = self.call("POST", "/vector/search", {"query": "What do tides follow?", "index_id": index})
         assert "moon" in found[0]["text"] and len(found) <= 4
+        assert {each["file_name"] for each in self.call("GET", f"/vector/job/files/{job}")} == {
+            each["file_name"] for each in found
+        }
+        self.call("POST", "/vector/store/index/delete", {"index_id": index})
+        self.call("POST", "/vector/store/delete", {"store_id": store})
 
     def ended(self, path: str) -> Mapping[str, Any]:
         """The last state of a job."""
