@@ -26,12 +26,24 @@ class Quiet(WSGIRequestHandler):
         self.asked.append(self.path)
 
 
+class Sharing:
+    """The one server of this process, and how many use it."""
+
+    server: Server
+    users = 0
+
+
 @contextmanager
 def serving() -> Iterator[list[str]]:
-    """Serve Django where PUBLIC_URL says; yields the list of the paths that are asked for."""
-    with make_server(CHOSEN.host, CHOSEN.port, WSGIHandler(), server_class=Server, handler_class=Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    """Serve Django where PUBLIC_URL says, once for all that need it; yields the list of the paths that are asked for."""
+    if Sharing.users == 0:
+        Sharing.server = make_server(CHOSEN.host, CHOSEN.port, WSGIHandler(), server_class=Server, handler_class=Quiet)
+        threading.Thread(target=Sharing.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    Sharing.users += 1
+    try:
         yield Quiet.asked
-        server.shutdown()
-        thread.join()
+    finally:
+        Sharing.users -= 1
+        if Sharing.users == 0:
+            Sharing.server.shutdown()
+            Sharing.server.server_close()

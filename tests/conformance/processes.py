@@ -19,6 +19,7 @@ def python(code: str, *arguments: str, **environment: str) -> "subprocess.Popen[
         [sys.executable, "-c", setup + code, *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

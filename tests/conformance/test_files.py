@@ -1,6 +1,8 @@
 """What every store of files promises, and what its upload and download URLs allow."""
 
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -349,7 +351,19 @@ for number in range(10**9):
             files.receive(grant, broken())
         with pytest.raises(TooLarge):
             files.receive(grant, [b"x" * 60, b"x" * 60])
-        assert list((tmp_path / "files" / "uploads").iterdir()) == []
+        assert [each for each in (tmp_path / "files").rglob("*") if each.is_file()] == []
+
+    def test_a_draft_that_a_killed_writer_left_is_swept_a_day_later(self, tmp_path: Path) -> None:
+        files = DiskFiles(tmp_path / "files", "http://here")
+        files.write("uploads/a", b"content")
+        for name, age in (("young", 3600), ("old", 25 * 3600)):
+            draft = tmp_path / "files" / ".drafts" / name
+            draft.touch()
+            os.utime(draft, (time.time() - age,) * 2)
+        os.utime(tmp_path / "files" / "uploads" / "a", (0, 0))
+        assert (files.sweep(), files.sweep()) == (1, 0)
+        assert [each.name for each in (tmp_path / "files" / ".drafts").iterdir()] == ["young"]
+        assert files.read("uploads/a") == b"content"
 
     def test_only_this_user_can_read_the_files(self, tmp_path: Path) -> None:
         files = DiskFiles(tmp_path / "files", "http://here")

@@ -96,9 +96,7 @@ def test_a_template_that_looks_like_code_stays_literal(api: Api, name: str, text
     assert api.ok("GET", "/prompt/template/list")[named][0]["prompt_template"] == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "  edges  \n", "žluť 你好 👩‍👩‍👧", "x" * 200_000, "\x01\x1b", "</script><script>"]
-)
+@pytest.mark.parametrize("text", ["", " ", "  edges  \n", "žluť 你好 👩‍👩‍👧", "x" * 200_000, "\x01\x1b", "</script><script>"])
 def test_a_text_comes_back_to_the_character(api: Api, name: str, text: str) -> None:
     assert save(api, name, text)["prompt_template"] == text
     assert api.ok("POST", "/prompt/template/get", {"name": name})["prompt_template"] == text
@@ -155,3 +153,11 @@ def test_no_token_is_401_even_before_a_missing_field(api: Api) -> None:
     for path in ("save", "get", "versions", "version"):
         assert nobody.post(f"/prompt/template/{path}", {}).status_code == 401
     assert nobody.get("/prompt/template/list").status_code == 401
+
+
+def test_a_body_of_thirty_megabytes_is_413_whether_its_length_is_told_or_not(api: Api, name: str) -> None:
+    body = json.dumps({"name": name, "prompt_template": "x" * 30_000_000}).encode()
+    for data in (body, iter([body[:1000], body[1000:]])):
+        answer = api.post("/prompt/template/save", data=data)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert api.post("/prompt/template/get", {"name": name}).status_code == 404

@@ -45,8 +45,18 @@ class Database:
         """Close this thread's connection, if it has one that is not in the midst of a transaction."""
         connection: sqlite3.Connection | None = getattr(self.local, "connection", None)
         if connection is not None and not connection.in_transaction:
-            self.local.connection = None
-            connection.close()
+            self._drop(connection)
+
+    def _drop(self, connection: sqlite3.Connection) -> None:
+        self.local.connection = None
+        connection.close()
+
+    def _refused(self, refused: sqlite3.Error) -> Unavailable:
+        """The error to raise. The connection goes: one that was opened on a read-only disk would stay read-only."""
+        connection: sqlite3.Connection | None = getattr(self.local, "connection", None)
+        if connection is not None:
+            self._drop(connection)
+        return Unavailable(f"{self.path.name} does not answer: {refused}", retry_after=5)
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,7 +73,7 @@ class Database:
         try:
             yield self.connection()
         except sqlite3.Error as refused:
-            raise Unavailable(f"{self.path.name} does not answer: {refused}", retry_after=5) from refused
+            raise self._refused(refused) from refused
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -74,7 +84,7 @@ class Database:
             yield connection
             connection.execute("commit")
         except sqlite3.Error as refused:
-            raise Unavailable(f"{self.path.name} does not answer: {refused}", retry_after=5) from refused
-        finally:
-            if connection.in_transaction:
-                connection.execute("rollback")
+            raise self._refused(refused) from refused
+        except BaseException:
+            connection.execute("rollback")
+            raise

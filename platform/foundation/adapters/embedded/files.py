@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from django.core import signing
 
-from foundation.ambient import new_secret
+from foundation.ambient import new_secret, now
 from foundation.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from foundation.ports import HOUR, StoredFile
 from foundation.records import UNSAFE
 from foundation.settings import Settings
 
+DAY: Final = 24 * 3600
 LONGEST_PART: Final = 240
 LONGEST_PATH: Final = 3000
 HANDED_IN: Final = "this file has been handed in already; register it in a new job to upload another"
@@ -41,10 +42,11 @@ class Grant:
 
 
 class DiskFiles:
-    """The Files port on a folder. A write goes to a draft beside the file, is synced, and takes its name in one step."""
+    """The Files port on a folder. A write goes to a draft on the same disk, is synced, and takes its place in one step."""
 
     def __init__(self, folder: Path, public_url: str) -> None:
         self.folder, self.public_url = folder, public_url
+        self.drafts = folder / ".drafts"
 
     def write(self, path: str, content: bytes | Iterable[bytes]) -> None:
         parts = [content] if isinstance(content, bytes) else content
@@ -135,13 +137,22 @@ class DiskFiles:
                 raise Forbidden(HANDED_IN)
             draft.replace(place)
 
+    def sweep(self) -> int:
+        """Remove the drafts that a process left when it was killed, once they are a day old; their number."""
+        with answering():
+            old = [each for each in self.drafts.glob("*") if each.stat().st_mtime < now().timestamp() - DAY]
+            for draft in old:
+                draft.unlink(missing_ok=True)
+        return len(old)
+
     @contextmanager
     def _draft(self, place: Path, content: Iterable[bytes]) -> Iterator[Path]:
-        """The content on disk beside its place, for the block to give it its name, which is then on disk too."""
-        draft = place.with_name(f".{new_secret(9)}")
+        """The content on disk among the drafts, for the block to move it to its place, where its name is then on disk too."""
+        draft = self.drafts / new_secret(9)
         with answering():
             try:
                 made(place.parent)
+                made(self.drafts)
                 with draft.open("xb") as file:
                     for part in content:
                         file.write(part)

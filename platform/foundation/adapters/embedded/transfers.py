@@ -31,7 +31,8 @@ def transfer(request: HttpRequest, grant: str, name: str) -> HttpResponseBase:
             raise TooLarge(f"the file is larger than {granted.limit:,} bytes, the limit of this upload")
         files.receive(granted, cast(Iterator[bytes], iter(partial(request.read, PART), b"")))
     except Problem as problem:
-        return JsonResponse(dict(problem.body()), status=problem.status)
+        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        return JsonResponse(dict(problem.body()), status=problem.status, headers=headers)
     return HttpResponse(status=200)
 
 

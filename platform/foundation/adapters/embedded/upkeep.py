@@ -1,15 +1,19 @@
 """What has to be done from time to time on this machine, and what a vendor does by itself elsewhere."""
 
-from foundation.adapters.embedded import records
+from foundation.adapters.embedded import files, records
 from foundation.apps import Foundation
 from foundation.records import Record
 from foundation.settings import HOUSE, Settings
 
 
 def sweep(settings: Settings) -> int:
-    """Remove the records that have expired; their number. Raises Unavailable when the store does not answer."""
+    """Remove the records that have expired and the files that were never finished; their number.
+
+    Raises Unavailable when a store does not answer.
+    """
     kinds: list[type[Record]] = [
         *Foundation.records,
         *(kind for capability in HOUSE.needed for kind in capability.manifest.records),
     ]
-    return records.adapter(settings).sweep([kind for kind in kinds if kind.kind.expires])
+    expired = records.adapter(settings).sweep([kind for kind in kinds if kind.kind.expires])
+    return expired + files.adapter(settings).sweep()
