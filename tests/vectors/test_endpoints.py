@@ -266,3 +266,43 @@ async def test_every_id_of_another_application_gets_the_answer_of_an_id_that_nev
     assert (await door.get(f"/vector/jobs/list?limit=1&cursor={cursor}")).status == 200
     for asking, altered in ((other, cursor), (door, cursor[:-1] + ("A" if cursor[-1] != "A" else "B"))):
         assert (await asking.get(f"/vector/jobs/list?limit=1&cursor={altered}")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("identifier", "status"),
+    [
+        ("../../etc/passwd", 404),
+        ("%2e%2e%2fup", 404),
+        ("a\u202eb", 400),
+        ("CON", 404),
+        ("", 404),
+        ("x" * 200, 404),
+        ("' or '1'='1", 404),
+        ("a\nb", 400),
+        ("a\x00b", 422),
+        ("\ud800", 422),
+        ("x" * 1000, 422),
+        (5, 422),
+        (None, 422),
+        ([], 422),
+    ],
+)
+async def test_an_id_that_cannot_be_one_is_refused_everywhere(door: Door, identifier: Any, status: int) -> None:
+    index = await made_index(door, await new_store(door))
+    for path, body in (
+        ("store/status", {"store_id": identifier}),
+        ("store/delete", {"store_id": identifier}),
+        ("store/index/create", {"store_id": identifier, "index_name": "a"}),
+        ("store/index/status", {"index_id": identifier}),
+        ("store/index/delete", {"index_id": identifier}),
+        ("store/vectorize", {"chunking_job_id": identifier, "index_id": index}),
+        ("search", {"query": "water", "index_id": identifier}),
+    ):
+        answer = await door.post(f"/vector/{path}", body)
+        assert answer.status == status, (path, answer.body)
+
+
+@pytest.mark.parametrize("identifier", ["..", "%2e%2e", "a\nb", "a\x00b", "a\u202eb", "CON", "x" * 1000])
+async def test_an_id_in_a_path_that_cannot_be_one_is_refused(door: Door, identifier: str) -> None:
+    for path in (f"store/{identifier}/indexes", f"job/status/{identifier}", f"job/files/{identifier}"):
+        assert (await door.get(f"/vector/{path}")).status in (400, 404)

@@ -5,12 +5,13 @@ by a lock on a file beside the table. Importing this module loads the engine.
 """
 
 import fcntl
+import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property, lru_cache, reduce
 from operator import and_
@@ -29,6 +30,8 @@ from apps.vectors.ports import Filter, Hit, Row, Shelf, Source, StoreStatus, Vec
 from foundation.errors import Invalid, NotFound, Unavailable
 from foundation.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 INDEX_CACHE: Final = 128 * 2**20
 METADATA_CACHE: Final = 32 * 2**20
 OPEN_TABLES: Final = 64
@@ -38,7 +41,7 @@ ROWS_BEFORE_OPTIMIZE: Final = 1_000
 ROWS_BEFORE_GRAPH: Final = 8_192
 COMPARED: Final = 64  # the graph keeps 8 bits a number: so many of its finds are compared again in full, for exact scores
 OLD_VERSIONS_KEPT: Final = timedelta(minutes=10)
-LOCK_PATIENCE: Final = 60.0
+PATIENCE: Final = 20.0
 GRAPH: Final = "vector_idx"
 SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 SHOWN: Final = ["id", "text", "chunking_job", "file", "page", "number"]
@@ -53,11 +56,12 @@ def adapter(settings: Settings) -> "LanceVectors":
 
 @contextmanager
 def answering(what: str) -> Iterator[None]:
-    """Turns the engine's exceptions into ours."""
+    """Turns the engine's exceptions into ours; what they say names places on this disk, so it goes into the log only."""
     try:
         yield
     except (RuntimeError, OSError, ValueError) as failed:
-        raise Unavailable(f"the vector store could not {what}: {str(failed)[:300]}", retry_after=5) from failed
+        logger.warning("the vector store could not %s: %s", what, failed)
+        raise Unavailable(f"the vector store could not {what}; try again", retry_after=5) from failed
 
 
 def condition(only: Filter) -> Expr | None:
@@ -73,10 +77,10 @@ def of_source(source: Source) -> Expr:
 
 
 class LanceVectors:
-    """The VectorBackend port on LanceDB."""
+    """The VectorBackend port on LanceDB. A write waits at most `patience` seconds for others to end theirs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, patience: float = PATIENCE) -> None:
+        self.folder, self.patience = folder, patience
         self.store = lru_cache(maxsize=OPEN_STORES)(self._connected)
         self.table = lru_cache(maxsize=OPEN_TABLES)(self._opened)
 
@@ -85,8 +89,8 @@ class LanceVectors:
             self._place(application, store).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def delete_store(self, application: str, store: str) -> None:
-        with answering("remove a store"):
-            shutil.rmtree(self._place(application, store), ignore_errors=True)
+        with answering("remove a store"), suppress(FileNotFoundError):
+            shutil.rmtree(self._place(application, store))
 
     def store_status(self, application: str, store: str) -> StoreStatus:
         return StoreStatus.ACTIVE if self._place(application, store).is_dir() else StoreStatus.NOT_FOUND
@@ -101,6 +105,8 @@ class LanceVectors:
             self._ready(shelf).touch()
 
     def delete_index(self, shelf: Shelf) -> None:
+        if self.store_status(shelf.application, shelf.store) is StoreStatus.NOT_FOUND:
+            return
         with self._writing(shelf), answering("remove an index"):
             self._ready(shelf).unlink(missing_ok=True)
             self.store(shelf.application, shelf.store).drop_table(shelf.index, ignore_missing=True)
@@ -137,16 +143,15 @@ class LanceVectors:
             self._table(shelf).delete(of_source(source))
 
     def nearest(self, shelf: Shelf, vector: Sequence[float], limit: int, only: Filter) -> Sequence[Hit]:
-        query = (
-            LanceVectorQueryBuilder(self._table(shelf), list(vector), "vector")
-            .distance_type("cosine")
-            .refine_factor(-(-COMPARED // limit))
-        )
-        return [Hit(row_of(found), 1 - found["_distance"]) for found in self._found(query, "_distance", limit, only)]
+        with answering("search"):
+            near = LanceVectorQueryBuilder(self._table(shelf), list(vector), "vector").distance_type("cosine")
+            found = rows_of(near.refine_factor(-(-COMPARED // limit)), "_distance", limit, only)
+        return [Hit(row_of(each), 1 - each["_distance"]) for each in found]
 
     def matching(self, shelf: Shelf, query: str, limit: int, only: Filter) -> Sequence[Hit]:
-        words = LanceFtsQueryBuilder(self._table(shelf), any_word_of(query))
-        return [Hit(row_of(found), found["_score"]) for found in self._found(words, "_score", limit, only)]
+        with answering("search"):
+            found = rows_of(LanceFtsQueryBuilder(self._table(shelf), any_word_of(query)), "_score", limit, only)
+        return [Hit(row_of(each), each["_score"]) for each in found]
 
     def count(self, shelf: Shelf) -> int:
         with answering("count"):
@@ -169,14 +174,6 @@ class LanceVectors:
             raise NotFound("Index not found")
         return self.table(shelf)
 
-    def _found(
-        self, query: LanceVectorQueryBuilder | LanceFtsQueryBuilder, score: str, limit: int, only: Filter
-    ) -> list[dict[str, Any]]:
-        where = condition(only)
-        with answering("search"):
-            asked = query.select([*SHOWN, score]).limit(limit)
-            return (asked if where is None else asked.where(where, prefilter=True)).to_list()
-
     def _place(self, *parts: str) -> Path:
         if not all(SAFE.fullmatch(part) for part in parts):
             raise Invalid(f"{'/'.join(parts)[:100]!r} cannot be the place of a store or index")
@@ -195,10 +192,19 @@ class LanceVectors:
         except OSError as refused:
             raise Unavailable(f"the vector store cannot be written: {refused.strerror}", retry_after=30) from refused
         try:
-            wait_for_lock(lock)
+            wait_for_lock(lock, self.patience)
             yield
         finally:
             os.close(lock)
+
+
+def rows_of(
+    query: LanceVectorQueryBuilder | LanceFtsQueryBuilder, score: str, limit: int, only: Filter
+) -> list[dict[str, Any]]:
+    """What a query finds, best first."""
+    where = condition(only)
+    asked = query.select([*SHOWN, score]).limit(limit)
+    return (asked if where is None else asked.where(where, prefilter=True)).to_list()
 
 
 def any_word_of(query: str) -> MatchQuery:
@@ -215,9 +221,9 @@ def any_word_of(query: str) -> MatchQuery:
     )
 
 
-def wait_for_lock(lock: int) -> None:
-    """Take an exclusive lock on an open file; Unavailable when others hold it for too long."""
-    end = time.monotonic() + LOCK_PATIENCE
+def wait_for_lock(lock: int, patience: float) -> None:
+    """Take an exclusive lock on an open file; Unavailable when others hold it for `patience` seconds."""
+    end = time.monotonic() + patience
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
