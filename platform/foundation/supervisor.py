@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 _libc: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have Linux send SIGTERM to this process when its parent is gone, even by kill -9."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -46,7 +46,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, sys.argv[0], self.command],
             start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 (the supervisor has no other threads)
+            preexec_fn=end_with_parent,  # noqa: PLW1509 (the supervisor has no other threads)
         )
         self.started = time.monotonic()
 

@@ -131,6 +131,19 @@ def test_once_stops_after_it_was_up(stage: Stage) -> None:
     assert (ended.returncode, "The platform is up." in ended.stdout) == (0, True)
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_once_with_the_demo_ends_as_the_demo_did(stage: Stage, code: int) -> None:
+    ended = stage.run("up", "--port", str(free_port()), "--demo", "--once", DEMO_ENDS_WITH=str(code))
+    assert ended.returncode == code
+    assert ended.stdout.index("The platform is up.") < ended.stdout.index("the demo was here")
+
+
+def test_a_demo_that_fails_leaves_the_platform_running(stage: Stage) -> None:
+    running = Running(stage, "--demo")
+    wait_for(lambda: "the demo was here" in stage.log.read_text())
+    assert running.is_up()
+
+
 def test_https_is_served_under_an_authority_that_is_made_once_and_whose_key_is_private(stage: Stage) -> None:
     first = Running(stage, "--tls")
     assert first.is_up()

@@ -56,7 +56,7 @@ class Lookout:
 
 
 class Channel(virtual.Channel):
-    """Receives, and disposes of what was received. Tasks end in other threads; only the draining thread writes."""
+    """Receives, and disposes of what was received. Tasks end in other threads; the draining thread writes that down."""
 
     do_restore = False  # what this process still holds at its end is visible again because the process is gone
 
@@ -68,7 +68,7 @@ class Channel(virtual.Channel):
         self.acknowledged: deque[str] = deque()
         self.returned: deque[str] = deque()
         self.unreadable: deque[tuple[str, str]] = deque()
-        self.awake = threading.Event()
+        self.awake, self.settling = threading.Event(), threading.Lock()
         self.turn, self.extended = 0, time.monotonic()
 
     def drain_events(self, timeout: float | None = None, callback: Callable[[Any, str], None] | None = None) -> None:
@@ -119,6 +119,11 @@ class Channel(virtual.Channel):
     def settle(self) -> None:
         """Write down what has ended since the last time, and keep what is still worked on hidden."""
         self.awake.clear()
+        with self.settling:
+            self._dispose()
+            self._extend()
+
+    def _dispose(self) -> None:
         while self.unreadable:
             self.messages.bury(*self.unreadable[0])
             self.held.pop(self.unreadable.popleft()[0], None)
@@ -130,7 +135,6 @@ class Channel(virtual.Channel):
                     self.held.pop(pending.popleft(), None)
         if returned:
             self.lookout.hurry()
-        self._extend()
 
     def _extend(self) -> None:
         shortest = min((self.messages.queue(each.queue).visibility.total_seconds() for each in self.held.values()), default=0)

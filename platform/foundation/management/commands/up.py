@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from foundation.errors import Problem
 from foundation.settings import CHOSEN, HOUSE
-from foundation.supervisor import Chore, Supervisor
+from foundation.supervisor import Chore, Supervisor, end_with_parent
 
 HOPELESS: Final = 3  # a child that ends so often before the platform is UP will not come up
 SWEEP: Final = 600.0  # seconds
@@ -111,15 +111,24 @@ def refuse_taken_port() -> None:
 
 def prepared() -> list[str]:
     """What `manage.py prepare` has to say; in a process of its own, so that what it loads does not stay."""
-    ran = subprocess.run([sys.executable, sys.argv[0], "prepare"], stdout=subprocess.PIPE, text=True, check=False)
-    if ran.returncode:
+    preparing = begun("prepare", stdout=subprocess.PIPE)
+    try:
+        said, _ = preparing.communicate()
+    except KeyboardInterrupt:
+        sys.exit("stopped before anything was started")
+    if preparing.returncode:
         raise CommandError("the platform could not be prepared; what went wrong is above")
-    return ran.stdout.splitlines()
+    return said.decode().splitlines()
+
+
+def begun(command: str, stdout: int | None = None) -> "subprocess.Popen[bytes]":
+    """Another `manage.py` command as a process that ends when this one does."""
+    return subprocess.Popen([sys.executable, sys.argv[0], command], stdout=stdout, preexec_fn=end_with_parent)  # noqa: PLW1509
 
 
 def walk(supervisor: Supervisor) -> int:
     """The exit code of `manage.py demo`, with the platform kept running meanwhile."""
-    demo = subprocess.Popen([sys.executable, sys.argv[0], "demo"])
+    demo = begun("demo")
     supervisor.watch(lambda: demo.poll() is not None)
     if demo.poll() is None:
         demo.terminate()
