@@ -1,5 +1,6 @@
 """Keep a heavy engine in memory only while it is in use: loaded at its first use, gone when it has been idle."""
 
+import ctypes
 import gc
 import os
 import threading
@@ -50,4 +51,11 @@ class Resident(Generic[E]):
             while self.users or (left := self.used + self.idle - time.monotonic()) > 0:
                 self.changed.wait(None if self.users else left)
             self.engine = None
-        gc.collect()
+        give_back()
+
+
+def give_back() -> None:
+    """Return freed memory to the machine, which glibc otherwise keeps for the process's next allocations."""
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
