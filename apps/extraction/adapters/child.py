@@ -67,7 +67,7 @@ def scanned(document: Any, place: int, sheet: Sheet) -> Sheet:
 
     limit(OCR_MEMORY, OCR_SECONDS)
     picture, scale = pdf.rendered(document, place)
-    if not images.has_ink(picture):
+    if images.inked(picture) is None:
         return sheet
     from apps.extraction.adapters import ocr  # noqa: PLC0415
 

@@ -12,6 +12,8 @@ from apps.extraction.results import Unreadable
 MOST_PAGES: Final = 3000
 MOST_PIXELS: Final = 100_000_000
 USEFUL_PIXELS: Final = 16_000_000
+CONTRAST: Final = 40  # levels of gray between ink and background
+MARGIN: Final = 20  # pixels
 Image.MAX_IMAGE_PIXELS = None  # our own limit below is checked before anything is decoded
 
 
@@ -47,7 +49,12 @@ def _plain(file: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def has_ink(picture: Image.Image) -> bool:
-    """Whether anything but one even colour is in the picture."""
-    lightest_darkest = picture.convert("L").getextrema()
-    return bool(lightest_darkest[0] != lightest_darkest[1])
+def inked(picture: Image.Image) -> tuple[int, int, int, int] | None:
+    """The part of the picture that is not background, with a margin; None when all of it is one even colour."""
+    gray = picture.convert("L")
+    background = max(enumerate(gray.histogram()), key=lambda counted: counted[1])[0]
+    found = gray.point([255 if abs(level - background) > CONTRAST else 0 for level in range(256)]).getbbox()
+    if found is None:
+        return None
+    left, top, right, bottom = found
+    return max(0, left - MARGIN), max(0, top - MARGIN), min(gray.width, right + MARGIN), min(gray.height, bottom + MARGIN)

@@ -10,9 +10,11 @@ import numpy
 from PIL import Image
 from rapidocr import RapidOCR
 
+from apps.extraction.adapters.images import inked
 from apps.extraction.layout.geometry import Box, Sheet, Word
 
 THREADS: Final = 2
+LONGEST_SIDE: Final = 1280  # pixels at which lines are looked for; they are read at full size
 GLYPH_HEIGHT: Final = 0.8  # of a recognized line's height is its font size
 
 Point = tuple[float, float]
@@ -24,15 +26,22 @@ def _engine() -> Any:
         params={
             "Global.log_level": "critical",
             "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": LONGEST_SIDE,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
 
 
 def sheet_of(picture: Image.Image, number: int, scale: float) -> Sheet:
-    """The page in a picture as words, straightened; `scale` is pixels a point."""
-    found = _engine()(numpy.asarray(picture)[:, :, ::-1])
-    quads = [] if found.boxes is None else [[(float(x), float(y)) for x, y in quad] for quad in found.boxes]
+    """The page in a picture as words, straightened; without words when it is blank. `scale` is pixels a point."""
+    part = inked(picture)
+    if part is None:
+        return Sheet(number, picture.width / scale, picture.height / scale, (), recognized=True)
+    found = _engine()(numpy.asarray(picture.crop(part))[:, :, ::-1])  # a few words on a wide white page are overlooked
+    quads = [
+        [(float(x) + part[0], float(y) + part[1]) for x, y in quad] for quad in (() if found.boxes is None else found.boxes)
+    ]
     lines = zip(straightened(quads), found.txts or (), strict=False)
     words = tuple(word for quad, text in lines for word in words_in(quad, str(text), scale))
     return Sheet(number, picture.width / scale, picture.height / scale, words, recognized=True)

@@ -117,15 +117,14 @@ def _character(code: int) -> str:
 def _font(raw: Any, place: int) -> tuple[int, float, bool]:
     """Way, size in points and boldness of a glyph."""
     matrix, flags, name = pdfium.FS_MATRIX(), ctypes.c_int(), ctypes.create_string_buffer(128)
-    scale = 1.0
+    scale, quarters = 1.0, 0.0
     if pdfium.FPDFText_GetMatrix(raw, place, matrix):
         scale = math.hypot(matrix.c, matrix.d) or 1.0
+        quarters = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
     pdfium.FPDFText_GetFontInfo(raw, place, name, 128, flags)
     named = name.value.decode("utf-8", "replace").lower()
     heavy = pdfium.FPDFText_GetFontWeight(raw, place) >= BOLD_WEIGHT
-    angle = pdfium.FPDFText_GetCharAngle(raw, place)
     bold = heavy or bool(flags.value & FORCE_BOLD) or any(word in named for word in ("bold", "black", "heavy", "-bd", "cmbx"))
-    quarters = max(angle, 0.0) / (math.pi / 2)
     way = round(quarters) % 4 if abs(quarters - round(quarters)) < 0.1 else SLANTED
     return way, pdfium.FPDFText_GetFontSize(raw, place) * scale, bold
 

@@ -104,13 +104,24 @@ def _begins(before: Line, line: Line, held: Sequence[Line], left: float, right: 
     if is_bulleted(line.text) or (is_numbered(line.text) and line.box.left - left < 6 * larger):
         return True
     if is_bulleted(held[0].text) or is_numbered(held[0].text):
-        return line.box.left < held[0].box.left - 0.3 * larger
+        return _leaves(held, line, right)
     if abs(line.box.center - before.box.center) < 0.5 * larger and before.box.left - left > 0.2 * larger < line.box.left - left:
         return False
     if line.box.left - before.box.left > 0.8 * larger and line.box.left - left < 6 * larger:
         return True
     short = before.box.right < right - 0.15 * (right - left)
     return short and before.text[-1:] in ".!?:;" and not line.text[:1].islower()
+
+
+def _leaves(item: Sequence[Line], line: Line, right: float) -> bool:
+    """Whether `line` is no more of a list item: it begins left of the item's text, and the item's last line had room."""
+    first, size = item[0], item[0].size
+    if line.box.left < first.box.left - 0.3 * size:
+        return True
+    if len(first.words) < 2 or line.box.left > first.words[1].box.left - 0.4 * size:
+        return False
+    hanging = len(item) > 1 and item[-1].box.left > first.words[1].box.left - 0.4 * size
+    return hanging or item[-1].box.right < right - 0.1 * (right - first.box.left)
 
 
 def elements(column: Sequence[Block], manner: Manner) -> list[Element]:
