@@ -16,4 +16,5 @@ class InvocationConfig(Capability):
         calls=("apps.usage",),
         hot="apps.invocation.gateway:routes",
         prepare="apps.invocation.services:prepare",
+        checks="apps.invocation.services:findings",
     )

@@ -5,7 +5,7 @@ invocation is started, worked on by a worker, and asked for within an hour of it
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace as changed
 from datetime import timedelta
@@ -24,6 +24,7 @@ from apps.usage import services as usage
 from apps.usage.records import Outcome
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import new_id, now
+from foundation.doctor import Finding
 from foundation.errors import Invalid, NotFound, Problem, TooMany, Unavailable
 from foundation.identity import Caller
 from foundation.records import update
@@ -60,13 +61,25 @@ def models() -> Sequence[tuple[Model, Model | None]]:
 
 def prepare() -> Sequence[str]:
     """Do what takes long once a machine, before the first call does. Returns what is not ready, and why."""
-    unready = []
+    return [f"{name} cannot answer: {missing}" for name, missing in readiness() if missing]
+
+
+def findings() -> Iterator[Finding]:
+    """Whether each provider of models is ready."""
+    for name, missing in readiness():
+        yield Finding(f"models of {name}", not missing, "ready" if not missing else "not ready", missing)
+
+
+def readiness() -> Iterator[tuple[str, str]]:
+    """Each provider that the catalogue has models of, with what keeps it from answering, if anything does."""
     for name in PROVIDERS:
-        try:
-            provider(name).prepare()
-        except Problem as missing:
-            unready.append(f"{name}: {missing.detail}")
-    return unready
+        if any(model.provider == name for model in CATALOGUE.models.values()):
+            try:
+                provider(name).prepare()
+            except Problem as refused:
+                yield name, refused.detail
+            else:
+                yield name, ""
 
 
 async def completed(model: Model, request: Request) -> Completion:
@@ -95,7 +108,7 @@ def start_async(caller: Caller, request: Request) -> AsyncInvocation:
     CATALOGUE.text(request.model)
     moment = now()
     wanted = AsyncInvocation(caller.application, new_id(), moment, moment + LIFETIME, client=caller.client, model=request.model)
-    files.write(path_of(wanted), msgspec.json.encode(request))
+    files.write(path_of(wanted.application, wanted.invocation), msgspec.json.encode(request))
     started = records.put(wanted)
     queues.send("invoke_async", queue="invocation", application=wanted.application, invocation=wanted.invocation)
     return started
@@ -110,18 +123,18 @@ def async_output(caller: Caller, invocation: str) -> AsyncInvocation:
 
 
 def work_async(application: str, invocation: str) -> None:
-    """Invoke the model and keep its answer, or the reason why there is none. Done already: nothing happens.
+    """Invoke the model and keep its answer, or the reason why there is none. Done or expired already: nothing happens.
 
     Raises a retryable error when a repeat may work.
     """
     found = records.get(AsyncInvocation, application, invocation)
     if found is None or found.status is not AsyncStatus.IN_PROGRESS:
-        return
+        return files.delete(path_of(application, invocation))
     client = directory.find(found.client)
     if client is None or not client.active:
         return fail(found, INACTIVE)
     try:
-        request = msgspec.json.decode(files.read(path_of(found)), type=Request)
+        request = msgspec.json.decode(files.read(path_of(application, invocation)), type=Request)
         succeed(found, async_to_sync(completed)(call_of(found).served.by, request))
     except TooMany as limited:
         raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
@@ -176,9 +189,9 @@ def settle(ended: AsyncInvocation) -> None:
         end.invocation,
         change=lambda stored: changed(end, revision=stored.revision) if stored.status is AsyncStatus.IN_PROGRESS else None,
     )
-    files.delete(path_of(end))
+    files.delete(path_of(end.application, end.invocation))
 
 
-def path_of(found: AsyncInvocation) -> str:
+def path_of(application: str, invocation: str) -> str:
     """Where what was asked lies."""
-    return f"invocations/{found.application}/{found.invocation}.json"
+    return f"invocations/{application}/{invocation}.json"

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from apps.invocation import services
+from apps.invocation.records import AsyncInvocation
 from apps.usage import services as usage
-from foundation.adapters import directory, files
+from foundation.adapters import directory, files, records
 from foundation.errors import NotFound
 from tests.invocation.door import Door, opened
 
@@ -94,6 +95,15 @@ async def test_what_was_asked_is_not_kept_beyond_its_answer(door: Door):
     await worked(door, invocation)
     with pytest.raises(NotFound):
         files.read(path)
+
+
+async def test_what_was_asked_goes_with_an_invocation_that_expired_in_the_queue(door: Door):
+    invocation = await started(door)
+    records.delete(AsyncInvocation, door.caller.application, invocation)
+    await worked(door, invocation)
+    with pytest.raises(NotFound):
+        files.read(f"invocations/{door.caller.application}/{invocation}.json")
+    assert (await door.get(f"/model/async_output/{invocation}")).status == 404
 
 
 async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
