@@ -32,6 +32,7 @@ class AsyncOutput(Endpoint):
     """The answer to an asynchronous invocation: 202 while there is none yet; kept for an hour."""
 
     response_shape = serializers.AsyncOutput
+    other_successes = (202,)
 
     def get(self, caller: Caller, invocation_id: str) -> AsyncInvocation:
         found = services.async_output(caller, invocation_id)

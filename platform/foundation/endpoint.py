@@ -43,7 +43,7 @@ class Endpoint(APIView):
     paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
-    success: the status of a good answer; a method may set another for its own answer.
+    success: the status of a good answer; a method may set one of `other_successes` for its own answer.
     credential: which security scheme of the OpenAPI document `caller` reads.
     """
 
@@ -55,6 +55,7 @@ class Endpoint(APIView):
     open: ClassVar[bool] = False
     credential: ClassVar[str] = "bearer"
     success: int = 200
+    other_successes: ClassVar[tuple[int, ...]] = ()
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:

@@ -51,7 +51,8 @@ class EndpointSchema(AutoSchema):
         refusals = {} if self.endpoint.open else dict.fromkeys(REFUSALS, Failure)
         shaped = self.endpoint.request_shape is not None or self.endpoint.query_shape is not None
         unprocessable = {"422": Issues} if shaped else {}
-        return {str(self.endpoint.success): good, **refusals, **unprocessable}
+        successes = {str(status): good for status in (self.endpoint.success, *self.endpoint.other_successes)}
+        return {**successes, **refusals, **unprocessable}
 
     def get_override_parameters(self) -> list[Any]:
         asked = [self.endpoint.query_shape] if self.endpoint.query_shape is not None else []
