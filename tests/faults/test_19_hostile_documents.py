@@ -39,8 +39,10 @@ def pdf_of_many_pages(count: int) -> bytes:
 def pdf_bomb() -> bytes:
     """A small PDF whose one page decompresses, twice, to far more than the memory that a document may have."""
     layer = zlib.compressobj(9)
-    packed = b"".join(layer.compress(b"(aaaaaaaaaaaaaaaa) Tj \n" * 2**16) for _ in range(1600)) + layer.flush()
-    outer = zlib.compress(packed, 9)
+    block = layer.compress(b"(aaaaaaaaaaaaaaaa) Tj \n" * 2**16) + layer.flush(
+        zlib.Z_FULL_FLUSH
+    )  # can stand any number of times
+    outer = zlib.compress(block[:2] + block[2:] * 3000, 9)
     content = f"<< /Filter [/FlateDecode /FlateDecode] /Length {len(outer)} >>\nstream\n".encode() + outer + b"\nendstream"
     return assembled(
         [

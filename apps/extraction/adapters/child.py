@@ -1,7 +1,7 @@
-"""The process in which one document is read: `python -m apps.extraction.adapters.child KIND FILE`, the pages on stdout.
+"""The process in which one document is read: `python -m apps.extraction.adapters.child PARENT KIND`, a file as stdin.
 
 It is started for one document and may be killed at any time. It limits its own memory and time before it touches the
-document, needs no setting and no network, and writes one JSON object: {"pages": [...]} or {"unreadable": reason}.
+document, needs no setting and no network, and writes one JSON object on stdout: {"pages": [...]} or {"unreadable": reason}.
 """
 
 import ctypes
@@ -23,6 +23,7 @@ TEXT_MEMORY: Final = 2 * 2**30
 OCR_MEMORY: Final = 6 * 2**30
 TEXT_SECONDS: Final = 300
 OCR_SECONDS: Final = 1400
+DOCUMENT: Final = Path("/dev/stdin")
 LARGEST_OUTPUT: Final = 512 * 2**20
 DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG, prctl(2)
 TOO_MUCH_MEMORY: Final = "The document needs more memory than a document may have. Split it, or save it anew in a simpler form."
@@ -105,9 +106,9 @@ def answer(kind: str, path: Path) -> Answer:
 
 
 def main() -> None:
-    parent, kind, path = sys.argv[1:4]
+    parent, kind = sys.argv[1:3]
     confine(int(parent))
-    sys.stdout.buffer.write(msgspec.json.encode(answer(kind, Path(path))))
+    sys.stdout.buffer.write(msgspec.json.encode(answer(kind, DOCUMENT)))
 
 
 if __name__ == "__main__":

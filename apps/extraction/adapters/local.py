@@ -7,8 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 import msgspec
 
@@ -23,6 +22,7 @@ LARGEST: Final = 500 * 2**20
 PART: Final = 2**20
 WALL_SECONDS: Final = 12 * 60  # less than the queue's visibility
 HEAD: Final = 1024
+LOGGED: Final = 4000
 MAGIC: Final[Mapping[Kind, tuple[bytes, ...]]] = {
     Kind.PDF: (b"%PDF-",),
     Kind.PNG: (b"\x89PNG\r\n\x1a\n",),
@@ -54,56 +54,66 @@ class LocalEngine:
 
     def extract(self, document: BinaryIO, kind: Kind) -> tuple[Page, ...]:
         try:
-            with tempfile.TemporaryDirectory(prefix="extraction-") as folder:
-                path = Path(folder) / "document"
-                _kept(document, path)
-                _check(path, kind)
-                return self._read(path, kind, Path(folder))
+            with tempfile.TemporaryFile() as copy, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
+                _copied(document, copy)
+                _check(copy, kind)
+                code = self._run(kind, copy, said, log)
+                return _heard(code, said, log)
         except OSError as refused:
             raise Unavailable(
                 f"no process can be started to read the document: {refused.strerror}", retry_after=30
             ) from refused
 
-    def _read(self, path: Path, kind: Kind, folder: Path) -> tuple[Page, ...]:
-        said, logged = folder / "answer", folder / "log"
-        with said.open("xb") as out, logged.open("xb") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "apps.extraction.adapters.child", str(os.getpid()), kind.value, str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=log,
-                cwd=BASE_DIR,
-                env={"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"},
-                start_new_session=True,
-            )
-            code = _ended(child, self.wall_seconds)
-        if code is None:
-            raise Unreadable(TOO_SLOW)
-        if code:
-            logger.warning(
-                "a document ended its reader with %s: %s", code, logged.read_bytes()[-2000:].decode("utf-8", "replace")
-            )
-            raise Unreadable(KILLED.get(-code, DAMAGED))
-        answer = msgspec.json.decode(said.read_bytes(), type=Answer)
-        if answer.unreadable is not None:
-            raise Unreadable(answer.unreadable)
-        return answer.pages
+    def _run(self, kind: Kind, copy: IO[bytes], said: IO[bytes], log: IO[bytes]) -> int | None:
+        """How the child ended, None when it had to be killed. Its files have no names: nothing is left of them after that."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "apps.extraction.adapters.child", str(os.getpid()), kind.value],
+            stdin=copy,
+            stdout=said,
+            stderr=log,
+            cwd=BASE_DIR,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        try:
+            return child.wait(self.wall_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
 
 
-def _kept(document: BinaryIO, path: Path) -> None:
+def _heard(code: int | None, said: IO[bytes], log: IO[bytes]) -> tuple[Page, ...]:
+    """The pages that a child which ended with `code` gave."""
+    if code is None:
+        raise Unreadable(TOO_SLOW)
+    if code:
+        log.seek(0)
+        logger.warning("a document ended its reader with %s: %s", code, log.read(LOGGED).decode("utf-8", "replace"))
+        raise Unreadable(KILLED.get(-code, DAMAGED))
+    said.seek(0)
+    answer = msgspec.json.decode(said.read(), type=Answer)
+    if answer.unreadable is not None:
+        raise Unreadable(answer.unreadable)
+    return answer.pages
+
+
+def _copied(document: BinaryIO, copy: IO[bytes]) -> None:
     size = 0
-    with path.open("xb") as copy:
-        while part := document.read(PART):
-            size += len(part)
-            if size > LARGEST:
-                raise Unreadable(f"The document is larger than {LARGEST // 2**20} MB. Split it.")
-            copy.write(part)
+    while part := document.read(PART):
+        size += len(part)
+        if size > LARGEST:
+            raise Unreadable(f"The document is larger than {LARGEST // 2**20} MB. Split it.")
+        copy.write(part)
+    copy.flush()
 
 
-def _check(path: Path, kind: Kind) -> None:
+def _check(copy: IO[bytes], kind: Kind) -> None:
     """Unreadable when the content is not what the name says."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    copy.seek(0)
+    head = copy.read(HEAD)
     if _begins(head, kind):
         return
     other = next((known for known in MAGIC if _begins(head, known)), None)
@@ -115,15 +125,3 @@ def _begins(head: bytes, kind: Kind) -> bool:
     if kind is Kind.PDF:
         return MAGIC[kind][0] in head  # readers take up to 1,024 bytes before it (ISO 32000-1, annex H)
     return head.startswith(MAGIC[kind])
-
-
-def _ended(child: "subprocess.Popen[bytes]", seconds: float) -> int | None:
-    """How the child ended, or None when it had to be killed with all that it started."""
-    try:
-        return child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()

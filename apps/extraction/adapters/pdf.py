@@ -29,12 +29,12 @@ Turn = Callable[[float, float], tuple[float, float]]
 
 def opened(path: Path) -> pypdfium2.PdfDocument:
     """The document; Unreadable when it is encrypted, damaged, without pages or with too many."""
-    try:
-        document = pypdfium2.PdfDocument(path)
-    except pypdfium2.PdfiumError as refused:
+    raw = pdfium.FPDF_LoadDocument(str(path).encode(), None)  # PdfDocument itself resolves a path, which stdin does not bear
+    if not raw:
         if pdfium.FPDF_GetLastError() in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-            raise Unreadable("The PDF is encrypted. Remove its password and upload it again.") from refused
-        raise Unreadable("The PDF is damaged or cut off: it cannot be opened. Save it anew and upload it again.") from refused
+            raise Unreadable("The PDF is encrypted. Remove its password and upload it again.")
+        raise Unreadable("The PDF is damaged or cut off: it cannot be opened. Save it anew and upload it again.")
+    document = pypdfium2.PdfDocument(raw)
     if len(document) > MOST_PAGES:
         raise Unreadable(f"The PDF has {len(document):,} pages; at most {MOST_PAGES:,} are read. Split it.")
     if not len(document):
