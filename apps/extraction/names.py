@@ -7,7 +7,7 @@ from typing import Final
 
 from foundation.errors import Invalid
 
-MAXIMUM_BYTES: Final = 255
+MAXIMUM_BYTES: Final = 250
 FORBIDDEN: Final = '&$@=;/:+ ,?\\{}^]">[~<#|%'
 RESERVED: Final = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{number}" for number in range(1, 10)), *(f"lpt{number}" for number in range(1, 10))]

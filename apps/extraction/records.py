@@ -56,8 +56,8 @@ class ExtractionJob(Record):
 
     @property
     def queued(self) -> int:
-        """How many files were handed to workers at the start."""
-        return self.total if self.started is not None else 0
+        """How many files are with the workers."""
+        return 0 if self.started is None else self.total - self.completed - self.failed
 
 
 @record(table="extraction_files", key=("application", "job", "name"))

@@ -59,7 +59,7 @@ class JobState(serializers.Serializer[Any]):
 class JobInList(JobState):
     """A job in the list of all jobs."""
 
-    queued_files = serializers.IntegerField(source="queued", help_text="How many files were handed to workers at the start.")
+    queued_files = serializers.IntegerField(source="queued", help_text="How many files are with the workers.")
     updated_at = Timestamp(source="updated")
 
 

@@ -80,10 +80,11 @@ def test_results_are_there_only_after_the_end(door):
     door.upload(job, "a.txt", b"a")
     door.post("/start_job", extraction_job_id=job)
     assert refusal(door.get(f"/job_results/{job}")) == (400, "Job is not completed yet")
+    assert [job["queued_files"] for job in door.get("/list_jobs").json()] == [2]
     work_on(door, job)
     names = [file["file_name"] for file in door.get(f"/job_results/{job}").json()["files"]]
     assert names == ["a.txt", "b.txt"]
-    assert [job["queued_files"] for job in door.get("/list_jobs").json()] == [2]
+    assert [job["queued_files"] for job in door.get("/list_jobs").json()] == [0]
 
 
 def test_registering_is_refused_in_the_order_of_the_contract(door):

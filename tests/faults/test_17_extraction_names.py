@@ -17,7 +17,7 @@ NAMES = {
     "device name": "CON",
     "device name with an extension": "CON.txt",
     "1,000 characters": "a" * 996 + ".txt",
-    "255 bytes and more in fewer characters": "é" * 126 + ".txt",
+    "more than 250 bytes in fewer characters": "é" * 124 + ".txt",
     "query": "a.txt?x=.txt",
     "URL": "http://169.254.169.254/a.txt",
     "no known extension": "a.exe",

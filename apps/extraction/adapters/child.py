@@ -21,7 +21,7 @@ from apps.extraction.results import Page, Unreadable
 
 TEXT_MEMORY: Final = 2 * 2**30
 OCR_MEMORY: Final = 6 * 2**30
-TEXT_SECONDS: Final = 300
+TEXT_SECONDS: Final = 600
 OCR_SECONDS: Final = 1400
 DOCUMENT: Final = Path("/dev/stdin")
 LARGEST_OUTPUT: Final = 512 * 2**20

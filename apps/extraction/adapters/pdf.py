@@ -4,6 +4,7 @@ import ctypes
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from apps.extraction.results import Unreadable
 MOST_PAGES: Final = 3000
 MOST_GLYPHS: Final = 200_000  # on one page
 MOST_OBJECTS: Final = 20_000
+MOST_RULES: Final = 10_000
 MOST_PIXELS: Final = 16_000_000
 DOTS: Final = 200  # an inch, for OCR
 SLANTED: Final = 4  # the way of text that runs in no quarter turn, such as a stamp across the page
@@ -70,7 +72,7 @@ def _sheet(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, number: int) ->
         width,
         height,
         tuple(words_of(upright)),
-        tuple(_rules(page, turn)),
+        tuple(islice(_rules(page, turn), MOST_RULES)),
         tuple(spelled for aside in asides if (spelled := " ".join(aside.translate(LIGATURES).split()))),
     )
 

@@ -1,5 +1,6 @@
 """Tables that are made by white space: lines whose parts stand under each other, with or without rules above and below."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
@@ -20,13 +21,20 @@ NARROWEST_TABLE: Final = 90.0
 
 def gutters(lines: Sequence[Line], narrowest: float) -> list[float]:
     """Where white space runs down through nearly all the lines: the middles of the gaps, from left to right."""
-    spans = [[(word.box.left, word.box.right) for word in line.words] for line in lines]
-    edges = sorted({edge for line in spans for span in line for edge in span})
-    allowed = int(STRAY * len(lines))
+    changes: Counter[float] = Counter()  # how many more lines cover what is right of a place than what is left of it
+    for line in lines:
+        end = float("-inf")
+        for word in line.words:
+            start = max(word.box.left, end)
+            if word.box.right > start:
+                changes[start] += 1
+                changes[word.box.right] -= 1
+                end = word.box.right
+    allowed, covered = int(STRAY * len(lines)), 0
     free: list[tuple[float, float]] = []
-    for left, right in pairwise(edges):
-        middle = (left + right) / 2
-        if sum(any(start < middle < end for start, end in line) for line in spans) <= allowed:
+    for left, right in pairwise(sorted(changes)):
+        covered += changes[left]
+        if covered <= allowed:
             if free and free[-1][1] == left:
                 free[-1] = (free[-1][0], right)
             else:

@@ -12,7 +12,7 @@ from apps.extraction.layout.columns import flows
 from apps.extraction.layout.elements import Block, Element, Manner, Role, blocks, elements
 from apps.extraction.layout.furniture import Furnished, furnished
 from apps.extraction.layout.geometry import Sheet, Table, Word
-from apps.extraction.layout.grids import grids, merged, table_of
+from apps.extraction.layout.grids import MOST_RULES, grids, merged, table_of
 from apps.extraction.layout.lines import dominant, spoken
 from apps.extraction.results import Page
 
@@ -30,9 +30,10 @@ class _Read:
 def pages_of(sheets: Sequence[Sheet]) -> tuple[Page, ...]:
     """The pages of a document in reading order. Pure: the same sheets give the same pages."""
     read = [_read(page) for page in furnished(sheets)]
-    told = [_elements(each, _manner(sheets, each.page.sheet.recognized)) for each in read]
+    manners = {recognized: _manner(sheets, recognized) for recognized in (False, True)}
+    told = [_elements(each, manners[each.page.sheet.recognized]) for each in read]
     if told:
-        told[0] = _titled(told[0], _manner(sheets, read[0].page.sheet.recognized))
+        told[0] = _titled(told[0], manners[sheets[0].recognized])
     return tuple(_page(each.page, found) for each, found in zip(read, told, strict=True))
 
 
@@ -54,6 +55,8 @@ def _ruled(sheet: Sheet, words: Sequence[Word]) -> list[Table]:
     """The tables of a page that rules show: full grids first, then those with rules above and below only."""
     found: list[Table] = []
     rules = merged(sheet.rules)
+    if len(rules) > MOST_RULES:
+        return []
     drawn = grids(rules)
     for grid in sorted(drawn, key=lambda grid: grid.box.width * grid.box.height):
         inside = [word for word in words if grid.box.holds(word.box.center, word.box.middle)]

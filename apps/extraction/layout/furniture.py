@@ -13,7 +13,7 @@ ZONE: Final = 0.12  # of the page's height, above and below
 NUMBER_ZONE: Final = 0.1
 MOST_LINES: Final = 4  # of one header or footer
 WIDE_GAP: Final = 1.7  # of the font size, between furniture and text
-SAME_HEIGHT: Final = 8.0
+SAME_HEIGHT: Final = 5.0  # points
 OFTEN: Final = 0.3  # of the pages have it
 PAGE_NUMBER: Final = re.compile(
     r"^(?:(?:page|seite|pag\.?|p\.)\s*)?[-–—|\[(]?\s*(?:\d{1,5}|[ivxlc]{1,7})\s*[-–—|\])]?(?:\s*(?:of|von|/|de|sur)\s*\d{1,5})?$",
@@ -44,16 +44,13 @@ class _Candidate:
 def furnished(sheets: Sequence[Sheet]) -> list[Furnished]:
     """The pages of one document without footers and page numbers, their headers apart."""
     candidates = [candidate for sheet in sheets for candidate in _candidates(sheet)]
-    places: dict[tuple[bool, str], list[_Candidate]] = {}
+    pages: dict[tuple[bool, str, int], set[int]] = {}
     for candidate in candidates:
-        places.setdefault(candidate.key, []).append(candidate)
+        pages.setdefault((*candidate.key, _step(sheets, candidate)), set()).add(candidate.page)
     furniture: dict[int, list[_Candidate]] = {}
     for candidate in candidates:
-        again = {
-            other.page
-            for other in places[candidate.key]
-            if abs(_height(sheets, other) - _height(sheets, candidate)) <= SAME_HEIGHT
-        }
+        step = _step(sheets, candidate)
+        again = set[int]().union(*(pages.get((*candidate.key, near), ()) for near in (step - 1, step, step + 1)))
         if len(again) >= max(2, OFTEN * len(sheets)) or _is_page_number(sheets[candidate.page], candidate):
             furniture.setdefault(candidate.page, []).append(candidate)
     return [_told_apart(sheet, furniture.get(page, [])) for page, sheet in enumerate(sheets)]
@@ -80,10 +77,10 @@ def _outside(inward: Sequence[Line]) -> list[Line]:
     return []
 
 
-def _height(sheets: Sequence[Sheet], candidate: _Candidate) -> float:
-    """From the top for headers, from the bottom for footers, so that pages of several sizes agree."""
-    box = candidate.line.box
-    return box.middle if candidate.above else sheets[candidate.page].height - box.middle
+def _step(sheets: Sequence[Sheet], candidate: _Candidate) -> int:
+    """How high it stands: from the top for headers, from the bottom for footers, so that pages of several sizes agree."""
+    middle = candidate.line.box.middle
+    return round((middle if candidate.above else sheets[candidate.page].height - middle) / SAME_HEIGHT)
 
 
 def _is_page_number(sheet: Sheet, candidate: _Candidate) -> bool:

@@ -8,8 +8,8 @@ from apps.extraction.layout.geometry import Box, Rule, Table, Word
 from apps.extraction.layout.lines import joined, lines_of
 
 NEAR: Final = 3.0  # points within which two rules meet or are the same
-MOST_RULES: Final = 4000  # more are a drawing
-MOST_CELLS: Final = 20_000
+MOST_RULES: Final = 2000  # more are a drawing
+MOST_CELLS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,6 @@ def grid_of(cluster: Sequence[Rule]) -> Grid | None:
 
 def grids(rules: Sequence[Rule]) -> list[Grid]:
     """Every grid that the merged rules of a page make."""
-    if len(rules) > MOST_RULES:
-        return []
     return [grid for cluster in clusters(rules) if (grid := grid_of(cluster)) is not None]
 
 
