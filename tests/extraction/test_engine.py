@@ -39,6 +39,15 @@ def test_the_text_in_a_picture_is_read(form, kind, mode):
     assert (page.number, page.text) == (1, "Harbour office hours")
 
 
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_picture_that_lies_on_its_side_or_its_head_is_turned(angle):
+    drawn = picture(
+        (60, 100, "Harbour office hours are from"), (60, 150, "nine to five on every weekday,"), (60, 200, "closed in May.")
+    )
+    (page,) = LocalEngine().extract(saved(drawn.rotate(angle, expand=True), "PNG"), Kind.PNG)
+    assert page.text == "Harbour office hours are from nine to five on every weekday, closed in May."
+
+
 def test_each_page_of_a_tiff_is_a_page():
     second = picture((60, 100, "Second page"))
     content = saved(picture((60, 100, "First page")), "TIFF", save_all=True, append_images=[second])

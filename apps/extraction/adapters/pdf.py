@@ -26,7 +26,7 @@ THIN: Final = 2.5  # points: a filled box this thin is a rule
 BOLD_WEIGHT: Final = 600
 FORCE_BOLD: Final = 1 << 18  # of a font's flags (ISO 32000-1, table 123)
 
-Turn = Callable[[float, float], tuple[float, float]]
+Turn = Callable[[float, float, float, float], tuple[float, float, float, float]]  # left, top, right, bottom
 
 
 def opened(path: Path) -> pypdfium2.PdfDocument:
@@ -64,7 +64,7 @@ def _sheet(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, number: int) ->
     ways = Counter(way for way, _ in glyphs)
     up = max(range(4), key=lambda way: ways[way])
     turn = turns(left, bottom, right, top)[up]
-    upright = (_turned(glyph, turn) for way, glyph in glyphs if way == up)
+    upright = (Glyph(each.text, *turn(*each[1:5]), each.size, each.bold) for way, each in glyphs if way == up)
     asides = ("".join(glyph.text for way, glyph in glyphs if way == other) for other in range(SLANTED + 1) if other != up)
     width, height = (right - left, top - bottom) if up % 2 == 0 else (top - bottom, right - left)
     return Sheet(
@@ -78,18 +78,13 @@ def _sheet(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, number: int) ->
 
 
 def turns(left: float, bottom: float, right: float, top: float) -> tuple[Turn, Turn, Turn, Turn]:
-    """From pdfium's points to ours, for text that runs to the right, upward, to the left, downward."""
+    """From boxes in pdfium's points to ours, for text that runs to the right, upward, to the left, downward."""
     return (
-        lambda x, y: (x - left, top - y),
-        lambda x, y: (y - bottom, x - left),
-        lambda x, y: (right - x, y - bottom),
-        lambda x, y: (top - y, right - x),
+        lambda x0, y0, x1, y1: (x0 - left, top - y0, x1 - left, top - y1),
+        lambda x0, y0, x1, y1: (y1 - bottom, x0 - left, y0 - bottom, x1 - left),
+        lambda x0, y0, x1, y1: (right - x1, y1 - bottom, right - x0, y0 - bottom),
+        lambda x0, y0, x1, y1: (top - y0, right - x1, top - y1, right - x0),
     )
-
-
-def _turned(glyph: Glyph, turn: Turn) -> Glyph:
-    (x0, y0), (x1, y1) = turn(glyph.left, glyph.top), turn(glyph.right, glyph.bottom)
-    return glyph._replace(left=min(x0, x1), top=min(y0, y1), right=max(x0, x1), bottom=max(y0, y1))
 
 
 def _glyphs(text: pypdfium2.PdfTextPage) -> Iterator[tuple[int, Glyph]]:
@@ -136,8 +131,7 @@ def _rules(page: pypdfium2.PdfPage, turn: Turn) -> Iterator[Rule]:
         if seen >= MOST_OBJECTS:
             return
         for (x0, y0), (x1, y1) in _strokes(part):
-            (left, top), (right, bottom) = turn(x0, y0), turn(x1, y1)
-            left, right, top, bottom = min(left, right), max(left, right), min(top, bottom), max(top, bottom)
+            left, top, right, bottom = turn(min(x0, x1), max(y0, y1), max(x0, x1), min(y0, y1))
             if bottom - top <= THIN < 3 * THIN <= right - left:
                 yield Rule(True, (top + bottom) / 2, left, right)
             elif right - left <= THIN < 3 * THIN <= bottom - top:
