@@ -137,3 +137,38 @@ def test_an_empty_page_between_others_is_an_empty_page():
 
 def test_the_same_document_gives_the_same_pages():
     assert read(report(1), report(2)) == read(report(1), report(2))
+
+
+def test_three_columns_of_unequal_length_are_read_one_after_the_other():
+    columns = [textwrap.wrap(f"{name} {PROSE * 5}", 28)[:count] for name, count in (("One", 20), ("Two", 30), ("Three", 12))]
+    sheet = Sheet().text(60, 60, "Newsletter", 24, "F2")
+    for x, lines in zip((50, 220, 390), columns, strict=True):
+        sheet.lines(x, 100, lines, 9, 11)
+    assert elements(read(sheet)[0]) == ["<title>Newsletter</title>", *(" ".join(lines) for lines in columns)]
+
+
+def test_a_table_inside_a_column_stays_between_the_paragraphs_around_it():
+    left, right = textwrap.wrap(f"Left {PROSE * 3}", 40)[:24], textwrap.wrap(f"Right {PROSE * 3}", 40)[:24]
+    sheet = Sheet().lines(60, 100, left).lines(320, 100, right[:12]).lines(320, 340, right[12:])
+    for y in (260, 274, 316):
+        sheet.rule(320, y, 540, y)
+    for place, row in enumerate([("Run", "Time"), ("one", "1.5"), ("two", "2.5"), ("three", "3.5")]):
+        sheet.text(325, 271 + place * 14, row[0]).text(420, 271 + place * 14, row[1])
+    assert elements(read(sheet)[0]) == [
+        " ".join(left),
+        " ".join(right[:12]),
+        "<table>Run\tTime\none\t1.5\ntwo\t2.5\nthree\t3.5</table>",
+        " ".join(right[12:]),
+    ]
+
+
+def test_no_word_is_lost_but_those_of_footers_and_page_numbers():
+    for number, page in enumerate(read(report(1), report(2), report(3)), 1):
+        expected = f"Annual Report Chapter {number} Paragraph {number}. {PROSE}".split()
+        assert page.text.replace("<", " <").replace(">", "> ").split() == [
+            *expected[:2],
+            "<title>" if number == 1 else "<header>",
+            *expected[2:4],
+            "</title>" if number == 1 else "</header>",
+            *expected[4:],
+        ]
