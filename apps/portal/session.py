@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 def safe_next(wanted: str | None) -> str | None:
     """The page to come back to, when it is one of the portal's own; None for anything else."""
-    own = wanted is not None and wanted.startswith("/admin/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if own else None
+    if wanted is None or not wanted.startswith("/admin/") or "\\" in wanted or ".." in wanted.partition("?")[0].split("/"):
+        return None
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else None
 
 
 class SignIn(OIDCAuthenticationRequestView):

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
@@ -15,7 +15,7 @@ from apps.portal import charts, csvs, relay, services, snippets
 from apps.portal.forms import NewApplicationForm, PeriodForm
 from apps.portal.pages import Page, shown
 from apps.portal.reports import DayUse, Period, Report
-from foundation.errors import Conflict, Invalid
+from foundation.errors import Conflict, Invalid, NotFound
 from foundation.ports import Credentials
 
 SPANS: Final = (7, 30)
@@ -206,7 +206,7 @@ class Download(Page):
     def get(self, request: HttpRequest, table: str) -> HttpResponse:
         _, application, period = looked_at(request, ())
         if application is None or period is None or table not in TABLES:
-            raise Http404
+            raise NotFound(f"there is no table {table[:50]}")
         header, rows = TABLES[table](services.report(application.application, period))
         response = HttpResponse(csvs.table(header, rows), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="{table}-{period.start}-{period.end}.csv"'
