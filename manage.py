@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
 
 
 def main() -> None:
-    from django.core.management import execute_from_command_line
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 (after the path is set)
 
     execute_from_command_line(sys.argv)
 

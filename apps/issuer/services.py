@@ -49,10 +49,7 @@ def prepare() -> tuple[str, ...]:
         made = people.create(FIRST_ADMINISTRATOR)
     except Conflict:  # another process was first, and shows it
         return ()
-    return (
-        f"Portal   {CHOSEN.public_url}/admin/",
-        f"Sign in  {made.email} with the one-time password {made.password} (you will choose your own)",
-    )
+    return (f"sign in      {made.email} with the one-time password {made.password} (you will choose your own)",)
 
 
 # Keys

@@ -40,8 +40,9 @@ class Flow:
         self.call("GET", "/usage/daily?start_date=2020-01-01&end_date=2100-01-01")
 
     def services(self) -> None:
-        for name in ("model", "document", "vector", "prompt", "chunking", "vectorization"):
+        for name in ("model", "document", "vector", "prompt", "chunking", "vectorization", "usage"):
             assert self.call("GET", f"/{name}/service/health") == {"status": "UP"}
+        assert self.call("GET", "/service/health") == {"status": "UP"}
 
     def models(self) -> None:
         listed = self.call("GET", "/model/list_models")
