@@ -58,7 +58,7 @@ def timed(work: Callable[[int], object]) -> str:
     return f"{median(taken):7.2f} ms median {sorted(taken)[int(QUERIES * 0.99) - 1]:7.2f} ms p99"
 
 
-def main(rows: int) -> None:
+def main(rows: int = 20_000) -> None:
     chance = np.random.default_rng(7)
     centres = chance.normal(size=(CENTRES, DIMENSION))
     vectors, queries = clustered(chance, centres, rows), clustered(chance, centres, QUERIES)
