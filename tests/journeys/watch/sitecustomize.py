@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 
 def leaves(address: object) -> bool:
@@ -11,7 +12,7 @@ def leaves(address: object) -> bool:
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("socket.connect", "socket.sendto") and leaves(arguments[1]):
-        with open(os.environ["CONNECTIONS_SEEN"], "a") as seen:
+        with Path(os.environ["CONNECTIONS_SEEN"]).open("a") as seen:
             seen.write(f"{arguments[1]}\n")
 
 
