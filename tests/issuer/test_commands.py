@@ -2,12 +2,17 @@
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 import uuid
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from apps.issuer import services
+from tests.running import ROOT
 
 
 def run(*arguments: str) -> str:
@@ -72,6 +77,12 @@ def test_a_rotation_says_when_the_new_key_signs():
     assert "signs from" in run("issuer", "rotate", "local_administrators")
 
 
-def test_preparing_twice_shows_the_first_administrator_once(email):
-    services.create_administrator(email)
-    assert services.prepare() == ()
+def test_a_fresh_machine_shows_its_first_administrator_once(tmp_path):
+    environment = {**os.environ, "FOUNDATION_HOME": str(tmp_path), "SERVE": "issuer"}
+
+    def prepared() -> str:
+        command = [sys.executable, "manage.py", "prepare"]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert re.search(r"admin@localhost with the one-time password \S{20} ", prepared())
+    assert prepared() == ""
