@@ -26,6 +26,13 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60, every: float = 0
         time.sleep(every)
 
 
+def session() -> requests.Session:
+    """A client with a connection for each request: an idle one may be closed just as the next request goes out on it."""
+    made = requests.Session()
+    made.headers["Connection"] = "close"
+    return made
+
+
 class Platform:
     """`manage.py up` on a free port. `settings` are environment variables beside the usual ones."""
 
@@ -99,7 +106,7 @@ class Api:
     """The REST API as one application sees it."""
 
     def __init__(self, url: str, bearer: str | None) -> None:
-        self.url, self.session = url, requests.Session()
+        self.url, self.session = url, session()
         if bearer:
             self.session.headers["Authorization"] = f"Bearer {bearer}"
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from tests.running import Platform
+from tests.running import Platform, session
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 CLIENT = "administration-portal"
@@ -23,7 +23,7 @@ class Visitor:
     """One browser at one platform. Redirects are followed, cookies kept."""
 
     def __init__(self, platform: Platform) -> None:
-        self.platform, self.url, self.session = platform, platform.url, requests.Session()
+        self.platform, self.url, self.session = platform, platform.url, session()
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """A page."""
