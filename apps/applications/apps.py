@@ -1,9 +1,9 @@
 """Applications: who may call. Onboarding, credentials, activation."""
 
-from apps.applications.records import Application, ApplicationName
+from apps.applications.records import Application, ApplicationName, Policy
 from foundation.manifest import Capability, Manifest
 
 
 class Applications(Capability):
     name = "apps.applications"
-    manifest = Manifest(title="Applications", records=(Application, ApplicationName))
+    manifest = Manifest(title="Applications", records=(Application, ApplicationName, Policy))

@@ -1,5 +1,8 @@
-"""What is remembered of an application; its client and secrets are the directory's."""
+"""What is remembered of an application, and what it may do; its client and secrets are the directory's."""
 
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from foundation.records import Record, record
@@ -27,3 +30,75 @@ class ApplicationName(Record):
     name: str
     application: str
     owner: str = PLATFORM
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Limits; None: none. Money in US dollars, days and months in UTC."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+    usd_per_day: float | None = None
+    usd_per_month: float | None = None
+
+
+class CacheScope(enum.StrEnum):
+    """Who shares an answer that is kept: all of the application, or those with the same `user`."""
+
+    APPLICATION = "application"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """Answers that are given again.
+
+    exact: to the very same request. semantic: to one whose last turn means the same, by the cosine of its embedding from
+    `threshold` on. seconds: how long an answer is good.
+    """
+
+    exact: bool = False
+    semantic: bool = False
+    threshold: float = 0.95
+    seconds: int = 3600
+    scope: CacheScope = CacheScope.APPLICATION
+
+
+class Action(enum.StrEnum):
+    """What happens where a check finds something: nothing, a note on the account, a mask in its place, a refusal."""
+
+    OFF = "off"
+    NOTE = "note"
+    MASK = "mask"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Local checks of what goes to a model and of what comes from it. Characters: the most of a request and of an answer."""
+
+    personal: Action = Action.OFF
+    secrets: Action = Action.OFF
+    phrases: Action = Action.OFF
+    denied: tuple[str, ...] = ()
+    input_characters: int | None = None
+    output_characters: int | None = None
+    bedrock_guardrail: str | None = None  # `id:version`, put on every call to Bedrock
+
+
+@record(table="policies", key=("application",))
+class Policy(Record):
+    """What an application may do.
+
+    models: names and patterns that it may call; empty: all. by_model: further limits for one model name.
+    content_days: for so many days what is said to models and by them is kept, redacted; 0: it is not.
+    """
+
+    application: str
+    models: tuple[str, ...] = ()
+    allowance: Allowance = Allowance()
+    by_model: Mapping[str, Allowance] = field(default_factory=dict)
+    caching: Caching = Caching()
+    guard: Guard = Guard()
+    content_days: int = 0

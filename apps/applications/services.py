@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from apps.applications.records import PLATFORM, Application, ApplicationName
+from apps.applications.records import PLATFORM, Application, ApplicationName, Policy
 from foundation.adapters import directory, records
 from foundation.ambient import new_id, now
 from foundation.errors import Conflict, Invalid, NotFound
+from foundation.fresh import Fresh
 from foundation.identity import SCOPE
 from foundation.ports import Credentials
 from foundation.records import UNSAFE, Page, update
@@ -96,3 +97,20 @@ def revoke_old(application: str) -> int:
 def connection(application: Application) -> Connection:
     """What to configure in the application besides its secret."""
     return Connection(application.client, f"{CHOSEN.issuer_url}/oauth2/token", CHOSEN.public_url, SCOPE)
+
+
+def policy_of(application: str) -> Policy:
+    """What an application may do with models, as it is stored now."""
+    return records.get(Policy, application) or Policy(application)
+
+
+policies: Fresh[str, Policy] = Fresh(policy_of)
+"""The same, at most 5 seconds old."""
+
+
+def set_policy(policy: Policy) -> Policy:
+    """Change what an application may do; everywhere within 5 seconds. Conflict when it was changed since it was read."""
+    find(policy.application)
+    stored = records.put(policy)
+    policies.forget(policy.application)
+    return stored

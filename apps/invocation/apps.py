@@ -13,7 +13,7 @@ class InvocationConfig(Capability):
         records=(AsyncInvocation,),
         queues=(Queue("invocation", visibility=minutes(15), attempts=3),),
         files=(Folder("invocations", writes=True),),
-        calls=("apps.usage",),
+        calls=("apps.applications", "apps.usage"),
         hot="apps.invocation.gateway:routes",
         prepare="apps.invocation.services:prepare",
         checks="apps.invocation.services:findings",

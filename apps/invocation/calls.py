@@ -1,37 +1,104 @@
-"""One call to a model, and the row that it leaves on the account."""
+"""One call to a model on its way through the gateway, and the row that it leaves on the account."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from apps.invocation.catalogue import Served
-from apps.invocation.invocations import Usage
-from apps.usage.records import Invocation, Outcome
+from apps.applications.records import Policy
+from apps.invocation.catalogue import Deployment, Model
+from apps.invocation.invocations import NOTHING, Request, Usage
+from apps.usage.records import Invocation, Outcome, Try
 from foundation.ambient import new_id, now
+from foundation.identity import Caller
+
+CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call to a model, from its start: what its account is made of."""
+    """One call, from its start. What happens to it on the way is written here, and becomes its account at its end.
 
-    application: str
-    served: Served
+    asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). ignored: what the
+    model cannot honour and the dialect let pass. spent: the tokens so far. reserved: what is
+    held back for it of which limits (see admission).
+    """
+
+    caller: Caller
+    request: Request
+    policy: Policy
+    asked: Model
+    by: Model
+    dialect: str = ""
+    streamed: bool = False
+    trace: str = ""
+    deployment: Deployment | None = None
     invocation: str = field(default_factory=new_id)
     created: datetime = field(default_factory=now)
     started: float = field(default_factory=time.monotonic)
+    first: float | None = None
+    tries: list[Try] = field(default_factory=list)
+    cache: str = ""
+    ignored: tuple[str, ...] = ()
+    findings: list[str] = field(default_factory=list)
+    left: Mapping[str, int] = field(default_factory=dict)
+    spent: Usage = NOTHING
+    reserved: Mapping[str, str] = field(default_factory=dict)
 
-    def account(self, status: Outcome, tokens: Usage) -> Invocation:
+    def came(self) -> None:
+        """The first of the answer has come."""
+        self.first = self.first or time.monotonic()
+
+    @property
+    def cost(self) -> int | None:
+        """Millionths of a US dollar; None when the model's prices are not known. An answer kept from before costs nothing."""
+        return 0 if self.cache else self.by.cost(self.spent)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What the response says beside the answer: the request's id, who served it, what was tried, what is left."""
+        said = {
+            "x-request-id": self.invocation,
+            "x-served-by": self.by.name,
+            "x-deployment": self.deployment.name if self.deployment else "",
+            "x-tries": ",".join(f"{each.deployment}={each.outcome}" for each in self.tries) if len(self.tries) > 1 else "",
+            "x-cache": self.cache,
+            "x-ignored-parameters": ",".join(self.ignored),
+            **{name: str(value) for name, value in self.left.items()},
+        }
+        return [(name.encode(), value.encode("latin-1", "replace")) for name, value in said.items() if value]
+
+    def account(self, outcome: str) -> Invocation:
         """The row of the account, at the call's end."""
+        tokens = self.spent
         return Invocation(
-            self.application,
+            self.caller.application,
             self.invocation,
             self.created,
-            model_name=self.served.asked.name,
-            model_id=self.served.asked.id,
-            served_by=self.served.by.name,
-            model_kind=self.served.asked.kind.value,
-            status=status,
+            model_name=self.asked.name,
+            model_id=self.asked.id,
+            served_by=self.by.name,
+            model_kind=self.asked.kind.value,
+            status=Outcome.SUCCESS if outcome == "success" else Outcome.FAILED,
             input_tokens=tokens.input_tokens,
             output_tokens=tokens.output_tokens,
-            latency_ms=round((time.monotonic() - self.started) * 1000),
+            latency_ms=self._since(time.monotonic()),
+            outcome=outcome,
+            dialect=self.dialect,
+            streamed=self.streamed,
+            deployment=self.deployment.name if self.deployment else "",
+            cached_tokens=tokens.cached_tokens,
+            cache_written_tokens=tokens.cache_written_tokens,
+            reasoning_tokens=tokens.reasoning_tokens,
+            cost=self.cost,
+            first_token_ms=None if self.first is None else self._since(self.first),
+            tries=tuple(self.tries),
+            cache=self.cache,
+            prompt="{} {}".format(*self.request.prompt) if self.request.prompt else "",
+            labels=self.request.labels,
+            findings=tuple(self.findings),
+            trace=self.trace,
         )
+
+    def _since(self, moment: float) -> int:
+        return round((moment - self.started) * 1000)

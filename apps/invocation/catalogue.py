@@ -4,6 +4,7 @@ The rows come from catalogue.json, from OPENAI_MODELS, and from aliases that bri
 """
 
 import enum
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -15,7 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from apps.invocation.adapters import PROVIDERS
-from foundation.errors import Invalid
+from apps.invocation.invocations import Usage
+from apps.invocation.ports import Connection
+from foundation.errors import Invalid, UnknownModel
 from foundation.settings import CHOSEN
 
 ROWS: Final = Path(__file__).with_name("catalogue.json")
@@ -23,16 +26,71 @@ WILD: Final = frozenset("*?[")
 
 
 class Kind(enum.StrEnum):
-    """What a model makes: text, or embeddings of text."""
+    """What a model makes: text, embeddings of text, or an order of documents."""
 
     TEXT = "text"
     EMBED = "embed"
+    RERANK = "rerank"
+
+
+class State(enum.StrEnum):
+    """Whether a model may be called. LEGACY: its provider will end it; RETIRED: its provider has ended it."""
+
+    ACTIVE = "active"
+    LEGACY = "legacy"
+    RETIRED = "retired"
+    DISABLED = "disabled"
+
+
+class Prices(Struct, frozen=True):
+    """US dollars for a million tokens: read, written, read from the provider's cache, put there (as `input` where not said)."""
+
+    input: float
+    output: float = 0.0
+    cached: float | None = None
+    cache_written: float | None = None
+
+    def cost(self, usage: Usage) -> int:
+        """What so many tokens cost, in millionths of a dollar, rounded up."""
+        plain = usage.input_tokens - usage.cached_tokens - usage.cache_written_tokens
+        cached = self.input if self.cached is None else self.cached
+        written = self.input if self.cache_written is None else self.cache_written
+        dollars_a_million = (
+            plain * self.input
+            + usage.cached_tokens * cached
+            + usage.cache_written_tokens * written
+            + usage.output_tokens * self.output
+        )
+        return math.ceil(dollars_a_million - 1e-9)
+
+
+class Deployment(Struct, frozen=True):
+    """One place where a model runs.
+
+    provider runs it under `id`; base_url, region and key (the name of a secret) where the provider needs them, empty: as
+    configured. Of several, each gets its share by weight; one of weight 0 serves only when the others fail.
+    """
+
+    name: str
+    provider: str
+    id: str
+    base_url: str = ""
+    region: str = ""
+    key: str = ""
+    weight: int = 1
+
+    @property
+    def connection(self) -> Connection:
+        """What its provider's adapter is made from."""
+        return Connection(self.provider, self.base_url, self.region, self.key)
 
 
 class Model(Struct, frozen=True):
-    """One name. `provider` runs it under `id`.
+    """One name. `provider` runs it under `id`, or `deployments` say where it runs.
 
-    default_max_tokens: how much it writes for a plain prompt that does not say; output_limit: the most that it can write.
+    aliases: other names for it. default_max_tokens: how much it writes for a plain prompt that does not say.
+    context_window: the most tokens that it can read and write together; output_limit: the most that it can write.
+    inputs: what it can read besides text: image, document. fallbacks: the models that answer when it cannot, in order.
     """
 
     name: str
@@ -41,6 +99,29 @@ class Model(Struct, frozen=True):
     provider: str
     default_max_tokens: int = 1000
     output_limit: int | None = None
+    context_window: int | None = None
+    inputs: tuple[str, ...] = ()
+    prices: Prices | None = None
+    state: State = State.ACTIVE
+    aliases: tuple[str, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def placements(self) -> tuple[Deployment, ...]:
+        """Where it runs: at least one place."""
+        return self.deployments or (Deployment(self.provider, self.provider, self.id),)
+
+    @property
+    def usable(self) -> tuple[Deployment, ...]:
+        """Where it runs by a provider that this platform has; none when it may not be called."""
+        if self.state in (State.RETIRED, State.DISABLED):
+            return ()
+        return tuple(place for place in self.placements if place.provider in PROVIDERS)
+
+    def cost(self, usage: Usage) -> int | None:
+        """What so many tokens of it cost, in millionths of a US dollar; None when its prices are not known."""
+        return None if self.prices is None else self.prices.cost(usage)
 
 
 class Served(Struct, frozen=True):
@@ -79,8 +160,8 @@ class Catalogue:
         self.models = {model.name: model for model in rows}
         for alias in self.aliases:
             target = self.models.get(alias.target)
-            if target is None or target.kind is not alias.kind or target.provider not in PROVIDERS:
-                able = ", ".join(m.name for m in self.models.values() if m.kind is alias.kind and m.provider in PROVIDERS)
+            if target is None or target.kind is not alias.kind or not target.usable:
+                able = ", ".join(m.name for m in self.models.values() if m.kind is alias.kind and m.usable)
                 raise ValueError(f"MODEL_ALIASES lets {alias.target!r} answer; for {alias.kind} it may be one of {able}")
             if alias.is_exact and alias.pattern not in self.models:
                 self.models[alias.pattern] = Model(alias.pattern, alias.pattern, alias.kind, "")
@@ -90,24 +171,23 @@ class Catalogue:
         """The models by their ids at their providers."""
         return {model.id: model for model in reversed(self.models.values())}
 
+    @cached_property
+    def other_names(self) -> Mapping[str, Model]:
+        """The models by their other names."""
+        return {alias: model for model in self.models.values() for alias in model.aliases}
+
     def answering(self, model: Model) -> Model | None:
         """The model that answers for a name: itself where a provider here runs it, or else its first alias's target."""
-        if model.provider in PROVIDERS:
+        if model.usable:
             return model
         return next((self.models[alias.target] for alias in self.aliases if alias.covers(model)), None)
 
-    def text(self, name: str) -> Served:
-        """Who answers a text request for this name; Invalid when nobody does."""
+    def serving(self, name: str, kind: Kind) -> Served:
+        """Who answers a request of this kind for this name; Invalid when nobody does."""
         model = self._known(name)
-        if model.kind is not Kind.TEXT:
-            raise Invalid(f"Model is not a text model: {model.name}; call /model/embed")
-        return self._served(model)
-
-    def embed(self, name: str) -> Served:
-        """Who answers an embedding request for this name; Invalid when nobody does."""
-        model = self._known(name)
-        if model.kind is not Kind.EMBED:
-            raise Invalid(f"Model is not an embed model: {model.name}")
+        if model.kind is not kind:
+            article = "an" if kind is Kind.EMBED else "a"
+            raise Invalid(f"Model is not {article} {kind} model: {model.name}; it is one for {model.kind}")
         return self._served(model)
 
     def name_of(self, identifier: str) -> str:
@@ -116,15 +196,15 @@ class Catalogue:
         return model.name
 
     def _known(self, name: str) -> Model:
-        model = self.models.get(name)
+        model = self.models.get(name) or self.other_names.get(name)
         if model is None:
-            raise Invalid(f"Unsupported model: {name[:200]}")
+            raise UnknownModel(f"Unsupported model: {name[:200]}")
         return model
 
     def _served(self, model: Model) -> Served:
         answering = self.answering(model)
         if answering is None:
-            local = next(m.name for m in self.models.values() if m.kind is model.kind and m.provider in PROVIDERS)
+            local = next(m.name for m in self.models.values() if m.kind is model.kind and m.usable)
             raise Invalid(
                 f"{model.name} has no provider on this platform. Either name it in OPENAI_MODELS "
                 f"({model.name}={model.kind}:<id at OPENAI_BASE_URL>), or let another model answer for it "
@@ -156,3 +236,8 @@ try:
     CATALOGUE: Final = catalogue(CHOSEN.openai_models, CHOSEN.model_aliases)
 except ValueError as wrong:
     sys.exit(f"The configuration is wrong: {wrong}.")
+
+
+def current() -> Catalogue:
+    """The catalogue as it is now."""
+    return CATALOGUE

@@ -5,9 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import services
+from apps.invocation import pipeline, services
 from apps.invocation.dialects import platform, raw
-from foundation.hot import Route
+from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 
 
@@ -17,25 +17,27 @@ class AsyncInvokeResponse(Struct, frozen=True):
     invocation_id: str
 
 
-async def invoke(caller: Caller, wanted: platform.InvokeRequest) -> platform.InvokeResponse:
+async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/invoke."""
-    return platform.response(await services.invoke(caller, platform.request(wanted)))
+    call = await pipeline.begin(caller, platform.request(wanted), dialect="platform")
+    return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
 
-async def embed(caller: Caller, wanted: platform.EmbedRequest) -> platform.EmbedResponse:
+async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers) -> Reply:
     """POST /model/embed."""
-    return platform.embedding(await services.embed(caller, wanted.model_name, [wanted.input_text or ""]))
+    return Reply(platform.embedding(await services.embed(caller, wanted.model_name, [wanted.input_text or ""])))
 
 
-async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest) -> raw.InvokeResponse:
+async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers) -> Reply:
     """POST /model/invoke_with_raw_input."""
-    return raw.response(await services.invoke(caller, raw.request(wanted)))
+    call = await pipeline.begin(caller, raw.request(wanted), dialect="raw")
+    return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
 
-async def async_invoke(caller: Caller, wanted: platform.InvokeRequest) -> AsyncInvokeResponse:
+async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/async_invoke."""
     started = await asyncio.to_thread(services.start_async, caller, platform.request(wanted))
-    return AsyncInvokeResponse(started.invocation)
+    return Reply(AsyncInvokeResponse(started.invocation))
 
 
 routes: Final = (

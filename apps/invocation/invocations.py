@@ -1,10 +1,13 @@
 """The one inner form of a call and of its answer: every dialect is translated into it, every provider out of it."""
 
 import enum
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
+
+CacheLife: TypeAlias = Literal["5m", "1h"]
 
 
 class Role(enum.StrEnum):
@@ -15,12 +18,55 @@ class Role(enum.StrEnum):
 
 
 class Text(Struct, frozen=True, tag="text"):
-    """A part of a turn that is text."""
+    """A part that is text. `cache`: the provider may keep everything up to here for so long (a cache point)."""
 
     text: str
+    cache: CacheLife | None = None
 
 
-Part: TypeAlias = Text
+class Image(Struct, frozen=True, tag="image"):
+    """A picture: base64 of its bytes with their media type, or a URL that the provider itself fetches; never this platform."""
+
+    media_type: str = ""
+    base64: str = ""
+    url: str = ""
+    cache: CacheLife | None = None
+
+
+class Document(Struct, frozen=True, tag="document"):
+    """A document to read, as base64 of its bytes."""
+
+    media_type: str
+    base64: str
+    name: str = "document"
+    cache: CacheLife | None = None
+
+
+class Thinking(Struct, frozen=True, tag="thinking"):
+    """What a model thought before it answered. `signature` proves to its provider that it is unchanged."""
+
+    text: str
+    signature: str = ""
+
+
+class ToolUse(Struct, frozen=True, tag="tool_use"):
+    """The model asks for a tool. `input` is the text of a JSON object, as the model wrote it."""
+
+    id: str
+    name: str
+    input: str
+
+
+class ToolResult(Struct, frozen=True, tag="tool_result"):
+    """What the tool gave for ToolUse `id`."""
+
+    id: str
+    content: tuple[Text | Image, ...]
+    failed: bool = False
+    cache: CacheLife | None = None
+
+
+Part: TypeAlias = Text | Image | Document | Thinking | ToolUse | ToolResult
 
 
 class Message(Struct, frozen=True):
@@ -31,35 +77,114 @@ class Message(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The text of all its parts, a line for each."""
-        return "\n".join(part.text for part in self.content)
+        """The text of all its text parts, a line for each."""
+        return "\n".join(part.text for part in self.content if isinstance(part, Text))
+
+
+class Tool(Struct, frozen=True):
+    """A tool that the model may ask for; `schema` is the JSON schema of its input."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    strict: bool | None = None
+    cache: CacheLife | None = None
+
+
+class ToolChoice(Struct, frozen=True):
+    """Whether a tool must be asked for: `auto`, `none`, `any` (some tool), or `tool` (the one called `name`)."""
+
+    mode: Literal["auto", "none", "any", "tool"]
+    name: str = ""
+
+
+class OutputFormat(Struct, frozen=True):
+    """The answer is JSON: any object where `schema` is None, else one that the schema allows."""
+
+    schema: Mapping[str, Any] | None = None
+    name: str = "answer"
+    strict: bool | None = None
+
+
+class Guardrail(Struct, frozen=True):
+    """A guardrail of the provider (Bedrock): its id and version, and whether its trace is wanted."""
+
+    id: str
+    version: str
+    trace: bool = False
 
 
 class Request(Struct, frozen=True):
     """What a model is asked. `model` is a name of the catalogue; a provider gets its own id for the model in its place.
 
     messages: at least one; a last turn of the assistant is the beginning of its answer, which the model continues.
-    None: not said, the provider's default holds. A temperature of 0 is 0.
+    None: not said, the provider's default holds. A temperature of 0 is 0. `labels` and `prompt` (a template's name and
+    version) are the caller's own words for the account; no provider gets them.
     """
 
     model: str
     messages: tuple[Message, ...]
-    system: tuple[str, ...] = ()
+    system: tuple[Text, ...] = ()
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     stop: tuple[str, ...] = ()
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logprobs: int | None = None  # how many likeliest tokens beside each chosen one; 0: only the chosen one's
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tools: bool | None = None
+    output: OutputFormat | None = None
+    thinking_tokens: int | None = None
+    effort: str | None = None
+    service_tier: str | None = None
+    user: str | None = None
+    guardrail: Guardrail | None = None
+    labels: Mapping[str, str] = {}
+    prompt: tuple[str, int] | None = None
+
+    @property
+    def characters(self) -> int:
+        """About how much there is to read: the text of everything, and 4,000 for each picture or document."""
+        parts = [part for message in self.messages for part in message.content]
+        return sum(map(length, (*self.system, *parts))) + sum(
+            len(tool.name) + len(tool.description) + len(str(tool.schema)) for tool in self.tools
+        )
+
+
+BINARY: Final = 4000
+
+
+def length(part: Part) -> int:
+    """About how many characters of text a part is worth."""
+    match part:
+        case Text() | Thinking():
+            return len(part.text)
+        case ToolUse():
+            return len(part.name) + len(part.input)
+        case ToolResult():
+            return sum(map(length, part.content))
+    return BINARY
 
 
 class Usage(Struct, frozen=True):
-    """Tokens read and tokens written."""
+    """Tokens read and tokens written.
+
+    input_tokens: all that were read; cached_tokens of them came from the provider's cache, cache_written_tokens were put
+    there. output_tokens: all that were written; reasoning_tokens of them are thoughts.
+    """
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
-NOTHING = Usage(0, 0)
+NOTHING: Final = Usage(0, 0)
 
 
 class StopReason(enum.StrEnum):
@@ -67,37 +192,71 @@ class StopReason(enum.StrEnum):
 
     END = "end"
     LENGTH = "length"
+    STOP = "stop"  # at one of Request.stop
+    TOOLS = "tools"  # it waits for the results of the tools that it asked for
     FILTERED = "filtered"
 
 
 class TextDelta(Struct, frozen=True, tag="text_delta"):
-    """The next piece of the answer's text."""
+    """The next piece of the answer's text; `logprobs` as OpenAI has the members of `logprobs.content`."""
 
     text: str
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+
+
+class ThinkingDelta(Struct, frozen=True, tag="thinking_delta"):
+    """The next piece of the model's thoughts, or their signature at their end."""
+
+    text: str
+    signature: str = ""
+
+
+class ToolStart(Struct, frozen=True, tag="tool_start"):
+    """The model begins to ask for a tool: its `index`-th of this answer."""
+
+    index: int
+    id: str
+    name: str
+
+
+class ToolDelta(Struct, frozen=True, tag="tool_delta"):
+    """The next piece of the JSON text of the `index`-th tool's input."""
+
+    index: int
+    json: str
 
 
 class Finish(Struct, frozen=True, tag="finish"):
-    """The last event of every answer that ended well."""
+    """The last event of every answer that ended well. `stop` is the one of Request.stop that ended it, where known."""
 
     usage: Usage
     reason: StopReason
+    stop: str | None = None
 
 
-Event: TypeAlias = TextDelta | Finish
+Event: TypeAlias = TextDelta | ThinkingDelta | ToolStart | ToolDelta | Finish
 
 
 class Completion(Struct, frozen=True):
-    """A whole answer; `model` is the name that was asked for, `served_by` the one that answered."""
+    """A whole answer: Text, Thinking and ToolUse parts in their order. `model` is the name that was asked for,
+    `served_by` the one that answered."""
 
-    text: str
+    content: tuple[Text | Thinking | ToolUse, ...]
     usage: Usage
     reason: StopReason
+    stop: str | None = None
+    logprobs: tuple[Mapping[str, Any], ...] = ()
     model: str = ""
     served_by: str = ""
 
+    @property
+    def text(self) -> str:
+        """The text alone."""
+        return "".join(part.text for part in self.content if isinstance(part, Text))
+
 
 class Embeddings(Struct, frozen=True):
-    """One unit vector for each text, in their order, and the tokens of all texts together."""
+    """One vector for each text, in their order, and the tokens of all texts together."""
 
     vectors: Sequence[Sequence[float]]
     input_tokens: int
@@ -108,6 +267,22 @@ class Embeddings(Struct, frozen=True):
     def usage(self) -> Usage:
         """Tokens read; none are written."""
         return Usage(self.input_tokens, 0)
+
+
+class Ranked(Struct, frozen=True):
+    """The place of a document in what was given, and how well it answers the query: 0 to 1."""
+
+    index: int
+    score: float
+
+
+class Ranking(Struct, frozen=True):
+    """Documents by their relevance to a query, the best first."""
+
+    ranked: tuple[Ranked, ...]
+    usage: Usage = NOTHING
+    model: str = ""
+    served_by: str = ""
 
 
 def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -121,16 +296,88 @@ def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
     return tuple(joined)
 
 
-async def complete(events: AsyncIterator[Event]) -> Completion:
-    """A stream folded into the whole answer. Adapters end a stream by Finish or raise, so an answer is never half."""
-    pieces: list[str] = []
-    end: Finish | None = None
-    async for event in events:
+class Answer:
+    """Collects a stream's events into the whole answer; `written` is what came so far, also when the stream broke off."""
+
+    def __init__(self) -> None:
+        self.parts: list[Text | Thinking | ToolUse] = []
+        self.pieces: list[str] = []
+        self.logprobs: list[Mapping[str, Any]] = []
+        self.open: Event | None = None
+        self.signature = ""
+        self.finish: Finish | None = None
+        self.tools: dict[int, tuple[ToolStart, list[str]]] = {}
+        self.written = 0
+
+    def add(self, event: Event) -> None:
+        """One more event."""
         match event:
             case TextDelta():
-                pieces.append(event.text)
+                self._continue(event)
+                self.pieces.append(event.text)
+                self.logprobs += event.logprobs
+                self.written += len(event.text)
+            case ThinkingDelta():
+                self._continue(event)
+                self.pieces.append(event.text)
+                self.signature = event.signature or self.signature
+                self.written += len(event.text)
+            case ToolStart():
+                self.tools[event.index] = (event, [])
+            case ToolDelta():
+                self.tools[event.index][1].append(event.json)
+                self.written += len(event.json)
             case Finish():
-                end = event
-    if end is None:
-        raise RuntimeError("a provider ended a stream without Finish")
-    return Completion("".join(pieces), end.usage, end.reason)
+                self.finish = event
+
+    def _continue(self, event: TextDelta | ThinkingDelta) -> None:
+        if self.open is not None and type(self.open) is not type(event):
+            self._close()
+        self.open = event
+
+    def _close(self) -> None:
+        text = "".join(self.pieces)
+        if isinstance(self.open, ThinkingDelta):
+            self.parts.append(Thinking(text, self.signature))
+        elif text:
+            self.parts.append(Text(text))
+        self.open, self.signature = None, ""
+        self.pieces.clear()
+
+    def completion(self) -> Completion:
+        """The whole answer; RuntimeError without Finish, for then there is none."""
+        if self.finish is None:
+            raise RuntimeError("a provider ended a stream without Finish")
+        self._close()
+        asked = (ToolUse(start.id, start.name, "".join(pieces) or "{}") for _, (start, pieces) in sorted(self.tools.items()))
+        end = self.finish
+        return Completion((*self.parts, *asked), end.usage, end.reason, end.stop, tuple(self.logprobs))
+
+
+async def complete(events: AsyncIterator[Event]) -> Completion:
+    """A stream folded into the whole answer. Adapters end a stream by Finish or raise, so an answer is never half."""
+    answer = Answer()
+    async for event in events:
+        answer.add(event)
+    return answer.completion()
+
+
+def events_of(completion: Completion) -> Iterable[Event]:
+    """A whole answer as the events that it could have come in."""
+    tools = 0
+    for part in completion.content:
+        match part:
+            case Text():
+                yield TextDelta(part.text, completion.logprobs)
+            case Thinking():
+                yield ThinkingDelta(part.text, part.signature)
+            case ToolUse():
+                yield ToolStart(tools, part.id, part.name)
+                yield ToolDelta(tools, part.input)
+                tools += 1
+    yield Finish(completion.usage, completion.reason, completion.stop)
+
+
+def json_of(value: Any) -> str:
+    """A JSON value as text."""
+    return msgspec.json.encode(value).decode()

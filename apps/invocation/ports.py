@@ -3,25 +3,46 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from apps.invocation.invocations import Embeddings, Event, Request
+from msgspec import Struct
+
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
+
+
+class Connection(Struct, frozen=True):
+    """How to reach a provider; what is empty is as configured. `key` is the name of a secret, never the secret itself."""
+
+    provider: str
+    base_url: str = ""
+    region: str = ""
+    key: str = ""
 
 
 class Provider(Protocol):
     """Runs models, known by their ids at the provider. Serves any number of callers at once, on any event loop.
 
     Raises Invalid for what the model cannot do as asked (too long, no such model, not this kind of model), TooMany over
-    the provider's limits, UpstreamFailed or UpstreamTimeout when it fails, Unavailable when it cannot be reached.
+    the provider's limits, UpstreamFailed or UpstreamTimeout when it fails, Unavailable when it cannot be reached. Every
+    try is one try: it is repeated by routing, nowhere else.
     """
+
+    honours: frozenset[str]
+    """The optional fields of Request, and the kinds of Part (image, document, thinking), that it can pass on."""
 
     def prepare(self) -> None:
         """Do what takes long once a machine, so that the first call need not. A repeat does nothing."""
 
     def stream(self, request: Request) -> AsyncIterator[Event]:
-        """The answer as it comes: text deltas, and Finish as the last event if and only if it ended well.
+        """The answer as it comes: its pieces, and Finish as the last event if and only if it ended well.
 
-        Parameters that the model does not know are ignored, max_tokens above its limit is lowered to it. Closing the
-        iterator stops the model.
+        Closing the iterator stops the model.
         """
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """A unit vector for each text, whatever their number; a text beyond the model's length counts by its beginning."""
+    async def complete(self, request: Request) -> Completion:
+        """The whole answer."""
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
+        """A vector for each text, whatever their number, of unit length; a text beyond the model's length counts by its
+        beginning. Invalid for dimensions that the model does not have."""
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
+        """The documents by their relevance, the best `top` of them."""

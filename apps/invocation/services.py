@@ -4,59 +4,61 @@ What calls a model at once is a coroutine; code that is none calls it by asgiref
 invocation is started, worked on by a worker, and asked for within an hour of its last change.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace as changed
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from asgiref.sync import async_to_sync
-from msgspec.structs import replace
 
-from apps.invocation.adapters import PROVIDERS, provider
+from apps.applications.records import Policy
+from apps.invocation import admission, pipeline
+from apps.invocation.adapters import provider
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import CATALOGUE, Model
-from apps.invocation.invocations import NOTHING, Completion, Embeddings, Request, complete
+from apps.invocation.catalogue import Kind, Model, current
+from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from apps.invocation.records import AsyncInvocation, AsyncStatus
 from apps.usage import services as usage
-from apps.usage.records import Outcome
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import new_id, now
 from foundation.doctor import Finding
-from foundation.errors import Invalid, NotFound, Problem, TooMany, Unavailable
+from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable
 from foundation.identity import Caller
 from foundation.records import update
 
-Answer = TypeVar("Answer", Completion, Embeddings)
 LIFETIME: Final = timedelta(hours=1)
 GONE: Final = "Invocation ID not found or result expired"
 INACTIVE: Final = "the application was deactivated before this was worked on"
 
 
-async def invoke(caller: Caller, request: Request) -> Completion:
+async def invoke(caller: Caller, request: Request, *, dialect: str = "platform") -> Completion:
     """The model's whole answer. It is on the account before it is returned, and so is a failure.
 
     Invalid for a name that nobody answers for and for what the model cannot do; what a Provider raises otherwise.
     """
-    served = CATALOGUE.text(request.model)
-    return await accounted(Call(caller.application, served), completed(served.by, request))
+    return await pipeline.complete(await pipeline.begin(caller, request, dialect=dialect))
 
 
-async def embed(caller: Caller, model: str, texts: Sequence[str]) -> Embeddings:
+async def embed(caller: Caller, model: str, texts: Sequence[str], *, dialect: str = "platform") -> Embeddings:
     """A unit vector for each text, whatever their number: one call on the account. Raises as `invoke` does."""
-    served = CATALOGUE.embed(model)
+    call = await pipeline.begin(caller, embedding(model, texts), Kind.EMBED, dialect=dialect)
+    return await pipeline.embed(call, texts)
+
+
+def embedding(model: str, texts: Sequence[str]) -> Request:
+    """The request that embedding these texts is; Invalid names the one that is empty."""
     empty = [place for place, text in enumerate(texts) if not text]
     if empty or not texts:
         raise Invalid(f"input_text is empty (text {empty[0] + 1} of {len(texts)})" if empty else "there is no text to embed")
-    work = provider(served.by.provider).embed(served.by.id, texts)
-    return await accounted(Call(caller.application, served), work)
+    return Request(model, (Message(Role.USER, tuple(map(Text, texts))),))
 
 
 def models() -> Sequence[tuple[Model, Model | None]]:
     """Every name in the order of the catalogue, with the model that answers for it, if any does."""
-    return [(model, CATALOGUE.answering(model)) for model in CATALOGUE.models.values()]
+    catalogue = current()
+    return [(model, catalogue.answering(model)) for model in catalogue.models.values()]
 
 
 def prepare() -> Sequence[str]:
@@ -72,32 +74,13 @@ def findings() -> Iterator[Finding]:
 
 def readiness() -> Iterator[tuple[str, str]]:
     """Each provider that the catalogue has models of, with what keeps it from answering, if anything does."""
-    for name in PROVIDERS:
-        if any(model.provider == name for model in CATALOGUE.models.values()):
-            try:
-                provider(name).prepare()
-            except Problem as refused:
-                yield name, refused.detail
-            else:
-                yield name, ""
-
-
-async def completed(model: Model, request: Request) -> Completion:
-    """The answer of this very model, with max_tokens lowered to its limit."""
-    limits = [limit for limit in (request.max_tokens, model.output_limit) if limit is not None]
-    fitted = replace(request, model=model.id, max_tokens=min(limits) if request.max_tokens else None)
-    return await complete(provider(model.provider).stream(fitted))
-
-
-async def accounted(call: Call, work: Awaitable[Answer]) -> Answer:
-    """The answer with its names; whatever the end of the call is, it is on the account once."""
-    try:
-        answer = await work
-    except BaseException:  # one that is cancelled has been made too
-        await asyncio.to_thread(usage.record, call.account(Outcome.FAILED, NOTHING))
-        raise
-    await asyncio.to_thread(usage.record, call.account(Outcome.SUCCESS, answer.usage))
-    return replace(answer, model=call.served.asked.name, served_by=call.served.by.name)
+    for connection in dict.fromkeys(place.connection for model in current().models.values() for place in model.usable):
+        try:
+            provider(connection).prepare()
+        except Problem as refused:
+            yield connection.provider, refused.detail
+        else:
+            yield connection.provider, ""
 
 
 def start_async(caller: Caller, request: Request) -> AsyncInvocation:
@@ -105,7 +88,7 @@ def start_async(caller: Caller, request: Request) -> AsyncInvocation:
 
     What is returned is stored: its id is good from this moment on.
     """
-    CATALOGUE.text(request.model)
+    current().serving(request.model, Kind.TEXT)
     moment = now()
     wanted = AsyncInvocation(caller.application, new_id(), moment, moment + LIFETIME, client=caller.client, model=request.model)
     files.write(path_of(wanted.application, wanted.invocation), msgspec.json.encode(request))
@@ -132,39 +115,43 @@ def work_async(application: str, invocation: str) -> None:
         return files.delete(path_of(application, invocation))
     client = directory.find(found.client)
     if client is None or not client.active:
-        return fail(found, INACTIVE)
+        return fail(found, INACTIVE, Unauthenticated.code)
     try:
-        request = msgspec.json.decode(files.read(path_of(application, invocation)), type=Request)
-        succeed(found, async_to_sync(completed)(call_of(found).served.by, request))
+        succeed(found, *async_to_sync(worked)(found))
     except TooMany as limited:
         raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
     except Problem as refused:
         if refused.retryable:
             raise
-        fail(found, refused.detail)
+        fail(found, refused.detail, refused.code)
+
+
+async def worked(found: AsyncInvocation) -> tuple[Call, Completion]:
+    """The call that an invocation is, and its answer. What it held back is given back; it is on no account yet."""
+    request = msgspec.json.decode(files.read(path_of(found.application, found.invocation)), type=Request)
+    call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async")
+    call.invocation, call.created = found.invocation, found.created
+    try:
+        return call, await pipeline.answered(call)
+    finally:
+        admission.settle(call)
 
 
 def abandon_async(reason: str, application: str, invocation: str) -> None:
     """Mark an invocation as failed that no attempt will be made at any more."""
     found = records.get(AsyncInvocation, application, invocation)
     if found is not None and found.status is AsyncStatus.IN_PROGRESS:
-        fail(found, reason)
+        fail(found, reason, Unavailable.code)
 
 
-def call_of(found: AsyncInvocation) -> Call:
-    """The call that an invocation is. Its latency is the worker's, its moment that of the request."""
-    return Call(found.application, CATALOGUE.text(found.model), found.invocation, found.created)
-
-
-def succeed(found: AsyncInvocation, answer: Completion) -> None:
+def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
     """Keep the answer."""
-    made = call_of(found)
-    usage.record(made.account(Outcome.SUCCESS, answer.usage))
+    usage.record(call.account(pipeline.DONE))
     settle(
         changed(
             found,
             status=AsyncStatus.SUCCESS,
-            served_by=made.served.by.name,
+            served_by=call.by.name,
             output_text=answer.text,
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
@@ -172,10 +159,19 @@ def succeed(found: AsyncInvocation, answer: Completion) -> None:
     )
 
 
-def fail(found: AsyncInvocation, reason: str) -> None:
+def fail(found: AsyncInvocation, reason: str, code: str) -> None:
     """Keep the reason."""
     with suppress(Invalid):  # the catalogue no longer has the model, so there is nobody to put it on account for
-        usage.record(call_of(found).account(Outcome.FAILED, NOTHING))
+        served = current().serving(found.model, Kind.TEXT)
+        call = Call(
+            Caller(found.application, found.client),
+            Request(found.model, ()),
+            Policy(found.application),
+            served.asked,
+            served.by,
+        )
+        call.invocation, call.created = found.invocation, found.created
+        usage.record(call.account(code))
     settle(changed(found, status=AsyncStatus.FAILED, error=reason))
 
 

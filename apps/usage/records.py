@@ -1,7 +1,11 @@
 """What usage remembers: one row for each model call, and a row of sums for each day and model."""
 
 import enum
+from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
+
+from msgspec import Struct
 
 from foundation.records import Record, record
 
@@ -13,9 +17,23 @@ class Outcome(enum.StrEnum):
     FAILED = "FAILED"
 
 
+class Try(Struct, frozen=True):
+    """One attempt at a deployment, and how it ended: `success`, or the code of an error."""
+
+    deployment: str
+    outcome: str
+    milliseconds: int
+
+
 @record(table="invocations", key=("application", "invocation"), indexes={"by_created": ("application", "created")})
 class Invocation(Record):
-    """One model call. `model_name` and `model_id` are what was asked for, `served_by` the name of what answered."""
+    """One model call. `model_name` and `model_id` are what was asked for, `served_by` the name of what answered.
+
+    outcome: `success`, `cancelled` (the client went away), or the code of the error. Tokens as apps.invocation's Usage has
+    them. cost: millionths of a US dollar; None: the model's prices are not known. first_token_ms: None: nothing came.
+    tries: every deployment that was tried, the last one served. cache: `exact` or `semantic` where the answer was kept
+    from before. prompt: the template's name and version; labels: the caller's own. findings: what the guard noted.
+    """
 
     application: str
     invocation: str
@@ -28,6 +46,21 @@ class Invocation(Record):
     input_tokens: int
     output_tokens: int
     latency_ms: int
+    outcome: str = "success"
+    dialect: str = ""
+    streamed: bool = False
+    deployment: str = ""
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: int | None = None
+    first_token_ms: int | None = None
+    tries: tuple[Try, ...] = ()
+    cache: str = ""
+    prompt: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    trace: str = ""  # the W3C traceparent that the request came with
 
 
 @record(table="usage_days", key=("application", "day", "model_name", "served_by"))
@@ -44,6 +77,9 @@ class DayUsage(Record):
     input_tokens: int = 0
     output_tokens: int = 0
     latency_ms: int = 0
+    cached_tokens: int = 0
+    cache_hits: int = 0
+    cost: int = 0
 
     @property
     def calls(self) -> int:

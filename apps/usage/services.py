@@ -1,5 +1,6 @@
 """Every use case of usage. Whoever calls a model records it here; whoever accounts for it reads here."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -41,6 +42,11 @@ class ModelTotals:
         )
 
 
+async def note(invocation: Invocation) -> None:
+    """Put a call on the account: durable on this machine when it returns, in the store soon after."""
+    await asyncio.to_thread(record, invocation)
+
+
 def record(invocation: Invocation) -> None:
     """Put a call on the account. A repeat with the same invocation id changes no sum."""
     records.put(invocation, expect=ANY)
@@ -62,6 +68,9 @@ def record(invocation: Invocation) -> None:
             "input_tokens": invocation.input_tokens,
             "output_tokens": invocation.output_tokens,
             "latency_ms": invocation.latency_ms,
+            "cached_tokens": invocation.cached_tokens,
+            "cache_hits": int(bool(invocation.cache)),
+            "cost": invocation.cost or 0,
         },
         once=invocation.invocation,
         initial=day,

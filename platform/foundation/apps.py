@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.apps import AppConfig
 
+from foundation.ambient import now
 from foundation.manifest import Folder
 from foundation.records import Record, record
 
@@ -28,9 +29,38 @@ class Session(Record):
     until: datetime
 
 
+@record(table="api_keys", key=("application", "key"), indexes={"by_created": ("application", "created")})
+class ApiKey(Record):
+    """A key of an application. `beginning` are its first characters; `ends` is when it stops being good, None: never."""
+
+    application: str
+    key: str
+    client: str
+    name: str
+    beginning: str
+    digest: str
+    created: datetime
+    ends: datetime | None = None
+    revoked: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether it lets anybody in now."""
+        return not self.revoked and (self.ends is None or self.ends > now())
+
+
+@record(table="api_key_holders", key=("digest",))
+class KeyHolder(Record):
+    """Finds a key by its digest."""
+
+    digest: str
+    application: str
+    key: str
+
+
 class Foundation(AppConfig):
     """What every process has, whatever it serves."""
 
     name = "foundation"
-    records = (RegisteredClient, Session)
+    records = (RegisteredClient, Session, ApiKey, KeyHolder)
     files = (Folder("uploads", writes=True),)

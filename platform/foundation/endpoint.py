@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from foundation.body import issue, parsed
 from foundation.errors import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge, Unprocessable
-from foundation.identity import Caller, identify
+from foundation.identity import Caller, credential, identify
 from foundation.records import MAXIMUM_PAGE, Page
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Endpoint(APIView):
 
     def caller(self, request: Request) -> Caller:
         """The application on whose behalf this is done; a subclass for another kind of caller overrides it."""
-        return identify(request.headers.get("Authorization"))
+        return identify(credential({name.lower(): value for name, value in request.headers.items()}))
 
     def initial_negotiation(self, request: Request) -> None:
         """The one renderer there is, whatever the Accept header says."""

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 
 
 class Problem(Exception):
-    """Something that went wrong, said so that the reader can act on it: what happened, to which thing, what to do."""
+    """Something that went wrong, said so that the reader can act on it: what happened, to which thing, what to do.
+
+    headers: what else a response that says it tells, for example what is left of a limit.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -19,6 +22,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
 
     def body(self) -> Mapping[str, Any]:
         """The JSON body of the error: `detail` as the contract has it, and the stable `code`."""
@@ -31,6 +35,12 @@ class Invalid(Problem):
     status, code = 400, "invalid_request"
 
 
+class UnknownModel(Invalid):
+    """No model of this name is in the catalogue."""
+
+    code = "model_not_found"
+
+
 class NotReady(Problem):
     """What the request builds on has not finished yet."""
 
@@ -41,6 +51,18 @@ class Unauthenticated(Problem):
     """No caller could be made out."""
 
     status, code = 401, "unauthenticated"
+
+
+class OverBudget(Problem):
+    """The application has spent what it may; `retry_after` says when its next day or month begins."""
+
+    status, code = 402, "budget_exceeded"
+
+
+class Blocked(Problem):
+    """A guardrail kept it back; the detail names the rule, never the text."""
+
+    status, code = 400, "content_blocked"
 
 
 class Forbidden(Problem):

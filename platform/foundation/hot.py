@@ -6,7 +6,18 @@ They have the same identity, errors and document as the rest; only parsing and r
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
@@ -15,7 +26,7 @@ import msgspec
 from foundation.body import Receive, issue, limit_of, parsed, whole, within
 from foundation.endpoint import as_problem
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
-from foundation.identity import Caller, identify, is_at_hand
+from foundation.identity import Caller, credential, identified
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -30,18 +41,42 @@ PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
+Headers = Mapping[str, str]
+ResponseHeaders = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handler answers: a whole body, or server-sent events as the bytes of each, with the headers beside them.
+
+    The response begins with the first event: what is raised before it is an error with a status, and what goes wrong
+    after it the events have to say themselves. They are closed when the client goes away.
+    """
+
+    body: msgspec.Struct | AsyncIterator[bytes]
+    headers: ResponseHeaders = ()
+
+
+def failure(problem: Problem) -> tuple[int, Mapping[str, Any]]:
+    """A problem as the platform's own endpoints say it: status and body."""
+    return problem.status, problem.body()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One POST path, answered by `handler(caller, wanted)`.
+    """One POST path, answered by `handler(caller, wanted, headers)`.
 
-    request and response are msgspec Structs; summary is its line in the OpenAPI document.
+    request and response are msgspec Structs; summary is its line in the OpenAPI document. headers are the request's, by
+    their names in lower case. failure: how its dialect says a problem. streams: the answer may be server-sent events.
     """
 
     path: str
-    handler: Callable[[Caller, Any], Awaitable[msgspec.Struct]]
+    handler: Callable[[Caller, Any, Headers], Awaitable[Reply]]
     request: type[msgspec.Struct]
     response: type[msgspec.Struct]
     summary: str
+    failure: Callable[[Problem], tuple[int, Mapping[str, Any]]] = failure
+    streams: bool = False
 
 
 class Front:
@@ -59,24 +94,73 @@ class Front:
         if "//" in scope["path"]:
             scope["path"] = MANY_SLASHES.sub("/", scope["path"])
         receive = within(receive, *limit_of(scope["path"]))
+        route = self.routes.get(scope["path"])
         try:
-            await self._serve(scope, receive, send)
+            await (self._pass_on(scope, receive, send) if route is None else serve(route, scope, receive, send))
         except Exception as raised:
             problem = as_problem(raised, scope["path"])
-            await respond(send, problem.status, msgspec.json.encode(problem.body()), *retry_header(problem))
+            status, body = (route.failure if route is not None else failure)(problem)
+            await respond(send, status, msgspec.json.encode(body), (*retry_header(problem), *problem.headers))
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        route = self.routes.get(path)
-        if route is not None:
-            return await respond(send, 200, await answer(route, scope, receive))
         if path.endswith("/") and path.rstrip("/") in self.routes:
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
-            return await respond(send, 307, b"", (b"location", path.rstrip("/").encode() + query))
+            return await respond(send, 307, b"", [(b"location", path.rstrip("/").encode() + query)])
         await self.django(scope, receive, send)
 
 
-async def respond(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer by a route. What is raised was raised before anything was sent."""
+    reply = await answer(route, scope, receive)
+    if isinstance(reply.body, msgspec.Struct):
+        return await respond(send, 200, msgspec.json.encode(reply.body), reply.headers)
+    async with aclosing(events(reply.body)) as chunks:
+        first = await anext(chunks, b"")
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *reply.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await while_connected(receive, sent(first, chunks, send))
+
+
+async def events(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The same, as something that can be closed."""
+    try:
+        async for chunk in body:
+            yield chunk
+    finally:
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
+
+
+async def sent(first: bytes, chunks: AsyncIterator[bytes], send: Send) -> None:
+    """Send every event, and the end."""
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    async for chunk in chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, and stop it when the client goes away first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(gone(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def gone(receive: Receive) -> None:
+    """Returns when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def respond(send: Send, status: int, body: bytes, headers: ResponseHeaders = ()) -> None:
     """One whole JSON response."""
     fixed = [
         (b"content-type", b"application/json"),
@@ -101,16 +185,14 @@ def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
     return [] if problem.retry_after is None else [(b"retry-after", str(problem.retry_after).encode())]
 
 
-async def answer(route: Route, scope: Scope, receive: Receive) -> bytes:
-    """Parse, find the caller, validate, call, encode: the order in which the contract has the errors."""
+async def answer(route: Route, scope: Scope, receive: Receive) -> Reply:
+    """Parse, find the caller, validate, call: the order in which the contract has the errors."""
     if scope["method"] != "POST":
         raise MethodNotAllowed("Method Not Allowed")
-    headers = {name: value for name, value in scope["headers"] if name in (b"authorization", b"content-type")}
-    given = parsed(await whole(receive), headers.get(b"content-type", b"").decode("latin-1"))
-    authorization = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
-    at_hand = is_at_hand(authorization)
-    caller = identify(authorization) if at_hand else await asyncio.to_thread(identify, authorization)
-    return msgspec.json.encode(await route.handler(caller, converted(given, route.request)))
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    given = parsed(await whole(receive), headers.get("content-type", ""))
+    caller = await identified(credential(headers))
+    return await route.handler(caller, converted(given, route.request), headers)
 
 
 S = TypeVar("S", bound=msgspec.Struct)

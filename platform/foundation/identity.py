@@ -3,6 +3,7 @@
 Tokens are RS256 JWTs with Cognito's claims, verified against the issuer's published keys (RFC 7519, RFC 7517).
 """
 
+import asyncio
 import json
 import ssl
 import threading
@@ -17,15 +18,16 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from foundation import adapters
+from foundation import adapters, keys
 from foundation.errors import Forbidden, Unauthenticated, Unavailable
+from foundation.fresh import Fresh
 from foundation.settings import CHOSEN
 
 SCOPE: Final = "genaifoundations/read"
 SKEW: Final = 60
-FRESH: Final = 5.0
 REFETCH: Final = 60.0
 REMEMBERED: Final = 10_000
+INACTIVE: Final = "Client ID not found, or its application is not active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,14 @@ def _moment(value: object) -> float | None:
 
 applications: Final = Verifier(PublishedKeys(CHOSEN.applications_issuer), "access")
 administrators: Final = Verifier(PublishedKeys(CHOSEN.administrators_issuer), "access")
-_active: dict[str, tuple[float, Caller | None]] = {}
+
+
+def _active(client: str) -> Caller | None:
+    found = adapters.directory.find(client)
+    return Caller(found.application, client) if found is not None and found.active else None
+
+
+_callers: Final = Fresh(_active)
 
 
 def bearer(authorization: str | None) -> str:
@@ -156,32 +165,53 @@ def bearer(authorization: str | None) -> str:
     return rest.strip() if word.lower() == "bearer" and rest else authorization.strip()
 
 
-def identify(authorization: str | None) -> Caller:
-    """The caller of a request, from its Authorization header.
+def credential(headers: Mapping[str, str]) -> str | None:
+    """What a request shows of its caller: the Authorization header, or a key in `x-api-key`, as Anthropic's clients send it."""
+    return headers.get("authorization") or headers.get("x-api-key")
 
-    Unauthenticated without a good token of a known and active client; Forbidden without the scope as an exact word.
-    A client that was deactivated is out within 5 seconds.
+
+def identify(authorization: str | None) -> Caller:
+    """The caller of a request, from its Authorization header: an access token, or an API key.
+
+    Unauthenticated without a good one of a known and active client; Forbidden without the scope as an exact word.
+    A client that was deactivated, or a key that was revoked, is out within 5 seconds.
     """
-    claims = applications.claims(bearer(authorization))
-    client = claims.get("client_id")
-    if not isinstance(client, str) or not client:
-        raise Unauthenticated("Client ID not found in token")
-    if SCOPE not in str(claims.get("scope", "")).split(" "):
-        raise Forbidden(f"the token lacks the scope {SCOPE}")
-    checked, caller = _active.get(client, (-FRESH, None))
-    if time.monotonic() - checked >= FRESH:
-        found = adapters.directory.find(client)
-        caller = Caller(found.application, client) if found is not None and found.active else None
-        _active[client] = (time.monotonic(), caller)
+    shown = bearer(authorization)
+    if keys.is_key(shown):
+        found = keys.holders.get(keys.digest(shown))
+        client = found.client if found is not None and found.good else ""
+    else:
+        client = _client(applications.claims(shown))
+    caller = _callers.get(client) if client else None
     if caller is None:
-        raise Unauthenticated("Client ID not found, or its application is not active")
+        raise Unauthenticated("Invalid API key" if keys.is_key(shown) else INACTIVE)
     return caller
+
+
+async def identified(authorization: str | None) -> Caller:
+    """`identify`, outside the event loop when something has to be asked for."""
+    if is_at_hand(authorization):
+        return identify(authorization)
+    return await asyncio.to_thread(identify, authorization)
 
 
 def is_at_hand(authorization: str | None) -> bool:
     """Whether `identify` would answer from memory, without asking anything: an event loop may then call it directly."""
     if not authorization:
         return True
-    known = applications.seen.get(bearer(authorization))
-    checked, _ = _active.get(str((known or {}).get("client_id")), (-FRESH, None))
-    return known is not None and time.monotonic() - checked < FRESH
+    shown = bearer(authorization)
+    if keys.is_key(shown):
+        place = keys.digest(shown)
+        found = keys.holders.get(place) if keys.holders.is_at_hand(place) else None
+        return found is not None and _callers.is_at_hand(found.client)
+    known = applications.seen.get(shown)
+    return known is not None and _callers.is_at_hand(str(known.get("client_id")))
+
+
+def _client(claims: Mapping[str, Any]) -> str:
+    client = claims.get("client_id")
+    if not isinstance(client, str) or not client:
+        raise Unauthenticated("Client ID not found in token")
+    if SCOPE not in str(claims.get("scope", "")).split(" "):
+        raise Forbidden(f"the token lacks the scope {SCOPE}")
+    return client

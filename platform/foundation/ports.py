@@ -4,7 +4,7 @@ Promises only. The adapters are under adapters/, one class of tests runs over ev
 Every verb raises errors.Unavailable when what stands behind it does not answer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
@@ -140,6 +140,66 @@ class Counters(Protocol):
 
     def forget(self, key: str) -> None:
         """Back to 0 at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish for a share of a limit.
+
+    key: the counter. amount: what is wanted of it now, held back until the reservation is settled or has expired.
+    limit: the counter and all that is held back may not exceed it together; None: only counted. until: when a counter that
+    begins with this claim begins at 0 again, in seconds since 1970. counted: the wish itself uses the share up (a
+    request), and settling changes nothing.
+    """
+
+    key: str
+    amount: int
+    limit: int | None
+    until: float
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Claims that are granted together or not at all. Never settled, it expires by itself `until` (seconds since 1970)."""
+
+    id: str
+    claims: tuple[Claim, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a reservation: the claim that did not fit, or None; by key, what is left of each claim's limit, and
+    when its counter begins at 0 again."""
+
+    refused: Claim | None
+    left: Mapping[str, int]
+    until: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of a reservation: what was really used, by key. What is not named was not used."""
+
+    id: str
+    used: Mapping[str, int]
+
+
+class Limits(Protocol):
+    """Shares of limits that every process of the platform holds to: many at once, exactly, forgotten after their time."""
+
+    def reserve(self, wanted: Sequence[Reservation]) -> Sequence[Verdict]:
+        """Grant each in order, or refuse it; a refused one holds nothing back."""
+
+    def settle(self, ended: Sequence[Settlement]) -> None:
+        """Put what was used on the counters, and hold nothing back any more.
+
+        Also good after the reservation has expired, for a day; a repeat, or an unknown id, changes nothing.
+        """
+
+    def used(self, keys: Sequence[str]) -> Sequence[int]:
+        """The counters as they are, with what is held back; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

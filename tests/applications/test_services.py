@@ -7,7 +7,8 @@ import pytest
 from apps.applications import services
 from foundation.adapters import directory
 from foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
-from foundation.identity import FRESH, identify
+from foundation.fresh import FRESH
+from foundation.identity import identify
 from tests.conformance.processes import at_once
 from tests.forging import good_token
 from tests.running import wait_for

@@ -82,7 +82,7 @@ class TestTextProviders:
             Message(Role.ASSISTANT, (Text("Hello Bob."),)),
             Message(Role.USER, (Text("What is my name?"),)),
         )
-        asked = (Request(text.model, turns[2:]), Request(text.model, turns), Request(text.model, turns, ("Be brief.",)))
+        asked = (Request(text.model, turns[2:]), Request(text.model, turns), Request(text.model, turns, (Text("Be brief."),)))
         read = [(await complete(text.provider.stream(replace(each, max_tokens=1)))).usage.input_tokens for each in asked]
         assert read[0] + 10 < read[1] < read[2]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from foundation.adapters import directory
-from foundation.identity import FRESH
+from foundation.fresh import FRESH
 from tests.forging import good_token
 from tests.running import wait_for
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from apps.invocation.catalogue import Catalogue, catalogue
+from apps.invocation.catalogue import Catalogue, Kind, catalogue
 from foundation.errors import Invalid
 from tests.running import ROOT
 
@@ -16,12 +16,12 @@ LOCAL, MINILM = "smollm2-135m-instruct", "all-minilm-l6-v2"
 
 
 def served(names: Catalogue, name: str) -> str:
-    return names.text(name).by.name
+    return names.serving(name, Kind.TEXT).by.name
 
 
 def test_without_settings_an_old_name_is_refused_with_the_two_ways_to_serve_it():
     with pytest.raises(Invalid, match=r"OPENAI_MODELS.*MODEL_ALIASES=text:ANTHROPIC_CLAUDE_V2=smollm2-135m-instruct"):
-        catalogue({}, {}).text("ANTHROPIC_CLAUDE_V2")
+        catalogue({}, {}).serving("ANTHROPIC_CLAUDE_V2", Kind.TEXT)
 
 
 def test_without_settings_every_old_name_is_listed_and_none_is_answered_for():
@@ -34,15 +34,15 @@ def test_a_pattern_covers_only_names_that_nothing_else_serves():
     names = catalogue({"llama": "text:llama3.2", "META_LLAMA3_8B_INSTRUCT_V1": "text:llama3:8b"}, {"text:*": LOCAL})
     assert served(names, "ANTHROPIC_CLAUDE_V2:1") == LOCAL
     assert served(names, "llama") == "llama"
-    assert names.text("META_LLAMA3_8B_INSTRUCT_V1").by.id == "llama3:8b"
+    assert names.serving("META_LLAMA3_8B_INSTRUCT_V1", Kind.TEXT).by.id == "llama3:8b"
 
 
 def test_a_pattern_brings_no_names_and_does_not_cross_kinds():
     names = catalogue({}, {"text:*": LOCAL})
     with pytest.raises(Invalid, match="Unsupported model: gpt-9"):
-        names.text("gpt-9")
+        names.serving("gpt-9", Kind.TEXT)
     with pytest.raises(Invalid, match="no provider"):
-        names.embed("TITAN_TEXT_EMBED_V2")
+        names.serving("TITAN_TEXT_EMBED_V2", Kind.EMBED)
 
 
 def test_an_exact_alias_wins_over_a_pattern_whatever_their_order():

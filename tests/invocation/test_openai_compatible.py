@@ -12,7 +12,7 @@ from foundation.errors import Invalid, TooMany, Unavailable, UpstreamFailed, Ups
 from tests.conftest import free_port
 from tests.invocation.unruly import GOOD, USAGE, Unruly, events, piece, reply, serving
 
-ASKED = Request("llama3.2", (Message(Role.USER, (Text("Hi there"),)),), ("Be brief.",), 50, 0.0, 0.9, 40, ("\\n",))
+ASKED = Request("llama3.2", (Message(Role.USER, (Text("Hi there"),)),), (Text("Be brief."),), 50, 0.0, 0.9, 40, ("\\n",))
 PATIENT = ClientTimeout(total=30, connect=10, sock_read=10)
 IMPATIENT = ClientTimeout(total=30, connect=10, sock_read=0.2)
 

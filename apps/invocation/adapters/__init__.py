@@ -1,20 +1,20 @@
-"""The one place where providers are chosen: by the name that a row of the catalogue has.
+"""The one place where providers are chosen: by the name that a deployment in the catalogue has.
 
-Each file has `adapter(settings)`, which returns a Provider. An engine or a connection comes with the first use.
+Each file has `adapter(settings, connection)`, which returns a Provider. An engine or a connection comes with the first use.
 """
 
 import importlib
 from functools import cache
 from typing import Final
 
-from apps.invocation.ports import Provider
+from apps.invocation.ports import Connection, Provider
 from foundation.settings import CHOSEN
 
 PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible")
 
 
 @cache
-def provider(name: str) -> Provider:
-    """The provider of this name, made once a process."""
-    adapter: Provider = importlib.import_module(f"{__name__}.{name}").adapter(CHOSEN)
-    return adapter
+def provider(connection: Connection) -> Provider:
+    """The provider behind a connection, made once a process."""
+    made: Provider = importlib.import_module(f"{__name__}.{connection.provider}").adapter(CHOSEN, connection)
+    return made

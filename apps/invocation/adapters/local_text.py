@@ -7,7 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from apps.invocation.invocations import Embeddings, Event, Finish, Request, StopReason, TextDelta, Usage
+from apps.invocation.invocations import (
+    Completion,
+    Embeddings,
+    Event,
+    Finish,
+    Ranking,
+    Request,
+    StopReason,
+    TextDelta,
+    Usage,
+    complete,
+)
+from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident
 from foundation.ambient import new_secret
 from foundation.errors import Invalid, Unavailable, UpstreamFailed
@@ -30,7 +42,7 @@ TEMPLATE: Final = (
 REASONS: Final = {"stop": StopReason.END, "length": StopReason.LENGTH}
 
 
-def adapter(settings: Settings) -> "LocalText":
+def adapter(settings: Settings, connection: Connection) -> "LocalText":
     """The model of this machine, which stays in memory MODEL_IDLE_SECONDS after its last answer."""
     return LocalText(settings.model_idle_seconds)
 
@@ -61,6 +73,8 @@ def load() -> "Server":
 
 class LocalText:
     """The Provider port on llama.cpp."""
+
+    honours = frozenset({"max_tokens", "temperature", "top_p", "top_k", "stop"})
 
     def __init__(self, idle_seconds: float) -> None:
         self.engine = Resident(load, idle_seconds)
@@ -97,8 +111,14 @@ class LocalText:
             work.cancel()
         yield Finish(usage, reason)
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def complete(self, request: Request) -> Completion:
+        return await complete(self.stream(request))
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         raise Invalid(f"{MODEL} makes no embeddings")
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
+        raise Invalid(f"{MODEL} ranks no documents")
 
     def _generate(self, asked: Mapping[str, Any], receive: Callable[[Mapping[str, Any]], bool]) -> None:
         with self.engine.use() as server:
@@ -110,7 +130,9 @@ class LocalText:
 
 def body(request: Request) -> Mapping[str, Any]:
     """The request as the engine takes it."""
-    said = [("system", text) for text in request.system] + [(message.role.value, message.text) for message in request.messages]
+    said = [("system", part.text) for part in request.system] + [
+        (message.role.value, message.text) for message in request.messages
+    ]
     parameters = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
     return {
         "messages": [{"role": role, "content": text.replace(OPENING, "< |")} for role, text in said],

@@ -10,7 +10,9 @@ from aiohttp import ClientConnectorError, ClientError, ClientResponse, ClientSes
 from aiohttp.http_exceptions import HttpProcessingError
 
 from apps.invocation.adapters.openai_shapes import EmbeddingsAnswer, events
-from apps.invocation.invocations import Embeddings, Event, Request
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, complete
+from apps.invocation.ports import Connection
+from foundation.adapters import secrets
 from foundation.errors import Invalid, Problem, TooMany, Unavailable, UpstreamFailed, UpstreamTimeout
 from foundation.settings import Settings
 
@@ -22,13 +24,17 @@ LINE_LIMIT: Final = 2**20
 TEXTS_AT_ONCE: Final = 96
 
 
-def adapter(settings: Settings) -> "OpenAICompatible":
-    """The server of OPENAI_BASE_URL."""
-    return OpenAICompatible(settings.openai_base_url, settings.openai_api_key)
+def adapter(settings: Settings, connection: Connection) -> "OpenAICompatible":
+    """The connection's server with its key, or that of OPENAI_BASE_URL."""
+    if not connection.base_url:
+        return OpenAICompatible(settings.openai_base_url, settings.openai_api_key)
+    return OpenAICompatible(connection.base_url, secrets.get(connection.key) or "" if connection.key else "")
 
 
 class OpenAICompatible:
     """The Provider port over HTTP, with one pool of connections for each event loop, closed when the loop ends."""
+
+    honours = frozenset({"max_tokens", "temperature", "top_p", "stop"})
 
     def __init__(self, base_url: str, api_key: str = "", timeout: ClientTimeout = TIMEOUT) -> None:
         self.base_url, self.timeout = base_url.rstrip("/"), timeout
@@ -43,7 +49,13 @@ class OpenAICompatible:
             async for event in events(answer, sum(len(message.text) for message in request.messages)):
                 yield event
 
-    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+    async def complete(self, request: Request) -> Completion:
+        return await complete(self.stream(request))
+
+    async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
+        raise Invalid(f"{model} ranks no documents: OpenAI's API has no such endpoint")
+
+    async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         vectors: list[Sequence[float]] = []
         tokens = 0
         for start in range(0, len(texts), TEXTS_AT_ONCE):
@@ -107,7 +119,9 @@ class OpenAICompatible:
 
 def chat(request: Request) -> Mapping[str, Any]:
     """The request as OpenAI's chat completions have it. top_k is no member of theirs; servers ignore it or know it."""
-    said = [("system", text) for text in request.system] + [(message.role.value, message.text) for message in request.messages]
+    said = [("system", part.text) for part in request.system] + [
+        (message.role.value, message.text) for message in request.messages
+    ]
     optional = {
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,

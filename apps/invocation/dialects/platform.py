@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from apps.invocation.catalogue import CATALOGUE
+from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, alternating
 from foundation.errors import Invalid
 
@@ -84,11 +84,11 @@ def request(wanted: InvokeRequest) -> Request:
     if not messages or wanted.prompt == "":
         raise Invalid("prompt is empty; it must be text, or hold a message of the user or the assistant")
     said = [part.text for role, content in spoken if role == "system" for part in content]
-    known = CATALOGUE.models.get(wanted.model_name)
+    known = current().models.get(wanted.model_name)
     return Request(
         model=wanted.model_name,
         messages=messages,
-        system=(*(prompt.text for prompt in wanted.system_prompts or ()), *said),
+        system=tuple(map(Text, (*(prompt.text for prompt in wanted.system_prompts or ()), *said))),
         max_tokens=wanted.max_tokens or (known.default_max_tokens if plain and known else None),
         temperature=TEMPERATURE if plain and wanted.temperature is None else wanted.temperature,
         top_p=TOP_P if plain and wanted.top_p is None else wanted.top_p,

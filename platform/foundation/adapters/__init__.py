@@ -6,7 +6,7 @@ Each platform's folder has the same file names; each file has `adapter(settings)
 import importlib
 from typing import Any, Final
 
-from foundation.ports import Counters, Directory, Files, Queues, Secrets
+from foundation.ports import Counters, Directory, Files, Limits, Queues, Secrets
 from foundation.records import Records
 from foundation.settings import CHOSEN
 
@@ -19,5 +19,6 @@ records: Final[Records] = _adapter("records")
 files: Final[Files] = _adapter("files")
 queues: Final[Queues] = _adapter("queues")
 counters: Final[Counters] = _adapter("counters")
+limits: Final[Limits] = _adapter("limits")
 secrets: Final[Secrets] = _adapter("secrets")
 directory: Final[Directory] = _adapter("directory")

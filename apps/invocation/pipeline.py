@@ -1,0 +1,153 @@
+"""The way of a call through the gateway: permit, guard, look in the cache, reserve, route, guard again, settle, account.
+
+Whatever its end, a call leaves one row on the account, which is durable before the end of its answer leaves.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
+
+from apps.applications import services as applications
+from apps.invocation import admission, caching, guarding, routing
+from apps.invocation.admission import CHARACTERS_A_TOKEN
+from apps.invocation.calls import CANCELLED, Call
+from apps.invocation.catalogue import Kind, current
+from apps.invocation.invocations import (
+    NOTHING,
+    Answer,
+    Completion,
+    Embeddings,
+    Event,
+    Finish,
+    Ranking,
+    Request,
+    Usage,
+    events_of,
+)
+from apps.usage import services as usage
+from foundation.errors import Problem
+from foundation.identity import Caller
+
+Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
+DONE: Final = "success"
+
+
+async def begin(
+    caller: Caller, request: Request, kind: Kind = Kind.TEXT, *, dialect: str = "", streamed: bool = False, trace: str = ""
+) -> Call:
+    """A call that is about to be made. Invalid when nobody answers for the name."""
+    served = current().serving(request.model, kind)
+    policy = await applications.policies.soon(caller.application)
+    return Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace)
+
+
+async def complete(call: Call) -> Completion:
+    """The whole answer, with its names. Raises what kept it from coming; both ends are on the account."""
+    return await accounted(call, answered(call))
+
+
+async def embed(call: Call, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
+    """A vector for each text, on the same conditions."""
+    return await accounted(call, admitted(call, lambda: routing.embed(call, texts, dimensions)))
+
+
+async def rerank(call: Call, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
+    """The order of the documents, on the same conditions."""
+    return await accounted(call, admitted(call, lambda: routing.rerank(call, query, documents, top)))
+
+
+async def stream(call: Call) -> AsyncGenerator[Event, None]:
+    """The answer as it comes; Finish leaves when the call is on the account. Closed early, it bills what has come."""
+    answer = Answer()
+    try:
+        kept = await found(call)
+        if kept is None:
+            await admission.reserve(call)
+        source = guarding.filtered(call, routing.stream(call)) if kept is None else replayed(kept)
+        async with aclosing(source) as events:
+            async for event in events:
+                call.came()
+                answer.add(event)
+                if not isinstance(event, Finish):
+                    yield event
+        whole = answer.completion()
+    except BaseException as failed:
+        call.spent = partial(call, answer)
+        await ended(call, failed)
+        raise
+    call.spent = whole.usage
+    await ended(call)
+    if kept is None:
+        caching.keep(call, whole)
+    yield Finish(whole.usage, whole.reason, whole.stop)
+
+
+async def accounted(call: Call, work: Awaitable[Whole]) -> Whole:
+    """The answer with its names; whatever the end of the call is, it is on the account once."""
+    try:
+        answer = await work
+    except BaseException as failed:
+        await ended(call, failed)
+        raise
+    await ended(call)
+    return replace(answer, model=call.asked.name, served_by=call.by.name)
+
+
+async def answered(call: Call) -> Completion:
+    """The answer, kept from before or new, without its account."""
+    kept = await found(call)
+    if kept is not None:
+        call.spent = kept.usage
+        return kept
+    await admission.reserve(call)
+    answer = guarding.after(call, await routing.complete(call))
+    caching.keep(call, answer)
+    return answer
+
+
+async def admitted(call: Call, work: Callable[[], Awaitable[Whole]]) -> Whole:
+    """What the work gives for a call that is let in, without its account."""
+    admission.permit(call)
+    guarding.before(call)
+    await admission.reserve(call)
+    return await work()
+
+
+async def found(call: Call) -> Completion | None:
+    """The answer that was kept from before, for a call that may be made."""
+    admission.permit(call)
+    guarding.before(call)
+    return await caching.find(call)
+
+
+async def replayed(kept: Completion) -> AsyncGenerator[Event, None]:
+    """A kept answer as events."""
+    for event in events_of(kept):
+        yield event
+
+
+async def ended(call: Call, failed: BaseException | None = None) -> None:
+    """Put on the account, durably, and settle; also for a client that has gone."""
+    admission.settle(call)
+    await asyncio.shield(usage.note(call.account(DONE if failed is None else outcome_of(failed))))
+
+
+def outcome_of(failed: BaseException) -> str:
+    """How the account calls an end that is not a good one."""
+    if isinstance(failed, Problem):
+        return failed.code
+    if isinstance(failed, asyncio.CancelledError | GeneratorExit):
+        return CANCELLED
+    return "internal_error"
+
+
+def partial(call: Call, answer: Answer) -> Usage:
+    """The tokens of an answer that broke off: as counted when its end had come, else a token for each 4 characters."""
+    if answer.finish is not None:
+        return answer.finish.usage
+    if not answer.written:
+        return NOTHING
+    return Usage(admission.prompt_tokens(call), -(-answer.written // CHARACTERS_A_TOKEN))
