@@ -33,6 +33,10 @@ class Kind(enum.StrEnum):
     RERANK = "rerank"
 
 
+CALLED: Final = {Kind.TEXT: "a text", Kind.EMBED: "an embed", Kind.RERANK: "a rerank"}
+ELSEWHERE: Final = {Kind.EMBED: "; call /model/embed"}
+
+
 class State(enum.StrEnum):
     """Whether a model may be called. LEGACY: its provider will end it; RETIRED: its provider has ended it."""
 
@@ -186,8 +190,7 @@ class Catalogue:
         """Who answers a request of this kind for this name; Invalid when nobody does."""
         model = self._known(name)
         if model.kind is not kind:
-            article = "an" if kind is Kind.EMBED else "a"
-            raise Invalid(f"Model is not {article} {kind} model: {model.name}; it is one for {model.kind}")
+            raise Invalid(f"Model is not {CALLED[kind]} model: {model.name}{ELSEWHERE.get(model.kind, '')}")
         return self._served(model)
 
     def name_of(self, identifier: str) -> str:

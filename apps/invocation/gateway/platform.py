@@ -1,4 +1,4 @@
-"""The hot paths of /model: parse, call one service, render; in front of Django (see foundation.hot)."""
+"""The door of the platform's own dialect: the POST paths of /model."""
 
 import asyncio
 from typing import Final

@@ -1,0 +1,7 @@
+"""The hot paths: parse, make the call, render; in front of Django (see foundation.hot). One file for each dialect's door."""
+
+from typing import Final
+
+from apps.invocation.gateway import platform
+
+routes: Final = (*platform.routes,)
