@@ -1,6 +1,6 @@
 """What invocation is: every model behind one door, called at once or by a queue."""
 
-from apps.invocation.records import AsyncInvocation
+from apps.invocation.records import AsyncInvocation, CatalogueRow
 from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
 
 
@@ -10,7 +10,7 @@ class InvocationConfig(Capability):
         title="Models",
         prefixes=("model",),
         services=("model",),
-        records=(AsyncInvocation,),
+        records=(AsyncInvocation, CatalogueRow),
         queues=(Queue("invocation", visibility=minutes(15), attempts=3),),
         files=(Folder("invocations", writes=True),),
         calls=("apps.applications", "apps.usage"),

@@ -1,12 +1,12 @@
 """Which models there are by name, and which of them answers for which name.
 
-The rows come from catalogue.json, from OPENAI_MODELS, and from aliases that bring a new name.
+The rows come from catalogue.json, from OPENAI_MODELS, from administrators, and from aliases that bring a new name.
 """
 
 import enum
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,11 @@ from msgspec import Struct
 from apps.invocation.adapters import PROVIDERS
 from apps.invocation.invocations import Usage
 from apps.invocation.ports import Connection
-from foundation.errors import Invalid, UnknownModel
+from apps.invocation.records import PLATFORM, CatalogueRow
+from foundation.adapters import records
+from foundation.errors import Invalid, Unavailable, UnknownModel
+from foundation.fresh import Recent
+from foundation.records import MAXIMUM_PAGE
 from foundation.settings import CHOSEN
 
 ROWS: Final = Path(__file__).with_name("catalogue.json")
@@ -224,23 +228,61 @@ def kind_and_rest(variable: str, text: str) -> tuple[Kind, str]:
     return Kind(kind), rest
 
 
-def catalogue(openai_models: Mapping[str, str], aliases: Mapping[str, str]) -> Catalogue:
-    """The catalogue under these settings; ValueError names the one that is wrong."""
-    rows = list(msgspec.json.decode(ROWS.read_bytes(), type=_File).models)
+def shipped() -> Sequence[Model]:
+    """The rows of catalogue.json."""
+    return msgspec.json.decode(ROWS.read_bytes(), type=_File).models
+
+
+def catalogue(openai_models: Mapping[str, str], aliases: Mapping[str, str], changes: Iterable[Model] = ()) -> Catalogue:
+    """The catalogue under these settings, with an administrator's changes; ValueError names the setting that is wrong."""
+    rows = [*shipped()]
     for name, served in openai_models.items():
         kind, identifier = kind_and_rest("OPENAI_MODELS", served)
         rows.append(Model(name, identifier, kind, "openai_compatible"))
-    return Catalogue(rows, (Alias(*kind_and_rest("MODEL_ALIASES", key), target) for key, target in aliases.items()))
+    read = (Alias(*kind_and_rest("MODEL_ALIASES", key), target) for key, target in aliases.items())
+    return Catalogue([*rows, *changes], read)
+
+
+def stored() -> Iterator[Model]:
+    """What administrators added or changed."""
+    cursor = None
+    while True:
+        page = records.query(CatalogueRow, PLATFORM, limit=MAXIMUM_PAGE, cursor=cursor)
+        for row in page.items:
+            yield msgspec.json.decode(row.content, type=Model)
+        if (cursor := page.cursor) is None:
+            return
+
+
+def configured(changes: Iterable[Model] = ()) -> Catalogue:
+    """The catalogue under this process's settings."""
+    return catalogue(CHOSEN.openai_models, CHOSEN.model_aliases, changes)
 
 
 try:
     if CHOSEN.openai_models and not CHOSEN.openai_base_url:
         raise ValueError("OPENAI_MODELS is set and OPENAI_BASE_URL is not; it must be the URL of the server that has them")
-    CATALOGUE: Final = catalogue(CHOSEN.openai_models, CHOSEN.model_aliases)
+    configured()
 except ValueError as wrong:
     sys.exit(f"The configuration is wrong: {wrong}.")
 
 
+def read() -> Catalogue:
+    """The catalogue with what is stored; Unavailable when the two do not go together."""
+    try:
+        return configured(stored())
+    except ValueError as wrong:
+        raise Unavailable(f"the catalogue and the configuration do not go together: {wrong}") from wrong
+
+
+_now: Final = Recent(read)
+
+
 def current() -> Catalogue:
-    """The catalogue as it is now."""
-    return CATALOGUE
+    """The catalogue as it is now: a change holds within 10 seconds in every process, in this one at once."""
+    return _now.get()
+
+
+def forget() -> None:
+    """Read it anew the next time."""
+    _now.forget()

@@ -1,9 +1,22 @@
-"""What invocation remembers: the calls that a queue works on, until an hour after their last change."""
+"""What invocation remembers: what was changed in the catalogue, and the calls that a queue works on, until an hour after
+their last change."""
 
 import enum
 from datetime import datetime
 
 from foundation.records import Record, record
+
+
+PLATFORM = "platform"
+
+
+@record(table="catalogue", key=("owner", "name"))
+class CatalogueRow(Record):
+    """A model that an administrator added or changed; `content` is the JSON of a Model. Models are no application's."""
+
+    name: str
+    content: str
+    owner: str = PLATFORM
 
 
 class AsyncStatus(enum.StrEnum):

@@ -1,9 +1,13 @@
 """Values that are read often and may be a few seconds old: policies, keys, the catalogue."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
+
+from foundation.errors import Problem
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,3 +50,40 @@ class Fresh(Generic[K, V]):
     def forget(self, key: K) -> None:
         """Read it anew the next time."""
         self.kept.pop(key, None)
+
+
+class Recent(Generic[V]):
+    """One value that `load` gives, for code on an event loop: read in a thread when it is over 5 seconds old, while the old
+    one is given out; only the first of all, and one of over 10 seconds, is waited for. What loading raises is raised then.
+    """
+
+    def __init__(self, load: Callable[[], V], seconds: float = FRESH) -> None:
+        self.load, self.seconds = load, seconds
+        self.kept: tuple[float, V] | None = None
+        self.loading = threading.Lock()
+
+    def get(self) -> V:
+        """The value."""
+        kept = self.kept
+        age = self.seconds * 2 if kept is None else time.monotonic() - kept[0]
+        if kept is None or age >= self.seconds * 2:
+            return self._loaded()
+        if age >= self.seconds and self.loading.acquire(blocking=False):
+            threading.Thread(target=self._refresh, name="refresh", daemon=True).start()
+        return kept[1]
+
+    def forget(self) -> None:
+        """Read it anew the next time."""
+        self.kept = None
+
+    def _loaded(self) -> V:
+        value = self.load()
+        self.kept = (time.monotonic(), value)
+        return value
+
+    def _refresh(self) -> None:
+        try:
+            with suppress(Problem):  # the old one stays for now; once it is too old, who wants it is told
+                self._loaded()
+        finally:
+            self.loading.release()

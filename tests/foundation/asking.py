@@ -66,12 +66,12 @@ class HotAnswer(msgspec.Struct, frozen=True):
     share: float | None
 
 
-async def echo(caller: Caller, wanted: HotEcho) -> HotAnswer:
+async def echo(caller: Caller, wanted: HotEcho, headers: hot.Headers) -> hot.Reply:
     if wanted.name == "crash":
         raise RuntimeError("a secret of the inside")
     if wanted.name == "later":
         raise TooMany("too many", retry_after=7)
-    return HotAnswer(wanted.name, wanted.count, wanted.share)
+    return hot.Reply(HotAnswer(wanted.name, wanted.count, wanted.share))
 
 
 urlpatterns = [path("slow/echo", Slow.as_view()), path("", include("foundation.urls"))]
