@@ -19,6 +19,7 @@ from apps.invocation.adapters import provider
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import Kind, Model, current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
+from apps.invocation.listing import answering, find_model, is_changed, keep_model_key, remove_model, save_model, test_model
 from apps.invocation.records import AsyncInvocation, AsyncStatus
 from apps.usage import services as usage
 from foundation.adapters import directory, files, queues, records
@@ -27,6 +28,9 @@ from foundation.doctor import Finding
 from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable
 from foundation.identity import Caller
 from foundation.records import update
+
+# what listing.py adds to this door
+__all__ = ["answering", "find_model", "is_changed", "keep_model_key", "remove_model", "save_model", "test_model"]
 
 LIFETIME: Final = timedelta(hours=1)
 GONE: Final = "Invocation ID not found or result expired"

@@ -1,0 +1,118 @@
+"""How administrators change the catalogue: add a model, say where it runs and what it costs, switch it off, take it back."""
+
+from typing import Final
+
+import msgspec
+
+from apps.invocation.adapters import PROVIDERS, provider
+from apps.invocation.catalogue import Deployment, Kind, Model, configured, current, forget, shipped, stored
+from apps.invocation.invocations import Message, Request, Role, Text
+from apps.invocation.records import PLATFORM, CatalogueRow
+from foundation.adapters import records, secrets
+from foundation.errors import Conflict, Invalid, NotFound, Problem
+from foundation.records import ANY, UNSAFE
+
+LONGEST_NAME: Final = 200
+PROBE: Final = "Say hello."
+
+
+def find_model(name: str) -> Model:
+    """One model of the catalogue, by its name or another name of it; NotFound."""
+    catalogue = current()
+    model = catalogue.models.get(name) or catalogue.other_names.get(name)
+    if model is None:
+        raise NotFound(f"there is no model {name[:LONGEST_NAME]}; `manage.py models list` shows them all")
+    return model
+
+
+def answering(model: Model) -> Model | None:
+    """The model that answers for this one: itself, an alias's target, or nobody."""
+    return current().answering(model)
+
+
+def save_model(model: Model, *, new: bool = False) -> Model:
+    """Put the model in the place of the one with its name; everywhere within 10 seconds.
+
+    Invalid names what is wrong with it. Where it is `new`, Conflict when the name is taken.
+    """
+    if new and model.name in current().models:
+        raise Conflict(f"there is a model {model.name} already; `manage.py models set` and `deploy` change it")
+    checked(model)
+    records.put(CatalogueRow(model.name, msgspec.json.encode(model).decode()), expect=ANY)
+    forget()
+    return model
+
+
+def keep_model_key(name: str, key: str) -> None:
+    """Keep a provider's key as the secret `name`, which a deployment then has as its `key`. Invalid when there is none."""
+    if not key or UNSAFE.search(key):
+        raise Invalid("the provider's key is empty, or is no text of one line")
+    secrets.put(name, key)
+
+
+def remove_model(name: str) -> None:
+    """Forget what was changed or added: a model that ships is as it shipped, another one is gone. NotFound for neither."""
+    if not records.delete(CatalogueRow, PLATFORM, find_model(name).name):
+        raise NotFound(f"{name} is as it shipped; `manage.py models disable {name}` switches it off")
+    forget()
+
+
+def is_changed(model: Model) -> bool:
+    """Whether an administrator added or changed it."""
+    return records.get(CatalogueRow, PLATFORM, model.name) is not None
+
+
+def checked(model: Model) -> None:
+    """Invalid when the model cannot be in the catalogue as it is."""
+    if not model.name or len(model.name) > LONGEST_NAME or UNSAFE.search(model.name) or model.name != model.name.strip():
+        raise Invalid(f"name must be 1 to {LONGEST_NAME} characters, without control characters or spaces at its ends")
+    known = {*PROVIDERS, *(place.provider for row in shipped() for place in row.placements)}
+    for place in model.placements:
+        if place.provider and place.provider not in known:
+            raise Invalid(f"provider ({place.provider}) must be one of {', '.join(sorted(known))}")
+        if not 0 <= place.weight <= 1_000_000:
+            raise Invalid(f"weight ({place.weight}) must be from 0 to 1000000")
+    names = [place.name for place in model.placements]
+    if len(set(names)) < len(names):
+        raise Invalid("two deployments of a model may not have one name")
+    if model.prices is not None and not all(0 <= (price or 0) < 1_000_000 for price in msgspec.structs.astuple(model.prices)):
+        raise Invalid("prices must be numbers from 0, in US dollars for a million tokens")
+    checked_names(model)
+
+
+def checked_names(model: Model) -> None:
+    """Invalid when an alias is taken, a fallback is none, or an alias of the configuration would have no target."""
+    others = {name: other for name, other in current().models.items() if name != model.name}
+    taken = [alias for alias in model.aliases if alias in others or any(alias in other.aliases for other in others.values())]
+    if taken:
+        raise Invalid(f"aliases: {taken[0]} is the name of another model")
+    wrong = [name for name in model.fallbacks if name not in others or others[name].kind is not model.kind]
+    if wrong:
+        raise Invalid(f"fallbacks: {wrong[0]} is no other {model.kind} model of the catalogue")
+    try:
+        configured([*(row for row in stored() if row.name != model.name), model])
+    except ValueError as refused:
+        raise Invalid(str(refused)) from refused
+
+
+async def test_model(model: Model) -> list[tuple[Deployment, str, str]]:
+    """Call each deployment of a model once: the deployment, what it said or made, and what went wrong, or nothing."""
+    found = []
+    for place in model.usable:
+        try:
+            found.append((place, await said(model, place), ""))
+        except Problem as refused:
+            found.append((place, "", refused.detail))
+    return found
+
+
+async def said(model: Model, place: Deployment) -> str:
+    """What one deployment answers to a greeting."""
+    asked = provider(place.connection)
+    match model.kind:
+        case Kind.EMBED:
+            return f"{len((await asked.embed(place.id, [PROBE])).vectors[0])} dimensions"
+        case Kind.RERANK:
+            return f"{len((await asked.rerank(place.id, PROBE, [PROBE, 'Another one.'])).ranked)} documents ranked"
+    answer = await asked.complete(Request(place.id, (Message(Role.USER, (Text(PROBE),)),), max_tokens=20))
+    return " ".join(answer.text.split())[:80] or "(nothing)"

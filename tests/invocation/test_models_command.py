@@ -1,0 +1,131 @@
+"""manage.py models, and what it changes for those who call."""
+
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.invocation import services
+from foundation.adapters import secrets
+from tests.invocation.door import Door
+
+
+def models(*arguments: str) -> Any:
+    """What `manage.py models ... --json` prints."""
+    out = io.StringIO()
+    call_command("models", *arguments, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A name that no model has; gone after the test."""
+    name = f"model-{uuid.uuid4().hex[:8]}"
+    yield name
+    if any(model.name == name for model, _ in services.models()):
+        services.remove_model(name)
+
+
+def added(name: str, *more: str) -> Any:
+    return models("add", name, "--provider", "openai", "--base-url", "http://127.0.0.1:9/v1/", "--model", "llama3.2", *more)
+
+
+def test_an_added_model_is_listed_with_where_it_runs_and_what_it_costs(name: str) -> None:
+    made = added(name, "--price-input", "0.5", "--price-output", "1.5", "--context-window", "8192", "--input", "image")
+    assert made["prices"] == {"input": 0.5, "output": 1.5, "cached": None, "cache_written": None}
+    assert (made["available"], made["served_by"], made["context_window"], made["inputs"]) == (True, name, 8192, ["image"])
+    assert made["deployments"][0]["base_url"] == "http://127.0.0.1:9/v1"
+    assert made in models("list")
+
+
+async def test_an_added_model_can_be_called_at_once(name: str, door: Door) -> None:
+    import asyncio
+
+    await asyncio.to_thread(added, name)
+    answer = await door.post("/model/invoke", {"model_name": name, "prompt": "Hello"})
+    assert answer.status == 503 and "127.0.0.1:9" in answer.json["detail"]
+
+
+def test_a_second_model_of_one_name_is_refused(name: str) -> None:
+    added(name)
+    with pytest.raises(CommandError, match="there is a model"):
+        added(name)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--alias", "TITAN_TEXT_LITE_V1"], "aliases: TITAN_TEXT_LITE_V1"),
+        (["--fallback", "nobody"], "fallbacks: nobody"),
+        (["--fallback", "all-minilm-l6-v2"], "fallbacks: all-minilm-l6-v2"),
+        (["--price-input", "-1"], "prices"),
+        (["--price-input", "nan"], "prices"),
+        (["--price-output", "1"], "--price-input"),
+        (["--weight", "-1"], "weight"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(name: str, more: list[str], named: str) -> None:
+    with pytest.raises(CommandError, match=named):
+        added(name, *more)
+    assert all(one["name"] != name for one in models("list"))
+
+
+def test_other_names_and_fallbacks_hold(name: str) -> None:
+    added(name, "--alias", f"{name}-latest", "--fallback", "smollm2-135m-instruct")
+    assert models("show", f"{name}-latest")["fallbacks"] == ["smollm2-135m-instruct"]
+
+
+def test_one_price_is_changed_and_the_others_stay(name: str) -> None:
+    added(name, "--price-input", "1", "--price-output", "2")
+    assert models("set", name, "--price-output", "3")["prices"] == {
+        "input": 1,
+        "output": 3,
+        "cached": None,
+        "cache_written": None,
+    }
+
+
+def test_a_model_runs_in_several_places_and_in_one_less(name: str) -> None:
+    added(name)
+    place = ["--provider", "openai", "--model", "llama3.2", "--base-url", "http://127.0.0.1:10/v1", "--deployment", "second"]
+    assert [one["name"] for one in models("deploy", name, *place, "--weight", "3")["deployments"]] == ["openai", "second"]
+    with pytest.raises(CommandError, match="one name"):
+        models("deploy", name, *place)
+    assert [one["name"] for one in models("undeploy", name, "--deployment", "openai")["deployments"]] == ["second"]
+    with pytest.raises(CommandError, match="the only deployment"):
+        models("undeploy", name, "--deployment", "second")
+
+
+async def test_a_model_that_is_switched_off_is_refused_and_one_that_ships_comes_back(door: Door) -> None:
+    import asyncio
+
+    model, wanted = "smollm2-135m-instruct", {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "Hi", "max_tokens": 1}
+    with pytest.raises(CommandError, match="MODEL_ALIASES"):  # the old names would have nobody left to answer
+        await asyncio.to_thread(models, "disable", model)
+    await asyncio.to_thread(models, "set", "TITAN_TEXT_LITE_V1", "--alias", "titan-lite")
+    assert (await door.post("/model/invoke", {**wanted, "model_name": "titan-lite"})).status == 200
+    await asyncio.to_thread(models, "remove", "TITAN_TEXT_LITE_V1")
+    assert (await door.post("/model/invoke", {**wanted, "model_name": "titan-lite"})).status == 400
+    with pytest.raises(CommandError, match="as it shipped"):
+        await asyncio.to_thread(models, "remove", "TITAN_TEXT_LITE_V1")
+
+
+def test_the_key_of_a_provider_is_a_secret_and_shown_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk-very-secret\n"))
+    made = added(name, "--key-stdin")
+    assert secrets.get(made["deployments"][0]["key"]) == "sk-very-secret"
+    assert "sk-very-secret" not in json.dumps(models("list"))
+
+
+def test_testing_a_model_calls_it_and_says_what_failed(name: str) -> None:
+    (works,) = models("test", "smollm2-135m-instruct")
+    assert works["said"] and not works["error"]
+    added(name)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="not every deployment"):
+        call_command("models", "test", name, stdout=out)
+    assert "cannot be reached" in out.getvalue()
