@@ -77,6 +77,8 @@ class Deployment(Struct, frozen=True):
 
     provider runs it under `id`; base_url, region and key (the name of a secret) where the provider needs them, empty: as
     configured. Of several, each gets its share by weight; one of weight 0 serves only when the others fail.
+    first_token_seconds, idle_seconds and answer_seconds are its own limits, beside ROUTE_FIRST_TOKEN, ROUTE_IDLE and
+    ROUTE_DEADLINE: to the first of a stream, between two of its events, and for a whole answer by one try.
     """
 
     name: str
@@ -86,6 +88,9 @@ class Deployment(Struct, frozen=True):
     region: str = ""
     key: str = ""
     weight: int = 1
+    first_token_seconds: float | None = None
+    idle_seconds: float | None = None
+    answer_seconds: float | None = None
 
     @property
     def connection(self) -> Connection:

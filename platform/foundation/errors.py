@@ -35,10 +35,24 @@ class Invalid(Problem):
     status, code = 400, "invalid_request"
 
 
+class InvalidParameter(Invalid):
+    """One parameter cannot be honoured, or has a value that it may not have; `param` is its name in the client's dialect."""
+
+    def __init__(self, detail: str, *, param: str, retry_after: int | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.param = param
+
+
 class UnknownModel(Invalid):
     """No model of this name is in the catalogue."""
 
     code = "model_not_found"
+
+
+class TooLong(Invalid):
+    """The prompt, or the prompt with the answer that it asks for, is longer than the model can take."""
+
+    code = "context_length_exceeded"
 
 
 class NotReady(Problem):
@@ -128,6 +142,13 @@ class UpstreamFailed(Problem):
 
     status, code = 502, "upstream_failed"
     retryable = True
+
+
+class UpstreamDenied(UpstreamFailed):
+    """A model provider does not let this platform in: its key or its rights there are wrong. A repeat cannot help."""
+
+    code = "upstream_denied"
+    retryable = False
 
 
 class UpstreamTimeout(Problem):

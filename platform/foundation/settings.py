@@ -170,6 +170,28 @@ class Settings:
     openai_models: Mapping[str, str] = setting(
         "OPENAI_MODELS", pairs, "", "Models of OPENAI_BASE_URL, as `name=kind:id`, for example llama=text:llama3.2."
     )
+    route_tries: int = setting(
+        "ROUTE_TRIES", whole(1, 20), "4", "Most tries of one model call, at all deployments and fallbacks together."
+    )
+    route_deadline: int = setting(
+        "ROUTE_DEADLINE",
+        whole(1, 900),
+        "300",
+        "Seconds in which a whole answer, or the first of a streamed one, must have come, all tries together.",
+    )
+    route_first_token: int = setting(
+        "ROUTE_FIRST_TOKEN", whole(1, 900), "120", "Seconds in which the first of a streamed answer must come from one try."
+    )
+    route_idle: int = setting(
+        "ROUTE_IDLE", whole(1, 900), "60", "Longest silence in the middle of a streamed answer, in seconds."
+    )
+    route_longest: int = setting("ROUTE_LONGEST", whole(1, 900), "600", "Longest that a streamed answer may take, in seconds.")
+    circuit_pause: int = setting(
+        "CIRCUIT_PAUSE",
+        whole(1, 300),
+        "5",
+        "Seconds for which a deployment that keeps failing is left alone before one call tries it; twice as long each time.",
+    )
     log_level: str = setting(
         "LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING", "From which importance on events are logged."
     )
