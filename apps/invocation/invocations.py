@@ -43,10 +43,12 @@ class Document(Struct, frozen=True, tag="document"):
 
 
 class Thinking(Struct, frozen=True, tag="thinking"):
-    """What a model thought before it answered. `signature` proves to its provider that it is unchanged."""
+    """What a model thought before it answered. `signature` proves to its provider that it is unchanged; `redacted` is all of
+    a thought that only its provider can read."""
 
     text: str
     signature: str = ""
+    redacted: str = ""
 
 
 class ToolUse(Struct, frozen=True, tag="tool_use"):
@@ -139,6 +141,7 @@ class Request(Struct, frozen=True):
     parallel_tools: bool | None = None
     output: OutputFormat | None = None
     thinking_tokens: int | None = None
+    thinking_mode: Literal["off", "adaptive", "between_tools"] | None = None  # where it is no number of tokens
     effort: str | None = None
     service_tier: str | None = None
     user: str | None = None
@@ -161,8 +164,10 @@ BINARY: Final = 4000
 def length(part: Part) -> int:
     """About how many characters of text a part is worth."""
     match part:
-        case Text() | Thinking():
+        case Text():
             return len(part.text)
+        case Thinking():
+            return len(part.text) + len(part.redacted)
         case ToolUse():
             return len(part.name) + len(part.input)
         case ToolResult():
@@ -205,10 +210,11 @@ class TextDelta(Struct, frozen=True, tag="text_delta"):
 
 
 class ThinkingDelta(Struct, frozen=True, tag="thinking_delta"):
-    """The next piece of the model's thoughts, or their signature at their end."""
+    """The next piece of the model's thoughts, or their signature at their end; `redacted` is a whole thought (see Thinking)."""
 
     text: str
     signature: str = ""
+    redacted: str = ""
 
 
 class ToolStart(Struct, frozen=True, tag="tool_start"):
@@ -304,7 +310,6 @@ class Answer:
         self.pieces: list[str] = []
         self.logprobs: list[Mapping[str, Any]] = []
         self.open: Event | None = None
-        self.signature = ""
         self.finish: Finish | None = None
         self.tools: dict[int, tuple[ToolStart, list[str]]] = {}
         self.written = 0
@@ -317,11 +322,15 @@ class Answer:
                 self.pieces.append(event.text)
                 self.logprobs += event.logprobs
                 self.written += len(event.text)
-            case ThinkingDelta():
+            case ThinkingDelta(redacted=""):
                 self._continue(event)
                 self.pieces.append(event.text)
-                self.signature = event.signature or self.signature
                 self.written += len(event.text)
+                if event.signature:
+                    self._close(event.signature)
+            case ThinkingDelta():
+                self._close()
+                self.parts.append(Thinking("", redacted=event.redacted))
             case ToolStart():
                 self.tools[event.index] = (event, [])
             case ToolDelta():
@@ -335,13 +344,13 @@ class Answer:
             self._close()
         self.open = event
 
-    def _close(self) -> None:
+    def _close(self, signature: str = "") -> None:
         text = "".join(self.pieces)
         if isinstance(self.open, ThinkingDelta):
-            self.parts.append(Thinking(text, self.signature))
+            self.parts.append(Thinking(text, signature))
         elif text:
             self.parts.append(Text(text))
-        self.open, self.signature = None, ""
+        self.open = None
         self.pieces.clear()
 
     def completion(self) -> Completion:
@@ -370,7 +379,7 @@ def events_of(completion: Completion) -> Iterable[Event]:
             case Text():
                 yield TextDelta(part.text, completion.logprobs)
             case Thinking():
-                yield ThinkingDelta(part.text, part.signature)
+                yield ThinkingDelta(part.text, part.signature, part.redacted)
             case ToolUse():
                 yield ToolStart(tools, part.id, part.name)
                 yield ToolDelta(tools, part.input)
