@@ -1,10 +1,15 @@
 """Every use case of applications. The portal and the commands come in here; both have found an administrator already."""
 
+import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from apps.applications.records import PLATFORM, Application, ApplicationName, Policy
+from foundation import keys
 from foundation.adapters import directory, records
 from foundation.ambient import new_id, now
+from foundation.apps import ApiKey
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.fresh import Fresh
 from foundation.identity import SCOPE
@@ -14,6 +19,9 @@ from foundation.settings import CHOSEN
 
 LONGEST_NAME = 100
 LONGEST_DESCRIPTION = 1000
+LONGEST_DAYS: Final = 3650
+LONGEST_HOURS: Final = 8760
+OVERLAP: Final = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,12 @@ def find_by_name(name: str) -> Application:
     return find(held.application)
 
 
+def find_by_name_or_id(text: str) -> Application:
+    """One application by what people call it or by its id; NotFound."""
+    found = records.get(Application, PLATFORM, text) if text.isprintable() else None
+    return found or find_by_name(text)
+
+
 def page(*, limit: int = 100, cursor: str | None = None) -> Page[Application]:
     """The applications, newest first."""
     return records.query(Application, PLATFORM, index="by_created", descending=True, limit=limit, cursor=cursor)
@@ -114,3 +128,46 @@ def set_policy(policy: Policy) -> Policy:
     stored = records.put(policy)
     policies.forget(policy.application)
     return stored
+
+
+def create_key(application: str, name: str, days: float | None = None) -> tuple[ApiKey, str]:
+    """A new API key of an application with its text, which is readable only now; good for so many days, None: until revoked.
+
+    Invalid for an empty or over-long name, or a number of days that is none; NotFound for an unknown application.
+    """
+    owner = find(application)
+    ends = None if days is None else now() + timedelta(days=span("expires", days, LONGEST_DAYS, "days"))
+    return keys.create(owner.application, owner.client, checked("name", name, LONGEST_NAME), ends)
+
+
+def keys_of(application: str, *, limit: int = 100, cursor: str | None = None) -> Page[ApiKey]:
+    """The API keys of an application, newest first, with those that are no longer good; NotFound."""
+    return keys.page(find(application).application, limit=limit, cursor=cursor)
+
+
+def find_key(key: str) -> ApiKey:
+    """One API key of any application by its id alone, for administrators; NotFound."""
+    return keys.anywhere(key)
+
+
+def rotate_key(application: str, key: str, hours: float = OVERLAP) -> tuple[ApiKey, str]:
+    """A new API key in the place of one that stays good for so many hours more; 0: it ends at once.
+
+    Invalid for a key that is no longer good, NotFound for one that this application does not have.
+    """
+    overlap = timedelta(hours=span("overlap", hours, LONGEST_HOURS, "hours", lowest=0))
+    return keys.rotate(find(application).application, key, now() + overlap)
+
+
+def revoke_key(application: str, key: str) -> ApiKey:
+    """End an API key: it is refused everywhere within 5 seconds. A repeat changes nothing; NotFound."""
+    return keys.revoke(find(application).application, key)
+
+
+def span(field: str, wanted: float, longest: int, unit: str, lowest: float = 1 / 86_400) -> float:
+    """A length of time inside its bounds; Invalid names the field."""
+    if not math.isfinite(wanted) or not lowest <= wanted <= longest:
+        raise Invalid(
+            f"{field} ({wanted:g}) must be {'0 or more' if not lowest else 'more than 0'} and at most {longest} {unit}"
+        )
+    return wanted

@@ -1,5 +1,6 @@
 """The foundation as a Django app: the records that it keeps itself, and its commands."""
 
+import enum
 from datetime import datetime
 
 from django.apps import AppConfig
@@ -29,7 +30,19 @@ class Session(Record):
     until: datetime
 
 
-@record(table="api_keys", key=("application", "key"), indexes={"by_created": ("application", "created")})
+class KeyState(enum.StrEnum):
+    """Whether a key lets anybody in, or why not."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@record(
+    table="api_keys",
+    key=("application", "key"),
+    indexes={"by_created": ("application", "created"), "by_key": ("key",)},
+)
 class ApiKey(Record):
     """A key of an application. `beginning` are its first characters; `ends` is when it stops being good, None: never."""
 
@@ -44,9 +57,16 @@ class ApiKey(Record):
     revoked: bool = False
 
     @property
+    def state(self) -> KeyState:
+        """What it is good for now."""
+        if self.revoked:
+            return KeyState.REVOKED
+        return KeyState.ACTIVE if self.ends is None or self.ends > now() else KeyState.EXPIRED
+
+    @property
     def good(self) -> bool:
         """Whether it lets anybody in now."""
-        return not self.revoked and (self.ends is None or self.ends > now())
+        return self.state is KeyState.ACTIVE
 
 
 @record(table="api_key_holders", key=("digest",))

@@ -166,7 +166,10 @@ def bearer(authorization: str | None) -> str:
 
 
 def credential(headers: Mapping[str, str]) -> str | None:
-    """What a request shows of its caller: the Authorization header, or a key in `x-api-key`, as Anthropic's clients send it."""
+    """What a request shows of its caller: the Authorization header, or a key in `x-api-key`, as Anthropic's clients send it.
+
+    With both, the Authorization header alone counts: nobody is let in by the second when the first is no good.
+    """
     return headers.get("authorization") or headers.get("x-api-key")
 
 
@@ -178,8 +181,8 @@ def identify(authorization: str | None) -> Caller:
     """
     shown = bearer(authorization)
     if keys.is_key(shown):
-        found = keys.holders.get(keys.digest(shown))
-        client = found.client if found is not None and found.good else ""
+        held = keys.holder(shown)
+        client = held.client if held is not None else ""
     else:
         client = _client(applications.claims(shown))
     caller = _callers.get(client) if client else None
@@ -201,9 +204,7 @@ def is_at_hand(authorization: str | None) -> bool:
         return True
     shown = bearer(authorization)
     if keys.is_key(shown):
-        place = keys.digest(shown)
-        found = keys.holders.get(place) if keys.holders.is_at_hand(place) else None
-        return found is not None and _callers.is_at_hand(found.client)
+        return keys.is_at_hand(shown, _callers.is_at_hand)
     known = applications.seen.get(shown)
     return known is not None and _callers.is_at_hand(str(known.get("client_id")))
 
