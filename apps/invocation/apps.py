@@ -8,7 +8,8 @@ class InvocationConfig(Capability):
     name = "apps.invocation"
     manifest = Manifest(
         title="Models",
-        prefixes=("model",),
+        prefixes=("model", "v1"),
+        whole_paths=True,
         services=("model",),
         records=(AsyncInvocation, CatalogueRow),
         queues=(Queue("invocation", visibility=minutes(15), attempts=3),),

@@ -1,10 +1,10 @@
-"""The paths under /model that Django answers; the hot ones are in gateway.py."""
+"""The paths of models that Django answers; the hot ones are in gateway/."""
 
 from django.urls import path
 
 from apps.invocation import views
 
 urlpatterns = [
-    path("list_models", views.ListModels.as_view()),
-    path("async_output/<str:invocation_id>", views.AsyncOutput.as_view()),
+    path("model/list_models", views.ListModels.as_view()),
+    path("model/async_output/<str:invocation_id>", views.AsyncOutput.as_view()),
 ]

@@ -40,6 +40,7 @@ class Endpoint(APIView):
     request: the serializer of the body, whose validated data is `wanted`; None: no body, and `post(caller)`.
     query: the serializer of the query string, whose validated data is passed on as keywords.
     response: the serializer of the answer. many: the answer is a list of it.
+    refusal: the serializer of what `failure` says, where that is not the platform's own.
     paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
@@ -50,6 +51,7 @@ class Endpoint(APIView):
     request_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     query_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    refusal_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     many: ClassVar[bool] = False
     paged: ClassVar[bool] = False
     open: ClassVar[bool] = False
@@ -65,7 +67,7 @@ class Endpoint(APIView):
         try:
             response = self._answer(asked, path)
         except Exception as raised:
-            response = failure(raised, request.path)
+            response = self._failed(as_problem(raised, request.path))
         self.response = self.finalize_response(asked, response, *args, **path)
         return self.response
 
@@ -83,6 +85,15 @@ class Endpoint(APIView):
     def caller(self, request: Request) -> Caller:
         """The application on whose behalf this is done; a subclass for another kind of caller overrides it."""
         return identify(credential({name.lower(): value for name, value in request.headers.items()}))
+
+    def failure(self, problem: Problem) -> tuple[int, Mapping[str, Any]]:
+        """A problem as this endpoint says it: status and body; a subclass that speaks another dialect overrides it."""
+        return problem.status, problem.body()
+
+    def _failed(self, problem: Problem) -> Response:
+        status, body = self.failure(problem)
+        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        return Response(dict(body), status=status, headers=headers)
 
     def initial_negotiation(self, request: Request) -> None:
         """The one renderer there is, whatever the Accept header says."""
@@ -122,15 +133,8 @@ def paging(query: Mapping[str, str]) -> Mapping[str, Any]:
     return {"limit": int(limit), "cursor": query.get("cursor") or None}
 
 
-def failure(raised: Exception, path: str) -> Response:
-    """Any exception as the response that the contract has for it; what nobody expected is logged and says nothing."""
-    problem = as_problem(raised, path)
-    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-    return Response(dict(problem.body()), status=problem.status, headers=headers)
-
-
 def as_problem(raised: Exception, path: str) -> Problem:
-    """The error of errors.py that an exception stands for."""
+    """The error of errors.py that an exception stands for; what nobody expected is logged and says nothing."""
     match raised:
         case Unprocessable():
             return Unprocessable(raised.issues, path)

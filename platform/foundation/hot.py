@@ -19,7 +19,9 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -38,6 +40,8 @@ Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info
 
 MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
+EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
+MOST_NAMES: Final = 20
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -50,11 +54,12 @@ class Reply:
     """What a handler answers: a whole body, or server-sent events as the bytes of each, with the headers beside them.
 
     The response begins with the first event: what is raised before it is an error with a status, and what goes wrong
-    after it the events have to say themselves. They are closed when the client goes away.
+    after it the events have to say themselves. They are closed when the client goes away. Headers that are known only then
+    are given as a function, which is called when the first event has come.
     """
 
     body: msgspec.Struct | AsyncIterator[bytes]
-    headers: ResponseHeaders = ()
+    headers: ResponseHeaders | Callable[[], ResponseHeaders] = ()
 
 
 def failure(problem: Problem) -> tuple[int, Mapping[str, Any]]:
@@ -67,7 +72,8 @@ class Route:
     """One POST path, answered by `handler(caller, wanted, headers)`.
 
     request and response are msgspec Structs; summary is its line in the OpenAPI document. headers are the request's, by
-    their names in lower case. failure: how its dialect says a problem. streams: the answer may be server-sent events.
+    their names in lower case. failure: how its dialect says a problem, and refusal: the Struct that this has the form of,
+    where it is not the platform's own. streams: the answer may be server-sent events.
     """
 
     path: str
@@ -76,6 +82,7 @@ class Route:
     response: type[msgspec.Struct]
     summary: str
     failure: Callable[[Problem], tuple[int, Mapping[str, Any]]] = failure
+    refusal: type[msgspec.Struct] | None = None
     streams: bool = False
 
 
@@ -112,14 +119,19 @@ class Front:
 
 async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer by a route. What is raised was raised before anything was sent."""
-    reply = await answer(route, scope, receive)
+    reply, unknown = await answer(route, scope, receive)
     if isinstance(reply.body, msgspec.Struct):
-        return await respond(send, 200, msgspec.json.encode(reply.body), reply.headers)
+        return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
     async with aclosing(events(reply.body)) as chunks:
         first = await anext(chunks, b"")
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *reply.headers]
+        headers = [*EVENTS, *beside(reply), *unknown]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await while_connected(receive, sent(first, chunks, send))
+
+
+def beside(reply: Reply) -> ResponseHeaders:
+    """The headers of a reply whose body, or its first event, is there."""
+    return reply.headers() if callable(reply.headers) else reply.headers
 
 
 async def events(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -185,14 +197,33 @@ def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
     return [] if problem.retry_after is None else [(b"retry-after", str(problem.retry_after).encode())]
 
 
-async def answer(route: Route, scope: Scope, receive: Receive) -> Reply:
-    """Parse, find the caller, validate, call: the order in which the contract has the errors."""
+async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, ResponseHeaders]:
+    """Parse, find the caller, validate, call: the order in which the contract has the errors.
+
+    With the reply comes the header that names the members of the body that its shape does not know.
+    """
     if scope["method"] != "POST":
         raise MethodNotAllowed("Method Not Allowed")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     given = parsed(await whole(receive), headers.get("content-type", ""))
     caller = await identified(credential(headers))
-    return await route.handler(caller, converted(given, route.request), headers)
+    reply = await route.handler(caller, converted(given, route.request), headers)
+    return reply, unknown_to(route.request, given)
+
+
+def unknown_to(shape: type[msgspec.Struct], given: Mapping[str, Any]) -> ResponseHeaders:
+    """`x-ignored-parameters`, where the body has members that the shape does not: they changed nothing, and that is said."""
+    names = given.keys() - known_to(shape)
+    if not names:
+        return ()
+    said = ",".join(quote(name[:64], errors="replace") for name in sorted(names)[:MOST_NAMES])
+    return ((b"x-ignored-parameters", said.encode()),)
+
+
+@cache
+def known_to(shape: type[msgspec.Struct]) -> frozenset[str]:
+    """The names of a shape's members on the wire."""
+    return frozenset(shape.__struct_encode_fields__)
 
 
 S = TypeVar("S", bound=msgspec.Struct)

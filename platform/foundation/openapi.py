@@ -1,6 +1,6 @@
 """The one OpenAPI document of both ways in over HTTP, and the pages that show it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -9,9 +9,24 @@ from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from msgspec import Struct
 from rest_framework.serializers import ListSerializer
 
 from foundation.endpoint import CURSOR_HEADER, Endpoint
+from foundation.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    OverBudget,
+    Problem,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    UnknownModel,
+    Unprocessable,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
 from foundation.hot import Route
 from foundation.manifest import Capability, load
 from foundation.middleware import CONTENT_POLICY
@@ -26,11 +41,35 @@ REFUSALS: Final = {
     "403": "The token lacks the scope.",
     "404": "There is no such thing, or it is not the caller's.",
 }
-
+PROBLEMS: Final[tuple[tuple[Problem, str], ...]] = (
+    (Invalid(""), REFUSALS["400"]),
+    (Unauthenticated(""), REFUSALS["401"]),
+    (OverBudget(""), "The application has spent what it may; `Retry-After` says when its next day or month begins."),
+    (Forbidden(""), "The token lacks the scope, or the application may not call this model."),
+    (NotFound(""), REFUSALS["404"]),
+    (UnknownModel(""), "There is no such model."),
+    (Unprocessable(()), "A field does not have its form."),
+    (TooMany(""), "Over a limit; `Retry-After` says in how many seconds it may work."),
+    (UpstreamFailed(""), "The model's provider failed."),
+    (Unavailable(""), "The model cannot be reached right now."),
+    (UpstreamTimeout(""), "The model's provider did not answer in time."),
+)
+EVENT_STREAM: Final = "text/event-stream"
 SECURITY_SCHEMES: Final = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token of the token endpoint (a JWT), or an API key of the application.",
+    },
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-api-key",
+        "description": "An API key of the application, as Anthropic's clients send it.",
+    },
     "administrator": {"type": "apiKey", "in": "cookie", "name": "access_token"},
 }
+ALTERNATIVES: Final = {"bearer": ("bearer", "api_key")}  # an API key does wherever an access token does
 PAGES_POLICY: Final = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
@@ -48,9 +87,10 @@ class EndpointSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         shape = self.endpoint.response_shape
         good = shape(many=self.endpoint.many) if shape is not None else None
-        refusals = {} if self.endpoint.open else dict.fromkeys(REFUSALS, Failure)
+        refusal = self.endpoint.refusal_shape
+        refusals = {} if self.endpoint.open else dict.fromkeys(REFUSALS, refusal or Failure)
         shaped = self.endpoint.request_shape is not None or self.endpoint.query_shape is not None
-        unprocessable = {"422": Issues} if shaped else {}
+        unprocessable = {"422": Issues} if shaped and refusal is None else {}
         successes = {str(status): good for status in (self.endpoint.success, *self.endpoint.other_successes)}
         return {**successes, **refusals, **unprocessable}
 
@@ -71,7 +111,8 @@ class EndpointSchema(AutoSchema):
         return [tag_of(self.path)]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [] if self.endpoint.open else [{self.endpoint.credential: []}]
+        credential = self.endpoint.credential
+        return [] if self.endpoint.open else [{scheme: []} for scheme in ALTERNATIVES.get(credential, (credential,))]
 
     def get_operation_id(self) -> str:
         return "_".join([*self.path.strip("/").replace("{", "").replace("}", "").split("/"), self.method.lower()])
@@ -103,39 +144,47 @@ def add_hot_routes(result: Mapping[str, Any], generator: Any, request: Any, publ
     routes: list[tuple[type[Capability], Route]] = [
         (capability, route) for capability in HOUSE.served if capability.manifest.hot for route in load(capability.manifest.hot)
     ]
-    shapes = [shape for _, route in routes for shape in (route.request, route.response)]
-    _, components = msgspec.json.schema_components(shapes, ref_template=COMPONENT)
+    shapes = {shape for _, route in routes for shape in shapes_of(route)}
+    ordered = sorted(shapes, key=lambda shape: (shape.__module__, shape.__name__))
+    references, components = msgspec.json.schema_components(ordered, ref_template=COMPONENT)
+    schemas = dict(zip(ordered, references, strict=True))
     document = dict(result)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(components)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
     document["components"].setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
     document["paths"] = dict(
-        sorted({**document.get("paths", {}), **{r.path: {"post": operation(c, r)} for c, r in routes}}.items())
+        sorted({**document.get("paths", {}), **{r.path: {"post": operation(c, r, schemas)} for c, r in routes}}.items())
     )
     return document
 
 
-def operation(capability: type[Capability], route: Route) -> Mapping[str, Any]:
-    """A hot route as an OpenAPI operation."""
+def shapes_of(route: Route) -> Sequence[type[Struct]]:
+    """The shapes that a hot route is described by."""
+    return [route.request, route.response, *([route.refusal] if route.refusal is not None else [])]
 
-    def body(name: str) -> Mapping[str, Any]:
-        return {"application/json": {"schema": {"$ref": COMPONENT.format(name=name)}}}
 
-    refusals = {status: {"description": text, "content": body("Failure")} for status, text in REFUSALS.items()}
+def operation(capability: type[Capability], route: Route, schemas: Mapping[type[Struct], Any]) -> Mapping[str, Any]:
+    """A hot route as an OpenAPI operation; schemas: for each shape, where its schema is."""
+    good = {"application/json": {"schema": schemas[route.response]}}
+    stream = {EVENT_STREAM: {"schema": {"type": "string", "description": "Server-sent events."}}} if route.streams else {}
     return {
         "operationId": f"{route.path.strip('/').replace('/', '_')}_post",
         "summary": route.summary,
         "tags": [capability.manifest.title],
-        "security": [{"bearer": []}],
-        "requestBody": {"required": True, "content": body(route.request.__name__)},
-        "responses": {
-            "200": {"description": "Done.", "content": body(route.response.__name__)},
-            **refusals,
-            "422": {"description": "A field does not have its form.", "content": body("Issues")},
-            "502": {"description": "The model's provider failed.", "content": body("Failure")},
-            "503": {"description": "The model cannot be reached right now.", "content": body("Failure")},
-        },
+        "security": [{scheme: []} for scheme in ALTERNATIVES["bearer"]],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schemas[route.request]}}},
+        "responses": {"200": {"description": "Done.", "content": {**good, **stream}}, **refusals(route, schemas)},
     }
+
+
+def refusals(route: Route, schemas: Mapping[type[Struct], Any]) -> Mapping[str, Any]:
+    """What a hot route answers when it does not do what was asked: the statuses and the shape of its own dialect."""
+    said: dict[str, Any] = {}
+    for problem, text in PROBLEMS:
+        status, _ = route.failure(problem)
+        own = "Issues" if isinstance(problem, Unprocessable) else "Failure"
+        schema = {"$ref": COMPONENT.format(name=own)} if route.refusal is None else schemas[route.refusal]
+        said.setdefault(str(status), {"description": text, "content": {"application/json": {"schema": schema}}})
+    return dict(sorted(said.items()))
 
 
 def described() -> Mapping[str, Any]:

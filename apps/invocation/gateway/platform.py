@@ -6,7 +6,9 @@ from typing import Final
 from msgspec import Struct
 
 from apps.invocation import pipeline, services
+from apps.invocation.catalogue import Kind
 from apps.invocation.dialects import platform, raw
+from apps.invocation.gateway.beginning import begun
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 
@@ -19,18 +21,21 @@ class AsyncInvokeResponse(Struct, frozen=True):
 
 async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/invoke."""
-    call = await pipeline.begin(caller, platform.request(wanted), dialect="platform")
+    call = await begun(caller, platform.request(wanted), headers, dialect="platform")
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
 
 async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers) -> Reply:
     """POST /model/embed."""
-    return Reply(platform.embedding(await services.embed(caller, wanted.model_name, [wanted.input_text or ""])))
+    texts = [wanted.input_text or ""]
+    request = services.embedding(wanted.model_name, texts)
+    call = await begun(caller, request, headers, dialect="platform", kind=Kind.EMBED)
+    return Reply(platform.embedding(await pipeline.embed(call, texts)), call.headers)
 
 
 async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers) -> Reply:
     """POST /model/invoke_with_raw_input."""
-    call = await pipeline.begin(caller, raw.request(wanted), dialect="raw")
+    call = await begun(caller, raw.request(wanted), headers, dialect="raw")
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
 
