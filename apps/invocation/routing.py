@@ -1,37 +1,26 @@
-"""Which deployment answers a call, and what is tried when one does not."""
+"""Which deployment answers a call, and what is tried when one does not.
 
+Nothing is tried again that a repeat cannot help, and nothing after the first of a stream has come. All tries of a call have
+one deadline (ROUTE_DEADLINE) and one bound (ROUTE_TRIES).
+"""
+
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from apps.invocation.adapters import provider
-from apps.invocation.calls import Call
-from apps.invocation.catalogue import Deployment, Model
-from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
-from apps.invocation.ports import Provider
+from apps.invocation.balance import Place
+from apps.invocation.calls import CANCELLED, Call
+from apps.invocation.catalogue import Deployment
+from apps.invocation.invocations import Completion, Embeddings, Event, Finish, Ranking, Request
+from apps.invocation.patience import patient
+from apps.invocation.tries import Route
+from foundation.errors import Problem, UpstreamFailed, UpstreamTimeout
+from foundation.settings import CHOSEN
 
 Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A deployment of a model that a call may go to."""
-
-    model: Model
-    deployment: Deployment
-
-    @property
-    def provider(self) -> Provider:
-        """Who runs it."""
-        return provider(self.deployment.connection)
-
-
-def places(call: Call) -> list[Place]:
-    """Where the call may go, in the order in which it is tried."""
-    return [Place(call.by, deployment) for deployment in call.by.usable]
 
 
 def fitted(call: Call, place: Place) -> Request:
@@ -57,19 +46,78 @@ async def rerank(call: Call, query: str, documents: Sequence[str], top: int | No
 
 
 async def whole(call: Call, ask: Callable[[Place], Awaitable[Whole]]) -> Whole:
-    """What the first deployment that answers says."""
-    place = places(call)[0]
-    call.by, call.deployment = place.model, place.deployment
-    answer = await ask(place)
-    call.came()
-    call.spent = answer.usage
-    return answer
+    """What the first deployment that answers says; call.by and call.deployment are that one, call.tries has all that were
+    asked. Raises the last failure when none answers."""
+    route = Route(call)
+    while True:
+        place = await route.next()
+        limit = route.limit()
+        try:
+            async with asyncio.timeout(limit):
+                answer = await ask(place)
+        except TimeoutError:
+            route.failed(UpstreamTimeout(f"{place.deployment.name} gave no answer in {limit:.0f} s"))
+        except Problem as failure:
+            route.failed(failure)
+        except BaseException as broken:
+            route.abandoned(outcome_of(broken))
+            raise
+        else:
+            route.worked()
+            call.came()
+            call.spent = answer.usage
+            return answer
 
 
 async def stream(call: Call) -> AsyncGenerator[Event, None]:
-    """The events of the first deployment that gives one."""
-    place = places(call)[0]
-    call.by, call.deployment = place.model, place.deployment
-    async with aclosing(place.provider.stream(fitted(call, place))) as events:  # type: ignore[type-var]
-        async for event in events:
-            yield event
+    """The events of the first deployment that gives one, and Finish as the last. What fails after the first is raised.
+
+    Closing it stops the model.
+    """
+    route = Route(call)
+    while True:
+        place = await route.next()
+        limits = limits_of(place.deployment, route.left)
+        event: Event | None = None
+        try:
+            source = place.provider.stream(fitted(call, place))
+            async with aclosing(source), aclosing(patient(source, *limits)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if not route.begun:
+                        route.began()
+                    yield event
+            if not isinstance(event, Finish):
+                raise UpstreamFailed(f"{place.deployment.name} ended its answer before its end")
+        except TimeoutError:
+            route.failed(UpstreamTimeout(too_late(place.deployment, limits, route.begun)))
+        except Problem as failure:
+            route.failed(failure)
+        except BaseException as broken:
+            route.abandoned(outcome_of(broken))
+            raise
+        else:
+            route.worked()
+            return
+
+
+def limits_of(deployment: Deployment, left: float) -> tuple[float, float, float]:
+    """The seconds to the first of a stream, between two of its events, and to its end."""
+    first, idle = deployment.first_token_seconds, deployment.idle_seconds
+    return (
+        min(left, CHOSEN.route_first_token if first is None else first),
+        CHOSEN.route_idle if idle is None else idle,
+        CHOSEN.route_longest,
+    )
+
+
+def too_late(deployment: Deployment, limits: tuple[float, float, float], begun: bool) -> str:
+    """What is said of a stream that let too much time pass."""
+    first, idle, longest = limits
+    if not begun:
+        return f"{deployment.name} began no answer in {first:.0f} s"
+    return f"{deployment.name} was silent for {idle:.0f} s in the middle of its answer, or wrote for {longest:.0f} s"
+
+
+def outcome_of(broken: BaseException) -> str:
+    """How a try is called that ended by nothing that its place did."""
+    return CANCELLED if isinstance(broken, asyncio.CancelledError | GeneratorExit) else Problem.code

@@ -4,6 +4,7 @@ What calls a model at once is a coroutine; code that is none calls it by asgiref
 invocation is started, worked on by a worker, and asked for within an hour of its last change.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace as changed
@@ -14,8 +15,9 @@ import msgspec
 from asgiref.sync import async_to_sync
 
 from apps.applications.records import Policy
-from apps.invocation import admission, pipeline
+from apps.invocation import admission, breaker, pipeline
 from apps.invocation.adapters import provider
+from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import Kind, Model, current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
@@ -63,6 +65,11 @@ def models() -> Sequence[tuple[Model, Model | None]]:
     """Every name in the order of the catalogue, with the model that answers for it, if any does."""
     catalogue = current()
     return [(model, catalogue.answering(model)) for model in catalogue.models.values()]
+
+
+def circuits() -> Sequence[Standing]:
+    """How the deployments stand that this process has called: used, left alone for so many seconds, or being tried."""
+    return tuple(breaker.circuits.standing(time.monotonic()))
 
 
 def prepare() -> Sequence[str]:

@@ -1,0 +1,70 @@
+"""In which order a call goes to the places that could answer it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from apps.invocation.adapters import provider
+from apps.invocation.catalogue import Deployment, Model, current
+from apps.invocation.ports import Provider
+from foundation.ambient import number_between
+from foundation.settings import CHOSEN
+
+SMALLEST: Final = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A deployment of a model that a call may go to."""
+
+    model: Model
+    deployment: Deployment
+
+    @property
+    def provider(self) -> Provider:
+        """Who runs it."""
+        return provider(self.deployment.connection)
+
+
+def itinerary(model: Model) -> Iterator[Place]:
+    """Where a call goes, try after try, as long as it may.
+
+    The model's deployments by weight, a lone one twice; then those of its fallbacks; then all of them again.
+    """
+    groups: list[Sequence[Place]] = []
+    for each in chain(model):
+        group = ordered(each)
+        groups.append(group)
+        yield from group
+        if len(group) == 1:
+            yield group[0]
+    for _ in range(CHOSEN.route_tries):
+        for group in groups:
+            yield from group
+
+
+def chain(model: Model) -> Iterator[Model]:
+    """The model, then those of its fallbacks that can be called. The fallbacks of a fallback are not followed."""
+    yield model
+    if model.fallbacks:
+        models = current().models
+        named = (models.get(name) for name in dict.fromkeys(model.fallbacks) if name != model.name)
+        yield from (each for each in named if each is not None and each.kind is model.kind and each.usable)
+
+
+def ordered(model: Model) -> Sequence[Place]:
+    """The places of one model: each is the first of those that are left with a chance that is its weight's share of theirs.
+
+    Those of weight 0 come last, as they are listed. (Efraimidis and Spirakis, Weighted random sampling, 2006.)
+    """
+    usable = model.usable
+    if len(usable) == 1:
+        return (Place(model, usable[0]),)
+    drawn = {place.name: draw(place.weight) for place in usable}
+    return [Place(model, place) for place in sorted(usable, key=lambda place: drawn[place.name])]
+
+
+def draw(weight: int) -> float:
+    """A random number that is the smaller, the greater the weight; infinite for a weight of 0."""
+    return -math.log(max(number_between(0, 1), SMALLEST)) / weight if weight > 0 else math.inf
