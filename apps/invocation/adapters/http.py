@@ -5,14 +5,11 @@ Each call is one try; nothing is repeated here, and no redirect is followed.
 
 import asyncio
 import io
-import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final, TypeAlias
 
-import msgspec
 from aiohttp import (
     ClientConnectorError,
     ClientError,
@@ -26,8 +23,8 @@ from aiohttp import (
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from foundation.ambient import now
-from foundation.errors import Invalid, Problem, TooMany, Unavailable, UpstreamFailed, UpstreamTimeout
+from apps.invocation.adapters.refusals import problem
+from foundation.errors import Problem, Unavailable, UpstreamFailed, UpstreamTimeout
 
 CONNECTIONS: Final = 10_000
 IDLE_CONNECTION: Final = 30.0  # seconds for which a connection waits for its next request
@@ -37,9 +34,9 @@ LARGEST_STREAM: Final = 512 * 2**20
 LARGEST_EVENT: Final = 4 * 2**20
 LARGEST_ERROR: Final = 64 * 2**10
 LARGE_REQUEST: Final = 2**20
-LONGEST_WAIT: Final = 3600
+TAIL: Final = 1.0
 EVENTS: Final = "text/event-stream"
-Refused = Callable[[int, bytes, Mapping[str, str]], Problem]
+Refused: TypeAlias = Callable[[int, bytes, Mapping[str, str]], Problem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ class Timeouts:
     """
 
     connect: float = 5
-    first: float = 180
-    idle: float = 90
-    total: float = 600
+    first: float = 300
+    idle: float = 120
+    total: float = 900
 
 
 TIMEOUTS: Final = Timeouts()
@@ -62,7 +59,7 @@ class Server:
     """One HTTP API under a base URL. Used on any number of event loops, with a pool of connections for each.
 
     headers go with every request. refused(status, body, headers) is the Problem that a status other than 200 means; see
-    `problem`.
+    `refusals.problem`.
     """
 
     def __init__(
@@ -224,57 +221,10 @@ async def payloads(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
 
 BLANK: Final = (b"", b"\r")
 
-REFUSALS: Final[Mapping[int, tuple[type[Problem], str]]] = {
-    400: (Invalid, "the model server cannot do this"),
-    401: (UpstreamFailed, "the model server does not accept its key"),
-    402: (UpstreamFailed, "the model server wants to be paid"),
-    403: (UpstreamFailed, "the model server does not let its key do this"),
-    404: (Invalid, "the model server has no such model"),
-    408: (UpstreamTimeout, "the model server did not answer in time"),
-    413: (Invalid, "the request is too large for the model server"),
-    422: (Invalid, "the model server cannot do this"),
-    429: (TooMany, "the model server is over its limits"),
-    503: (Unavailable, "the model server is overloaded"),
-    504: (UpstreamTimeout, "the model server did not answer in time"),
-    524: (UpstreamTimeout, "the model server did not answer in time"),
-    529: (Unavailable, "the model server is overloaded"),
-}
 
-
-def problem(
-    status: int, body: bytes, headers: Mapping[str, str], refusals: Mapping[int, tuple[type[Problem], str]] = REFUSALS
-) -> Problem:
-    """What a bad status means, with the server's own words and the seconds that it wants to be left alone."""
-    kind, meaning = refusals.get(status, (UpstreamFailed, f"the model server failed with status {status}"))
-    return kind(f"{meaning}: {words(body)}", retry_after=retry_after(headers.get("Retry-After", "")))
-
-
-def retry_after(said: str) -> int | None:
-    """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); at most an hour."""
-    try:
-        wait = float(said)
-    except ValueError:
-        try:
-            wait = (parsedate_to_datetime(said) - now()).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return math.ceil(min(max(wait, 0), LONGEST_WAIT)) if wait == wait else None
-
-
-def words(body: bytes) -> str:
-    """The message in an error's body: `error.message`, `error`, `message` or `detail` of its JSON, or all of its text."""
-    try:
-        found = message(msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError):
-        found = None
-    text = body.decode(errors="replace") if found is None else found
-    return " ".join(text.split())[:500] or "it gave no reason"
-
-
-def message(error: Any) -> str | None:
-    """What an error of any shape says; None when it says nothing."""
-    if isinstance(error, list):
-        return message(error[0]) if error else None
-    if not isinstance(error, dict):
-        return None if error is None else str(error)
-    return next((said for name in ("error", "message", "detail") if (said := message(error.get(name)))), None)
+async def read_on(payloads: AsyncIterator[bytes]) -> None:
+    """Read what comes after an answer's last event to the end, so that the connection can serve again; a second at most."""
+    with suppress(TimeoutError, Problem):
+        async with asyncio.timeout(TAIL):
+            async for _ in payloads:
+                pass

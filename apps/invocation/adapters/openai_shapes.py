@@ -1,47 +1,110 @@
-"""OpenAI's answers: a stream of chat completion chunks, or the whole completion from a server that does not stream."""
+"""OpenAI's answers, from OpenAI itself and from those who imitate it: chat completions, whole or in chunks, and embeddings."""
 
 import math
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
-from aiohttp import ClientResponse
 from msgspec import Struct
 
-from apps.invocation.invocations import Event, Finish, StopReason, TextDelta, Usage
+from apps.invocation.invocations import (
+    Answer,
+    Completion,
+    Event,
+    Finish,
+    Request,
+    StopReason,
+    TextDelta,
+    ThinkingDelta,
+    ToolDelta,
+    ToolStart,
+    Usage,
+    json_of,
+)
+from foundation.ambient import new_hex_id
 from foundation.errors import UpstreamFailed
 
-DATA: Final = b"data:"
-DONE: Final = b"[DONE]"
-REASONS: Final = {"length": StopReason.LENGTH, "content_filter": StopReason.FILTERED}
 CHARACTERS_A_TOKEN: Final = 4
+REASONS: Final[Mapping[str, StopReason]] = {
+    "length": StopReason.LENGTH,
+    "max_tokens": StopReason.LENGTH,
+    "content_filter": StopReason.FILTERED,
+    "tool_calls": StopReason.TOOLS,
+    "function_call": StopReason.TOOLS,
+}
+BROKEN: Final = frozenset({"error", "abort"})  # OpenRouter's and vLLM's word for an answer that broke off
+
+
+class Function(Struct, frozen=True):
+    """A tool's name and the text of its input, or a piece of it; a few servers give the input as an object."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCall(Struct, frozen=True):
+    """A tool that is asked for, or a piece of that."""
+
+    index: int | None = None
+    id: str | None = None
+    function: Function = Function()
+
+
+class Piece(Struct, frozen=True):
+    """A part of content that is a list, as Mistral's is when its model thinks."""
+
+    text: str = ""
+    thinking: "str | list[Piece]" = ""
 
 
 class Words(Struct, frozen=True):
-    """A message, or a piece of one."""
+    """A message, or a piece of one. Thoughts are `reasoning_content` (DeepSeek, vLLM) or `reasoning` (OpenRouter, Ollama)."""
 
-    content: str | None = None
+    content: str | list[Piece] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Likelihoods(Struct, frozen=True):
+    """The tokens of the text and their likelihoods."""
+
+    content: list[dict[str, Any]] | None = None
 
 
 class Choice(Struct, frozen=True):
-    """`delta` in a stream, `message` in a whole answer."""
+    """`delta` in a stream, `message` in a whole answer. `stop_reason`: vLLM's, the stop sequence that ended the answer."""
 
     delta: Words | None = None
     message: Words | None = None
     finish_reason: str | None = None
+    stop_reason: Any = None
+    logprobs: Likelihoods | None = None
+
+
+class Details(Struct, frozen=True):
+    """What of the tokens came from the cache, or was thought."""
+
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 class Counted(Struct, frozen=True):
-    """Tokens as the server counts them."""
+    """Tokens as the server counts them; `prompt_cache_hit_tokens` is DeepSeek's."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+    prompt_cache_hit_tokens: int | None = None
 
 
 class Chunk(Struct, frozen=True):
     """One piece of an answer, or all of it."""
 
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
     usage: Counted | None = None
     error: Any = None
 
@@ -50,38 +113,135 @@ class Vector(Struct, frozen=True):
     """One embedding and the place of its text."""
 
     embedding: list[float]
-    index: int
+    index: int = 0
 
 
 class EmbeddingsAnswer(Struct, frozen=True):
     """The answer of the embeddings endpoint."""
 
-    data: list[Vector]
-    usage: Counted = Counted()
+    data: list[Vector] = []
+    usage: Counted | None = None
+    error: Any = None
 
 
 CHUNK: Final = msgspec.json.Decoder(Chunk)
+EMBEDDINGS: Final = msgspec.json.Decoder(EmbeddingsAnswer)
+Shape = TypeVar("Shape", Chunk, EmbeddingsAnswer)
 
 
-async def events(answer: ClientResponse, asked_characters: int) -> AsyncIterator[Event]:
-    """The events of a good answer. UpstreamFailed when it is none, holds an error, or ends before its end.
+def read(decoder: msgspec.json.Decoder[Shape], text: bytes) -> Shape:
+    """A JSON text as its shape; UpstreamFailed when it cannot be read, or says that the server failed."""
+    try:
+        answer = decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as odd:
+        raise UpstreamFailed(f"the model server's answer cannot be read: {odd}") from odd
+    if answer.error:
+        error = answer.error
+        said = error.get("message") if isinstance(error, dict) else error
+        raise UpstreamFailed(f"the model server failed: {said if isinstance(said, str) else json_of(error)}"[:500])
+    return answer
 
-    A server that counts no tokens has them estimated, a token for each 4 characters.
-    """
-    written, reason, usage = 0, None, None
-    async for data in payloads(answer):
-        chunk = decoded(data)
-        usage = chunk.usage or usage
-        for choice in chunk.choices[:1]:
+
+class Reading:
+    """One answer as it is read, piece by piece, whole or streamed."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.tools: dict[int, int] = {}  # by the server's numbers, which are not always from 0 on, or not there
+        self.ids: list[str] = []
+        self.written, self.reason, self.refused = 0, "", False
+        self.stopped: Any = None
+        self.counted: Counted | None = None
+
+    def events(self, chunk: Chunk) -> Iterator[Event]:
+        """What a piece says. Only the first of several choices counts: one is all that was asked for."""
+        self.counted = chunk.usage or self.counted
+        for choice in (chunk.choices or ())[:1]:
+            self.reason = choice.finish_reason or self.reason
+            self.stopped = choice.stop_reason or self.stopped
             words = choice.delta or choice.message
-            reason = choice.finish_reason or reason
-            if words is not None and words.content:
-                written += len(words.content)
-                yield TextDelta(words.content)
-    if reason is None:
-        raise UpstreamFailed("the model server's answer ended before its end")
-    counted = usage or Counted(estimated(asked_characters), estimated(written))
-    yield Finish(Usage(counted.prompt_tokens, counted.completion_tokens), REASONS.get(reason, StopReason.END))
+            if words is not None:
+                yield from self._said(words, choice.logprobs)
+
+    def _said(self, words: Words, likelihoods: Likelihoods | None) -> Iterator[Event]:
+        thought, text = words.reasoning_content or words.reasoning or "", words.content or ""
+        if isinstance(text, list):
+            thought, text = thought + "".join(map(thoughts, text)), "".join(piece.text for piece in text)
+        if thought:
+            self.written += len(thought)
+            yield ThinkingDelta(thought)
+        if text:
+            self.written += len(text)
+            yield TextDelta(text, tuple(likelihoods.content or ()) if likelihoods else ())
+        if words.refusal:
+            self.written, self.refused = self.written + len(words.refusal), True
+            yield TextDelta(words.refusal)
+        for call in words.tool_calls or ():
+            yield from self._asked(call)
+
+    def _asked(self, call: ToolCall) -> Iterator[Event]:
+        """A tool call begins where a name comes that its place does not have yet."""
+        given, name = call.function.arguments, call.function.name
+        piece = json_of(given) if isinstance(given, dict) else given or ""
+        place = self._place(call)
+        if name and (place is None or (call.id or "") not in ("", self.ids[place])):
+            place = self.tools[len(self.ids) if call.index is None else call.index] = len(self.ids)
+            self.ids.append(call.id or f"call_{new_hex_id()}")
+            yield ToolStart(place, self.ids[place], name)
+        if piece:
+            if place is None:
+                raise UpstreamFailed("the model server gave the input of a tool that it had not named")
+            self.written += len(piece)
+            yield ToolDelta(place, piece)
+
+    def _place(self, call: ToolCall) -> int | None:
+        """Which tool of this answer a piece belongs to: by its number, else by its id, else the last; None for a new one."""
+        if call.index is not None:
+            return self.tools.get(call.index)
+        if call.id:
+            return self.ids.index(call.id) if call.id in self.ids else None
+        return len(self.ids) - 1 if self.ids and not call.function.name else None
+
+    def finish(self) -> Finish:
+        """The end of the answer; UpstreamFailed when it has not come."""
+        if not self.reason or self.reason in BROKEN:
+            raise UpstreamFailed("the model server's answer ended before its end")
+        reason = REASONS.get(self.reason, StopReason.END)
+        stop = self.stopped if self.stopped in self.request.stop else None
+        if self.refused:
+            reason = StopReason.FILTERED
+        elif reason is StopReason.END and self.ids:
+            reason = StopReason.TOOLS  # OpenAI says `stop` where the tool was forced
+        elif reason is StopReason.END and stop is not None:
+            reason = StopReason.STOP
+        return Finish(self.usage, reason, stop if reason is StopReason.STOP else None)
+
+    @property
+    def usage(self) -> Usage:
+        """As counted; what the server has not counted is a token for each 4 characters."""
+        counted = self.counted or Counted()
+        read, written = counted.prompt_tokens, counted.completion_tokens
+        read = estimated(self.request.characters) if read is None else max(read, 0)
+        written = estimated(self.written) if written is None else max(written, 0)
+        cached = (counted.prompt_tokens_details or Details()).cached_tokens or counted.prompt_cache_hit_tokens or 0
+        thought = (counted.completion_tokens_details or Details()).reasoning_tokens or 0
+        if thought:  # xAI and Gemini count thoughts in the total alone
+            written = max(written, (counted.total_tokens or 0) - read, thought)
+        return Usage(read, written, min(max(cached, 0), read), 0, max(thought, 0))
+
+
+def completion(request: Request, chunk: Chunk) -> Completion:
+    """A whole answer; UpstreamFailed when it is none."""
+    reading, answer = Reading(request), Answer()
+    for event in reading.events(chunk):
+        answer.add(event)
+    answer.add(reading.finish())
+    return answer.completion()
+
+
+def thoughts(piece: Piece) -> str:
+    """What a part of a list of content thinks."""
+    return piece.thinking if isinstance(piece.thinking, str) else "".join(each.text for each in piece.thinking)
 
 
 def estimated(characters: int) -> int:
@@ -89,23 +249,15 @@ def estimated(characters: int) -> int:
     return math.ceil(characters / CHARACTERS_A_TOKEN)
 
 
-async def payloads(answer: ClientResponse) -> AsyncIterator[bytes]:
-    """The JSON texts in an answer: the one of its body, or those of its server-sent events."""
-    if answer.content_type != "text/event-stream":
-        yield await answer.read()
-        return
-    async for line in answer.content:
-        if line.startswith(DATA) and (data := line[len(DATA) :].strip()) not in (b"", DONE):
-            yield data
+def vectors(answer: EmbeddingsAnswer) -> list[Sequence[float]]:
+    """The vectors of an answer, in the order of their texts, of unit length."""
+    return [unit(entry.embedding) for entry in sorted(answer.data, key=lambda entry: entry.index)]
 
 
-def decoded(data: bytes) -> Chunk:
-    """One piece; UpstreamFailed when it cannot be read or is an error."""
-    try:
-        chunk = CHUNK.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as odd:
-        raise UpstreamFailed(f"the model server's answer cannot be read: {odd}") from odd
-    if chunk.error is not None:
-        error = chunk.error
-        raise UpstreamFailed(f"the model server failed: {error.get('message') if isinstance(error, dict) else error}")
-    return chunk
+def unit(vector: list[float]) -> list[float]:
+    """The same direction at length 1; what has no length stays as it is."""
+    length = math.hypot(*vector)
+    return vector if not length or abs(length - 1) < NEARLY else [number / length for number in vector]
+
+
+NEARLY: Final = 1e-3

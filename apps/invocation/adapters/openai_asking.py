@@ -1,0 +1,150 @@
+"""The inner request as OpenAI's chat completions have it."""
+
+import base64
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from apps.invocation.invocations import (
+    Document,
+    Image,
+    Message,
+    OutputFormat,
+    Part,
+    Request,
+    Role,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolResult,
+    ToolUse,
+)
+from foundation.errors import Invalid
+
+Member = Mapping[str, Any]
+
+# The models that take `max_completion_tokens` and refuse `max_tokens`, by how their ids begin.
+# https://platform.openai.com/docs/api-reference/chat/create#chat_create-max_tokens
+COUNT_THOUGHTS: Final = ("o1", "o3", "o4", "gpt-5")
+CHOICES: Final = {"auto": "auto", "none": "none", "any": "required"}
+
+
+def chat(request: Request, *, stream: bool) -> Member:
+    """The body. What OpenAI has no member for is left out: see OpenAICompatible.honours."""
+    system = "\n\n".join(part.text for part in request.system)
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [
+            *([{"role": "system", "content": system}] if system else ()),
+            *(said for message in request.messages for said in turns(message)),
+        ],
+    }
+    if stream:
+        body["stream"], body["stream_options"] = True, {"include_usage": True}
+    body |= {name: value for name, value in optional(request) if value is not None}
+    return body
+
+
+def optional(request: Request) -> Iterator[tuple[str, Any]]:
+    """The members that need not be there, None where they are not said."""
+    limit = "max_completion_tokens" if request.model.rpartition("/")[2].startswith(COUNT_THOUGHTS) else "max_tokens"
+    yield limit, request.max_tokens
+    yield "temperature", request.temperature
+    yield "top_p", request.top_p
+    yield "stop", request.stop or None
+    yield "seed", request.seed
+    yield "frequency_penalty", request.frequency_penalty
+    yield "presence_penalty", request.presence_penalty
+    yield "logprobs", True if request.logprobs is not None else None
+    yield "top_logprobs", request.logprobs or None
+    yield "tools", [tool(each) for each in request.tools] or None
+    yield "tool_choice", request.tool_choice and choice(request.tool_choice)
+    yield "parallel_tool_calls", request.parallel_tools
+    yield "response_format", request.output and response_format(request.output)
+    yield "reasoning_effort", request.effort
+    yield "service_tier", request.service_tier
+    yield "user", request.user
+
+
+def turns(message: Message) -> Iterator[Member]:
+    """A turn as one message, and before it a message of the role `tool` for each result of a tool."""
+    if message.role is Role.ASSISTANT:
+        yield assistant(message)
+        return
+    results = [part for part in message.content if isinstance(part, ToolResult)]
+    for result in results:
+        text = "\n".join(part.text for part in result.content if isinstance(part, Text))
+        yield {"role": "tool", "tool_call_id": result.id, "content": f"Error: {text}" if result.failed else text}
+    shown = [part for result in results for part in result.content if isinstance(part, Image)]
+    spoken = [*shown, *(part for part in message.content if not isinstance(part, ToolResult))]
+    if spoken:
+        yield {"role": "user", "content": content(spoken)}
+
+
+def assistant(message: Message) -> Member:
+    """A turn of the model; its thoughts are not said again."""
+    asked = [
+        {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.input}}
+        for part in message.content
+        if isinstance(part, ToolUse)
+    ]
+    said = {"role": "assistant", "content": message.text or (None if asked else "")}
+    return {**said, "tool_calls": asked} if asked else said
+
+
+def content(spoken: Sequence[Part]) -> str | list[Member]:
+    """Text alone as a text, which every server takes; a list of parts where there is more."""
+    texts = [part.text for part in spoken if isinstance(part, Text)]
+    return "\n".join(texts) if len(texts) == len(spoken) else [member(part) for part in spoken]
+
+
+def member(part: Part) -> Member:
+    """A part of the user's turn. A document that is text goes as text, any other as a file."""
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text}
+        case Image():
+            return {"type": "image_url", "image_url": {"url": part.url or data_url(part.media_type, part.base64)}}
+        case Document(media_type=kind) if kind.startswith("text/"):
+            return {"type": "text", "text": f"{part.name}:\n{plain(part)}"}
+        case Document():
+            file = {"filename": filename(part), "file_data": data_url(part.media_type, part.base64)}
+            return {"type": "file", "file": file}
+    raise Invalid(f"a turn of the user cannot hold {type(part).__name__}")
+
+
+def data_url(media_type: str, encoded: str) -> str:
+    """Bytes as a URL (RFC 2397)."""
+    return f"data:{media_type};base64,{encoded}"
+
+
+def plain(document: Document) -> str:
+    """The text of a document that is text; Invalid when it is not in UTF-8."""
+    try:
+        return base64.b64decode(document.base64, validate=True).decode()
+    except ValueError as wrong:
+        raise Invalid(f"the document {document.name} is {document.media_type}, and not in UTF-8: {wrong}") from wrong
+
+
+def filename(document: Document) -> str:
+    """A name with an ending, by which OpenAI tells what the file is."""
+    return document.name if "." in document.name else document.name + (mimetypes.guess_extension(document.media_type) or "")
+
+
+def tool(offered: Tool) -> Member:
+    """A tool as a function."""
+    function = {"name": offered.name, "description": offered.description, "parameters": offered.schema}
+    return {"type": "function", "function": function if offered.strict is None else {**function, "strict": offered.strict}}
+
+
+def choice(wanted: ToolChoice) -> str | Member:
+    """Whether, and which, tool must be asked for."""
+    return CHOICES.get(wanted.mode) or {"type": "function", "function": {"name": wanted.name}}
+
+
+def response_format(output: OutputFormat) -> Member:
+    """JSON: any object, or one of a schema."""
+    if output.schema is None:
+        return {"type": "json_object"}
+    schema = {"name": output.name, "schema": output.schema}
+    return {"type": "json_schema", "json_schema": schema if output.strict is None else {**schema, "strict": output.strict}}
