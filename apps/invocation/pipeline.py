@@ -130,8 +130,10 @@ async def replayed(kept: Completion) -> AsyncGenerator[Event, None]:
 
 
 async def ended(call: Call, failed: BaseException | None = None) -> None:
-    """Put on the account, durably, and settle; also for a client that has gone."""
+    """Put on the account, durably, and settle; also for a client that has gone. A failure tells what an answer would have."""
     admission.settle(call)
+    if isinstance(failed, Problem):
+        failed.headers = call.headers
     await asyncio.shield(usage.note(call.account(DONE if failed is None else outcome_of(failed))))
 
 

@@ -1,7 +1,7 @@
 """What invocation needs from whoever runs models."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -46,3 +46,14 @@ class Provider(Protocol):
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
         """The documents by their relevance, the best `top` of them."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A Provider that can count the tokens of a request. One that cannot has no such verb: a count is exact, or none."""
+
+    async def count(self, request: Request) -> int:
+        """The tokens that the model would read, all of them: Usage.input_tokens of the answer, were it asked.
+
+        Runs no model and costs nothing. Raises as the other verbs do.
+        """

@@ -2,10 +2,14 @@
 
 import asyncio
 import importlib.util
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from apps.invocation.invocations import (
     Completion,
@@ -39,6 +43,7 @@ TEMPLATE: Final = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+ENGINE: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 REASONS: Final = {"stop": StopReason.END, "length": StopReason.LENGTH}
 
 
@@ -56,8 +61,8 @@ def carried(package: str, name: str) -> Path:
     return file
 
 
-def load() -> "Server":
-    """The engine. It opens a port of this machine by itself: a key that nobody knows keeps everyone else out there."""
+def load(key: str) -> "Server":
+    """The engine. It opens a port of this machine by itself: the key, which nobody knows, keeps everyone else out there."""
     from xllamacpp import CommonParams, Server, ggml_type  # noqa: PLC0415 (a heavy engine, on first use)
 
     params = CommonParams()
@@ -66,7 +71,7 @@ def load() -> "Server":
     params.cache_type_k = params.cache_type_v = ggml_type.GGML_TYPE_Q8_0  # half the memory, the same speed
     params.cache_ram_mib = 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
-    params.chat_template, params.api_keys, params.ui = TEMPLATE, [new_secret()], False
+    params.chat_template, params.api_keys, params.ui = TEMPLATE, [key], False
     params.verbosity = -1
     return Server(params)
 
@@ -77,7 +82,8 @@ class LocalText:
     honours = frozenset({"max_tokens", "temperature", "top_p", "top_k", "stop"})
 
     def __init__(self, idle_seconds: float) -> None:
-        self.engine = Resident(load, idle_seconds)
+        self.key = new_secret()
+        self.engine = Resident(partial(load, self.key), idle_seconds)
         self.threads = ThreadPoolExecutor(AT_ONCE, "local-text")
 
     def prepare(self) -> None:
@@ -119,6 +125,25 @@ class LocalText:
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
         raise Invalid(f"{MODEL} ranks no documents")
+
+    async def count(self, request: Request) -> int:
+        return await asyncio.to_thread(self._count, body(request)["messages"])
+
+    def _count(self, messages: Sequence[Mapping[str, str]]) -> int:
+        with self.engine.use() as server:
+            prompt = self._told(server, "apply-template", {"messages": messages})["prompt"]
+            text = {"content": prompt, "add_special": True, "parse_special": True}
+            return len(self._told(server, "tokenize", text)["tokens"])
+
+    def _told(self, server: "Server", path: str, asked: Mapping[str, Any]) -> Any:
+        """What the engine answers at its own port, which is this machine's."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(f"{server.listening_address}/{path}", msgspec.json.encode(asked), headers)  # noqa: S310
+        try:
+            with ENGINE.open(request, timeout=60) as answer:
+                return msgspec.json.decode(answer.read())
+        except (OSError, msgspec.DecodeError) as failed:
+            raise UpstreamFailed(f"{MODEL} failed: {failed}") from failed
 
     def _generate(self, asked: Mapping[str, Any], receive: Callable[[Mapping[str, Any]], bool]) -> None:
         with self.engine.use() as server:
