@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
-from apps.applications.records import Allowance
+from apps.applications.records import Allowance, Policy
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import Model
 from apps.invocation.invocations import Usage
@@ -27,9 +27,13 @@ MICRO: Final = 1_000_000
 
 def permit(call: Call) -> None:
     """Forbidden when the application may not call this model."""
-    allowed = call.policy.models
-    if allowed and not any(fnmatchcase(call.asked.name, pattern) for pattern in allowed):
+    if not allows(call.policy, call.asked):
         raise Forbidden(f"this application may not call {call.asked.name}; an administrator can allow it")
+
+
+def allows(policy: Policy, model: Model) -> bool:
+    """Whether an application with this policy may call this model."""
+    return not policy.models or any(fnmatchcase(model.name, pattern) for pattern in policy.models)
 
 
 async def reserve(call: Call) -> None:

@@ -1,9 +1,11 @@
-"""The wire shapes of /model that Django answers."""
+"""The wire shapes of models that Django answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
+from apps.invocation.catalogue import Model
 from foundation.wire import Text
 
 
@@ -21,6 +23,55 @@ class ModelList(serializers.Serializer[Any]):
 
     text_models = ListedModel(many=True)
     embed_models = ListedModel(many=True)
+
+
+class OpenAIProblem(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    message = Text()
+    type = Text()
+    param = Text(allow_null=True)
+    code = Text(allow_null=True)
+
+
+class OpenAIError(serializers.Serializer[Any]):
+    """The body of every error of OpenAI's dialect."""
+
+    error = OpenAIProblem()
+
+
+class OpenAIModel(serializers.Serializer[Any]):
+    """A model, as OpenAI's clients know it; the members after owned_by are this platform's own."""
+
+    id = Text(help_text="The name to call it by.")
+    object = Text(help_text="Always model.")
+    created = serializers.IntegerField(help_text="Always 0: the platform does not know it.")
+    owned_by = Text(help_text="The provider that the name belongs to.")
+    kind = Text(help_text="What it makes: text, embed or rerank.")
+    served_by = Text(help_text="The name of the model that answers.")
+    context_window = serializers.IntegerField(allow_null=True, help_text="The most tokens that it reads and writes together.")
+    max_output_tokens = serializers.IntegerField(allow_null=True, help_text="The most tokens that it writes.")
+
+
+class OpenAIModelList(serializers.Serializer[Any]):
+    """The models that the application may call."""
+
+    object = Text(help_text="Always list.")
+    data = OpenAIModel(many=True)  # type: ignore[assignment]  # DRF collects it; it does not hide Serializer.data
+
+
+def listed(model: Model, answering: Model) -> Mapping[str, object]:
+    """A model as OpenAI's clients know it."""
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": model.placements[0].provider or answering.placements[0].provider,
+        "kind": model.kind.value,
+        "served_by": answering.name,
+        "context_window": answering.context_window,
+        "max_output_tokens": answering.output_limit,
+    }
 
 
 class AsyncOutput(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from asgiref.sync import async_to_sync
 
+from apps.applications import services as applications
 from apps.applications.records import Policy
 from apps.invocation import admission, breaker, pipeline
 from apps.invocation.adapters import provider
@@ -27,7 +28,7 @@ from apps.usage import services as usage
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import new_id, now
 from foundation.doctor import Finding
-from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable
+from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable, UnknownModel
 from foundation.identity import Caller
 from foundation.records import update
 
@@ -70,6 +71,22 @@ def models() -> Sequence[tuple[Model, Model | None]]:
 def circuits() -> Sequence[Standing]:
     """How the deployments stand that this process has called: used, left alone for so many seconds, or being tried."""
     return tuple(breaker.circuits.standing(time.monotonic()))
+
+
+def callable_models(caller: Caller) -> Sequence[tuple[Model, Model]]:
+    """The models that the caller may call and that somebody answers for, with the one that does."""
+    policy = applications.policies.get(caller.application)
+    return [(model, answering) for model, answering in models() if answering is not None and admission.allows(policy, model)]
+
+
+def callable_model(caller: Caller, name: str) -> tuple[Model, Model]:
+    """One of them, by its name or another name of it; UnknownModel, as for a name that there is not."""
+    other = current().other_names.get(name)
+    wanted = name if other is None else other.name
+    found = next((pair for pair in callable_models(caller) if pair[0].name == wanted), None)
+    if found is None:
+        raise UnknownModel(f"the model {name[:200]} does not exist, or this application may not call it")
+    return found
 
 
 def prepare() -> Sequence[str]:

@@ -1,11 +1,14 @@
-"""/model over HTTP, as far as Django answers it."""
+"""Models over HTTP, as far as Django answers: /model, and the lists of /v1."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from apps.invocation import serializers, services
 from apps.invocation.catalogue import Kind
+from apps.invocation.dialects import openai_errors
 from apps.invocation.records import AsyncInvocation, AsyncStatus
 from foundation.endpoint import Endpoint
+from foundation.errors import Problem
 from foundation.identity import Caller
 
 
@@ -26,6 +29,33 @@ class ListModels(Endpoint):
                 }
             )
         return {"text_models": listed[Kind.TEXT], "embed_models": listed[Kind.EMBED]}
+
+
+class OpenAIEndpoint(Endpoint):
+    """A path of OpenAI's dialect."""
+
+    refusal_shape = serializers.OpenAIError
+
+    def failure(self, problem: Problem) -> tuple[int, Mapping[str, Any]]:
+        return openai_errors.failure(problem)
+
+
+class Models(OpenAIEndpoint):
+    """The models that the application may call and that somebody answers for, as OpenAI lists them."""
+
+    response_shape = serializers.OpenAIModelList
+
+    def get(self, caller: Caller) -> Mapping[str, object]:
+        return {"object": "list", "data": [serializers.listed(*pair) for pair in services.callable_models(caller)]}
+
+
+class OneModel(OpenAIEndpoint):
+    """One of them, by its name."""
+
+    response_shape = serializers.OpenAIModel
+
+    def get(self, caller: Caller, name: str) -> Mapping[str, object]:
+        return serializers.listed(*services.callable_model(caller, name))
 
 
 class AsyncOutput(Endpoint):

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from apps.invocation.gateway import platform
+from apps.invocation.gateway import openai, platform
 
-routes: Final = (*platform.routes,)
+routes: Final = (*platform.routes, *openai.routes)

@@ -1,0 +1,138 @@
+"""The turns of OpenAI's chat completions: what the application says, and what the user, the model and tools said."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
+
+from apps.invocation.dialects.openai_chat_shapes import (
+    CacheBreakpoint,
+    CacheControl,
+    ChatAssistant,
+    ChatDeveloper,
+    ChatFile,
+    ChatImage,
+    ChatMessage,
+    ChatRefusal,
+    ChatSystem,
+    ChatText,
+    ChatToolResult,
+    ChatUser,
+)
+from apps.invocation.invocations import (
+    CacheLife,
+    Document,
+    Image,
+    Message,
+    Part,
+    Role,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    alternating,
+)
+from foundation.errors import InvalidParameter
+
+DATA: Final = "data:"
+Content: TypeAlias = ChatText | ChatImage | ChatFile | ChatRefusal
+
+
+def conversation(given: Sequence[ChatMessage]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+    """What the application says, and the turns of the user and the model. Where it alone speaks, it is the user."""
+    system: list[Text] = []
+    turns: list[Message] = []
+    for place, message in enumerate(given):
+        where = f"messages[{place}]"
+        match message:
+            case ChatSystem() | ChatDeveloper():
+                system += texts(message.content)
+            case ChatUser():
+                turns.append(Message(Role.USER, tuple(parts(message.content, where))))
+            case ChatAssistant():
+                turns.append(Message(Role.ASSISTANT, tuple(said(message, where))))
+            case ChatToolResult():
+                turns.append(Message(Role.USER, (result(message, where),)))
+    return (tuple(system), alternating(turns)) if turns else ((), (Message(Role.USER, tuple(system)),))
+
+
+def texts(content: str | list[ChatText]) -> Iterator[Text]:
+    """Content that is text alone."""
+    if isinstance(content, str):
+        yield Text(content)
+    else:
+        yield from (Text(each.text, life(each)) for each in content)
+
+
+def parts(content: str | Sequence[Content], where: str) -> Iterator[Part]:
+    """The content of a turn."""
+    if isinstance(content, str):
+        yield Text(content)
+        return
+    if not content:
+        raise InvalidParameter(f"{where}.content is empty", param=f"{where}.content")
+    for place, each in enumerate(content):
+        match each:
+            case ChatText():
+                yield Text(each.text, life(each))
+            case ChatRefusal():
+                yield Text(each.refusal)
+            case ChatImage():
+                yield image(each, f"{where}.content[{place}].image_url.url")
+            case ChatFile():
+                yield document(each, f"{where}.content[{place}].file")
+
+
+def life(content: ChatText | ChatImage | ChatFile) -> CacheLife | None:
+    """How long the provider may keep everything up to here."""
+    control: CacheControl | CacheBreakpoint | None = content.cache_control or content.prompt_cache_breakpoint
+    if control is None:
+        return None
+    return "5m" if control.ttl in (None, "5m") else "1h"
+
+
+def image(content: ChatImage, where: str) -> Image:
+    """A picture."""
+    url = content.image_url.url
+    if url.startswith(DATA):
+        media_type, base64 = of_data_url(url, where)
+        return Image(media_type, base64, cache=life(content))
+    if not url.startswith(("https://", "http://")):
+        raise InvalidParameter(f"{where} must be a data: URL with base64, or begin with https://", param=where)
+    return Image(url=url, cache=life(content))
+
+
+def document(content: ChatFile, where: str) -> Document:
+    """A document."""
+    if not content.file.file_data:
+        raise InvalidParameter(f"{where} must have file_data: a data: URL with the base64 of the document", param=where)
+    media_type, base64 = of_data_url(content.file.file_data, f"{where}.file_data")
+    return Document(media_type, base64, content.file.filename or "document", life(content))
+
+
+def of_data_url(url: str, where: str) -> tuple[str, str]:
+    """Media type and base64 of a data URL (RFC 2397)."""
+    head, comma, base64 = url.partition(",")
+    media_type, *more = head.removeprefix(DATA).split(";")
+    if not (url.startswith(DATA) and comma and base64 and media_type and more and more[-1] == "base64"):
+        raise InvalidParameter(f"{where} must be like data:image/png;base64,iVBOR…", param=where)
+    return media_type, base64
+
+
+def said(message: ChatAssistant, where: str) -> Iterator[Part]:
+    """What the model thought, said and asked for in a turn."""
+    for block in message.thinking_blocks or ():
+        yield Thinking(block.thinking or "", block.signature or "", block.data or "")
+    if message.reasoning_content and not message.thinking_blocks:
+        yield Thinking(message.reasoning_content)
+    content = message.content or message.refusal
+    if content:
+        yield from parts(content, where)
+    for call in message.tool_calls or ():
+        yield ToolUse(call.id, call.function.name, call.function.arguments or "{}")
+    if not content and not message.tool_calls:
+        raise InvalidParameter(f"{where} has neither content nor tool_calls", param=where)
+
+
+def result(message: ChatToolResult, where: str) -> ToolResult:
+    """What a tool gave."""
+    content = tuple(part for part in parts(message.content or "", where) if isinstance(part, Text | Image))
+    return ToolResult(message.tool_call_id, content)

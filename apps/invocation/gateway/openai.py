@@ -1,0 +1,76 @@
+"""The door of OpenAI's dialect: chat completions and embeddings; and reranking, with the same errors."""
+
+from typing import Final
+
+from apps.invocation import pipeline
+from apps.invocation.catalogue import Kind
+from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, rerank, sse
+from apps.invocation.dialects.openai_chat_shapes import ChatCompletion, ChatRequest
+from apps.invocation.dialects.openai_chunks import Chunks
+from apps.invocation.gateway.beginning import begun
+from foundation.hot import Headers, Reply, Route
+from foundation.identity import Caller
+
+CHAT: Final = "/v1/chat/completions"
+
+
+async def chat(caller: Caller, wanted: ChatRequest, headers: Headers) -> Reply:
+    """POST /v1/chat/completions."""
+    request = openai_chat.request(wanted)
+    call = await begun(caller, request, headers, dialect="openai_chat", streamed=bool(wanted.stream))
+    created = int(call.created.timestamp())
+    if not wanted.stream:
+        answer = await pipeline.complete(call)
+        return Reply(openai_chat.response(answer, call.invocation, created), call.headers)
+    counted = wanted.stream_options is not None and bool(wanted.stream_options.include_usage)
+    chunks = Chunks(call.invocation, created, call.asked.name, counted)
+    return Reply(sse.told(pipeline.stream(call), chunks.write, openai_errors.event, CHAT), lambda: call.headers)
+
+
+async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest, headers: Headers) -> Reply:
+    """POST /v1/embeddings."""
+    texts = openai_embeddings.texts(wanted)
+    request = openai_embeddings.request(wanted, texts)
+    call = await begun(caller, request, headers, dialect="openai_embeddings", kind=Kind.EMBED)
+    made = await pipeline.embed(call, texts, wanted.dimensions)
+    return Reply(openai_embeddings.response(made, wanted.encoding_format), call.headers)
+
+
+async def reranking(caller: Caller, wanted: rerank.RerankRequest, headers: Headers) -> Reply:
+    """POST /v1/rerank."""
+    documents = rerank.documents(wanted)
+    call = await begun(caller, rerank.request(wanted, documents), headers, dialect="rerank", kind=Kind.RERANK)
+    ranking = await pipeline.rerank(call, wanted.query, documents, wanted.top_n)
+    return Reply(rerank.response(ranking, wanted, documents, call.invocation), call.headers)
+
+
+routes: Final = (
+    Route(
+        path=CHAT,
+        handler=chat,
+        request=ChatRequest,
+        response=ChatCompletion,
+        summary="OpenAI's chat completions, whole or streamed, by any text model.",
+        failure=openai_errors.failure,
+        refusal=openai_errors.OpenAIError,
+        streams=True,
+    ),
+    Route(
+        path="/v1/embeddings",
+        handler=embeddings,
+        request=openai_embeddings.EmbeddingsRequest,
+        response=openai_embeddings.EmbeddingList,
+        summary="OpenAI's embeddings of one text or many.",
+        failure=openai_errors.failure,
+        refusal=openai_errors.OpenAIError,
+    ),
+    Route(
+        path="/v1/rerank",
+        handler=reranking,
+        request=rerank.RerankRequest,
+        response=rerank.RerankResponse,
+        summary="Put documents in the order in which they answer a query.",
+        failure=openai_errors.failure,
+        refusal=openai_errors.OpenAIError,
+    ),
+)
