@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: run test check bench templates
+.PHONY: run test check bench bench-gateway templates
 run: .venv/.run
 	$(BIN)/python manage.py up --demo $(if $(filter 1,$(ONCE)),--once)
 
@@ -19,6 +19,9 @@ check: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench
+
+bench-gateway: .venv/.dev
+	$(BIN)/python -m tests.bench.gateway
 
 templates: .venv/.run
 	@echo "There are no templates yet: they are written with the AWS adapters."
