@@ -118,6 +118,27 @@ BAD_ANSWER = [
 ]
 
 
+BAD_WHOLE = [
+    (40, reply(200, b"{not json")),
+    (40, reply(200, b"<html></html>", "text/html")),
+    (40, reply(200, {"choices": []})),
+    (40, reply(200, {"choices": [{"message": {"content": "Hi"}}]})),
+    (40, reply(200, [1])),
+    (41, reply(200, {"error": {"message": "no memory"}})),
+    (41, reply(200, {"error": "no memory"})),
+    (38, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"),
+    (36, b""),
+]
+
+
+@pytest.mark.parametrize(("fault", "bytes_"), BAD_WHOLE)
+async def test_a_whole_answer_that_is_none_fails(fault, bytes_):
+    async with serving(bytes_) as server:
+        with pytest.raises(UpstreamFailed):
+            await provider(server).complete(ASKED)
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize(("fault", "bytes_"), BAD_ANSWER)
 async def test_an_answer_that_is_none_fails_and_never_looks_complete(fault, bytes_):
     async with serving(bytes_) as server:
@@ -148,6 +169,15 @@ async def test_37_a_hang_in_mid_stream_ends_in_time():
     async with serving(hang) as server:
         with pytest.raises(UpstreamTimeout):
             await complete(provider(server, IMPATIENT).stream(ASKED))
+
+
+async def test_a_stream_whose_connection_stays_open_after_its_end_is_complete():
+    async def lingering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GOOD)
+        await reader.read()
+
+    async with serving(lingering) as server:
+        assert (await asyncio.wait_for(answered(server), 8)).text == "Hello"
 
 
 async def test_42_a_trickle_is_cut_off_at_the_total_time():

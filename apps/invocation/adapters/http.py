@@ -133,8 +133,9 @@ class Server:
         """The bytes of a body as they come; UpstreamFailed beyond 512 MiB. After the first, the idle time is the limit."""
         total = 0
         while chunk := await answer.content.readany():
-            if not total and (connection := answer.connection) is not None and connection.protocol is not None:
-                connection.protocol.read_timeout = self.timeouts.idle
+            if not total and (connection := answer.connection) is not None and (protocol := connection.protocol) is not None:
+                protocol.read_timeout = self.timeouts.idle
+                protocol.start_timeout()
             total += len(chunk)
             if total > LARGEST_STREAM:
                 raise UpstreamFailed(f"{self} streams without end: more than {LARGEST_STREAM} bytes")
