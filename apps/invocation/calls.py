@@ -19,9 +19,9 @@ CANCELLED = "cancelled"
 class Call:
     """One call, from its start. What happens to it on the way is written here, and becomes its account at its end.
 
-    asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). ignored: what the
-    model cannot honour and the dialect let pass. spent: the tokens so far. reserved: what is
-    held back for it of which limits (see admission).
+    asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
+    beside its text; needs: what of that may not be lost (see honoured); ignored: what the deployment that answers does not
+    know. spent: the tokens so far. reserved: what is held back for it of which limits (see admission).
     """
 
     caller: Caller
@@ -39,6 +39,8 @@ class Call:
     first: float | None = None
     tries: list[Try] = field(default_factory=list)
     cache: str = ""
+    asks: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
     findings: list[str] = field(default_factory=list)
     left: Mapping[str, int] = field(default_factory=dict)

@@ -103,7 +103,8 @@ class Model(Struct, frozen=True):
 
     aliases: other names for it. default_max_tokens: how much it writes for a plain prompt that does not say.
     context_window: the most tokens that it can read and write together; output_limit: the most that it can write.
-    inputs: what it can read besides text: image, document. fallbacks: the models that answer when it cannot, in order.
+    inputs: what it can read besides text: image, document; None: not known, its provider says.
+    fallbacks: the models that answer when it cannot, in order.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Model(Struct, frozen=True):
     default_max_tokens: int = 1000
     output_limit: int | None = None
     context_window: int | None = None
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] | None = None
     prices: Prices | None = None
     state: State = State.ACTIVE
     aliases: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from apps.applications import services as applications
-from apps.invocation import admission, caching, guarding, routing
+from apps.invocation import admission, caching, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.catalogue import Kind, current
@@ -38,10 +38,12 @@ DONE: Final = "success"
 async def begin(
     caller: Caller, request: Request, kind: Kind = Kind.TEXT, *, dialect: str = "", streamed: bool = False, trace: str = ""
 ) -> Call:
-    """A call that is about to be made. Invalid when nobody answers for the name."""
+    """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked."""
     served = current().serving(request.model, kind)
     policy = await applications.policies.soon(caller.application)
-    return Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace)
+    call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace)
+    honoured.check(call)
+    return call
 
 
 async def complete(call: Call) -> Completion:

@@ -26,7 +26,8 @@ class Provider(Protocol):
     """
 
     honours: frozenset[str]
-    """The optional fields of Request, and the kinds of Part (image, document, thinking), that it can pass on."""
+    """The optional fields of Request, and the kinds of Part (image, document, thinking), that it can pass on; `cache` where it
+    passes cache points on."""
 
     def prepare(self) -> None:
         """Do what takes long once a machine, so that the first call need not. A repeat does nothing."""

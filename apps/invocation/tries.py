@@ -5,6 +5,7 @@ import math
 import time
 from typing import Final
 
+from apps.invocation import honoured
 from apps.invocation.balance import Place, itinerary
 from apps.invocation.breaker import Circuit, circuits
 from apps.invocation.calls import Call
@@ -50,11 +51,14 @@ class Route:
             raise self._failure()
         self.place, self.begun, self.since = found, False, time.monotonic()
         self.call.by, self.call.deployment = found.model, found.deployment
+        self.call.ignored = honoured.unknown_to(self.call, found)
         return found
 
     async def _free(self) -> Place | None:
         """The next place on the way that may be gone to; after a pause at random (full jitter) when it was before."""
         for place in self.places:
+            if not honoured.fits(self.call, place):
+                continue
             circuit = self.circuit = circuits.of(place.deployment)
             times = self.seen.setdefault(circuit, (place, 0))[1]
             if not self._may_help(place, circuit) or not circuit.admits(time.monotonic()):

@@ -1,0 +1,132 @@
+"""What a request asks for beside its text, and whether the models that may answer it can honour that.
+
+What changes the meaning of an answer is refused where no model of the call can honour it, and goes to no deployment that
+cannot; what only tunes it is left out where it is unknown, and is reported. The contract's own dialects only report.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import Final
+
+from apps.invocation import admission
+from apps.invocation.adapters import provider
+from apps.invocation.balance import Place, chain
+from apps.invocation.calls import Call
+from apps.invocation.catalogue import Model, current
+from apps.invocation.invocations import Document, Image, Part, Request, Thinking, ToolResult, ToolUse
+from apps.invocation.ports import Connection
+from foundation.errors import InvalidParameter
+
+DIALECTS: Final = "apps.invocation.dialects"
+REPORTING: Final = frozenset({"platform", "raw", "async"})
+NOTHING: Final[frozenset[str]] = frozenset()
+MEANING: Final = frozenset(
+    {
+        *("max_tokens", "stop", "logprobs", "tools", "tool_choice", "output", "thinking_tokens", "thinking_mode", "guardrail"),
+        *("image", "document"),
+    }
+)
+INPUTS: Final = frozenset({"image", "document"})
+# The fields of Request that need not be said; the others are what is asked, and what is said for the account.
+FIELDS: Final = tuple(
+    field for field in Request.__struct_fields__ if field not in ("model", "messages", "system", "labels", "prompt")
+)
+PARTS: Final[Mapping[type[Part], str]] = {
+    Image: "image",
+    Document: "document",
+    Thinking: "thinking",
+    ToolUse: "tools",
+    ToolResult: "tools",
+}
+
+
+def check(call: Call) -> None:
+    """Put on the call what it asks for. InvalidParameter, in the dialect's word, when no model of it can honour that."""
+    call.asks = asked(call.request)
+    call.needs = NOTHING if call.dialect in REPORTING else call.asks & MEANING
+    if call.needs and not any(fits(call, place) for place in places(call.by)):
+        raise refusal(call)
+
+
+def fits(call: Call, place: Place) -> bool:
+    """Whether nothing that the call needs would be lost here."""
+    return not call.needs or call.needs <= able(place.deployment.connection, place.model.inputs)
+
+
+def unknown_to(call: Call, place: Place) -> tuple[str, ...]:
+    """What the call asks for and gets without here, in the dialect's words."""
+    lost = call.asks - able(place.deployment.connection, place.model.inputs)
+    return tuple(sorted(map(words(call.dialect), lost))) if lost else ()
+
+
+def asked(request: Request) -> frozenset[str]:
+    """The optional fields that a request has, and the kinds of its parts: the names that Provider.honours has."""
+    named = {field for field in FIELDS if getattr(request, field) not in (None, ())}
+    named.update(kinds(request))
+    if request.tool_choice is not None and request.tool_choice.mode == "auto":
+        named.discard("tool_choice")
+    if request.thinking_mode == "off":
+        named.discard("thinking_mode")
+    return frozenset(named)
+
+
+def kinds(request: Request) -> Iterator[str]:
+    """The kinds of parts that a request holds, and `cache` where it has cache points."""
+    for message in request.messages:
+        for part in message.content:
+            if type(part) in PARTS:
+                yield PARTS[type(part)]
+            if isinstance(part, ToolResult) and any(isinstance(each, Image) for each in part.content):
+                yield "image"
+            if not isinstance(part, Thinking | ToolUse) and part.cache is not None:
+                yield "cache"
+    if any(text.cache is not None for text in request.system) or any(tool.cache is not None for tool in request.tools):
+        yield "cache"
+
+
+def places(model: Model) -> Iterator[Place]:
+    """Every place that a call to this model may go to."""
+    return (Place(each, deployment) for each in chain(model) for deployment in each.usable)
+
+
+@cache
+def able(connection: Connection, inputs: tuple[str, ...] | None) -> frozenset[str]:
+    """What a provider can pass on to a model that reads these inputs; None: not known, and then the provider says."""
+    honours = provider(connection).honours
+    return honours if inputs is None else honours - (INPUTS - frozenset(inputs))
+
+
+def refusal(call: Call) -> InvalidParameter:
+    """Says what cannot be honoured, and which other model could."""
+    best = min((call.needs - able(place.deployment.connection, place.model.inputs) for place in places(call.by)), key=len)
+    param = words(call.dialect)(min(best))
+    other = next((model.name for model in current().models.values() if suits(call, model)), None)
+    answering = "" if call.by is call.asked else f", which answers for {call.asked.name}"
+    instead = f"; {other} can" if other else "; no model that this application may call can"
+    return InvalidParameter(f"{param} cannot be honoured by {call.by.name}{answering}{instead}", param=param)
+
+
+def suits(call: Call, model: Model) -> bool:
+    """Whether the application could make the same call to another model."""
+    if model.kind is not call.asked.kind or not admission.allows(call.policy, model):
+        return False
+    return any(fits(call, Place(model, deployment)) for deployment in model.usable)
+
+
+class Words:
+    """A dialect's own names of the inner request's fields: WORDS of its module, where they differ."""
+
+    def __init__(self, dialect: str) -> None:
+        known = dialect and find_spec(f"{DIALECTS}.{dialect}")
+        self.words: Mapping[str, str] = getattr(importlib.import_module(known.name), "WORDS", {}) if known else {}
+
+    def __call__(self, field: str) -> str:
+        return self.words.get(field, field)
+
+
+@cache
+def words(dialect: str) -> Words:
+    """The names of a dialect, looked up once a process."""
+    return Words(dialect)
