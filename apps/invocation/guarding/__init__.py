@@ -1,0 +1,92 @@
+"""Local checks of what goes to a model and of what comes from it, as the application's policy says.
+
+Personal data and secrets are found by their form and their checksums, denied phrases by their words. Each is noted, masked or
+blocked. An application without a guard pays one comparison.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from msgspec.structs import replace
+
+from apps.applications.records import Action, Guard
+from apps.invocation.calls import Call
+from apps.invocation.guarding import answers, requests
+from apps.invocation.guarding.screens import Findings, screen
+from apps.invocation.guarding.windows import Window
+from apps.invocation.invocations import Completion, Event, Guardrail, length
+
+NOTHING: Final = Guard()
+EVERYTHING: Final = screen(Guard(personal=Action.MASK, secrets=Action.MASK))
+
+
+def before(call: Call) -> None:
+    """Check the request: Blocked, or call.request with masks in it, or notes in call.findings.
+
+    Of an answer that may get masks no logprobs are asked for: they would tell what is under them.
+    """
+    guard = call.policy.guard
+    if guard == NOTHING:
+        return
+    requests.bounded(guard, call.request)
+    looking, findings = screen(guard), Findings()
+    if not looking.looks:
+        return
+    try:
+        call.request = requests.screened(looking, findings, call.request)
+    finally:
+        call.findings += findings.lines
+    if looking.alters and call.request.logprobs is not None:
+        call.request = replace(call.request, logprobs=None)
+        call.ignored = (*call.ignored, "logprobs")
+
+
+def after(call: Call, answer: Completion) -> Completion:
+    """Check a whole answer: Blocked, or the answer with masks in it."""
+    guard = call.policy.guard
+    if guard == NOTHING:
+        return answer
+    answers.bounded(guard, sum(map(length, answer.content)))
+    looking, findings = screen(guard), Findings()
+    if not looking.looks:
+        return answer
+    try:
+        return answers.screened(looking, findings, answer)
+    finally:
+        call.findings += findings.lines
+
+
+def filtered(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same for a stream. Of it waits only what could be the beginning of something that is looked for; where the guard
+    only notes, nothing waits."""
+    return events if call.policy.guard == NOTHING else sifted(call, events)
+
+
+async def sifted(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The events that go on."""
+    guard, findings = call.policy.guard, Findings()
+    looking = screen(guard)
+    sieve = answers.Sieve(guard, looking, findings)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                passed = list(sieve.passed(event))
+                for each in passed if looking.alters else (event,):
+                    yield each
+    finally:
+        call.findings += findings.lines
+
+
+def guardrail(call: Call) -> Guardrail | None:
+    """The provider's own guardrail that every call of this application has, for providers that have such."""
+    named = call.policy.guard.bedrock_guardrail
+    if named is None:
+        return call.request.guardrail
+    identifier, _, version = named.rpartition(":")
+    return Guardrail(identifier, version)
+
+
+def masked(text: str) -> str:
+    """A text with a mask in the place of everything personal and secret that is known by its form."""
+    return Window(EVERYTHING, Findings(), "").whole(text)

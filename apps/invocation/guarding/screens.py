@@ -1,0 +1,107 @@
+"""An application's guard, compiled: what is found in a text, and what happens to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from apps.applications.records import Action, Guard
+from apps.invocation.guarding import blocks
+from apps.invocation.guarding.detectors import NONE, PERSONAL, SECRETS, Detector, Family
+from apps.invocation.guarding.phrases import Phrases
+from foundation.errors import Blocked
+
+PLACES: Final = 5  # named for each rule; of the rest, how many
+DONE: Final = {Action.NOTE: "noted", Action.MASK: "masked", Action.BLOCK: "blocked"}
+
+
+class Span(NamedTuple):
+    """A piece of a text that a rule found."""
+
+    start: int
+    end: int
+    rule: str
+    action: Action
+
+
+class Screen:
+    """What is looked for, and what then happens. None of it is looked for where its action is OFF."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.secrets = guard.secrets
+        self.phrases = Phrases(guard.denied) if guard.denied and guard.phrases is not Action.OFF else None
+        self.denying = guard.phrases
+        grouped: dict[int, tuple[Family, list[tuple[Detector, Action]]]] = {}
+        for rows, action in ((PERSONAL, guard.personal), (SECRETS, guard.secrets)):
+            for row in rows if action is not Action.OFF else ():
+                grouped.setdefault(id(row.family), (row.family, []))[1].append((row, action))
+        self.families = tuple(grouped.values())
+        self.looks = bool(self.families or self.phrases)
+        self.alters = any(
+            action in (Action.MASK, Action.BLOCK)
+            for action in (guard.personal, guard.secrets, guard.phrases if self.phrases else Action.OFF)
+        )
+
+    def spans(self, text: str, start: int) -> list[Span]:
+        """All that begins at `start` or later in a plain text, in its order; private keys are looked for by themselves."""
+        found = []
+        for family, rows in self.families:
+            if family.present(text):
+                for row, action in rows:
+                    if not row.openings or any(opening in text for opening in row.openings):
+                        found += [Span(first, last, row.rule, action) for first, last in matches(row, text, start)]
+        if self.phrases is not None:
+            found += [Span(first, last, f"phrase {n}", self.denying) for first, last, n in self.phrases.spans(text, start)]
+        found.sort()
+        return found
+
+    def begun(self, text: str) -> int:
+        """From where a plain text that goes on could hold something that is not whole yet."""
+        places = [family.begun(text) for family, _ in self.families]
+        if self.secrets is not Action.OFF:
+            places.append(blocks.begun(text))
+        if self.phrases is not None:
+            places.append(self.phrases.begun(text))
+        return min(places, default=len(text))
+
+
+def matches(row: Detector, text: str, start: int) -> Iterable[tuple[int, int]]:
+    """Start and end of each that a row finds."""
+    while match := row.pattern.search(text, start):
+        end = row.ends(match)
+        if end != NONE:
+            yield match.start(), end
+        start = match.start() + 1 if end == NONE else end
+
+
+def mask(rule: str) -> str:
+    """What stands in the place of what a rule found."""
+    return f"[{rule.partition(' ')[0].upper()}]"
+
+
+class Findings:
+    """What was found in one request or answer: rules, counts and places; never any text."""
+
+    def __init__(self) -> None:
+        self.counted: dict[tuple[str, Action], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+
+    def add(self, rule: str, action: Action, place: str) -> None:
+        """One more. Blocked when the guard blocks it."""
+        self.counted[rule, action][place] += 1
+        if action is Action.BLOCK:
+            raise Blocked(f"the guard of this application blocks {rule}, which it found in {place}; leave it out")
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each rule: how often it found something, what was done, where."""
+        return [
+            f"{rule}: {sum(places.values())} {DONE[action]} in {', '.join(list(places)[:PLACES])}"
+            + (f" and {len(places) - PLACES} more" if len(places) > PLACES else "")
+            for (rule, action), places in self.counted.items()
+        ]
+
+
+@lru_cache(1000)
+def screen(guard: Guard) -> Screen:
+    """The screen of a guard, compiled once."""
+    return Screen(guard)
