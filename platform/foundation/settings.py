@@ -57,6 +57,13 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def region(text: str) -> str:
+    """The name of an AWS region, or nothing."""
+    if text and not re.fullmatch("[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}", text):
+        raise ValueError("the name of an AWS region, for example eu-central-1")
+    return text
+
+
 def pairs(text: str) -> Mapping[str, str]:
     """`name=value` pairs separated by commas, in their order."""
     read = {}
@@ -170,6 +177,19 @@ class Settings:
     openai_models: Mapping[str, str] = setting(
         "OPENAI_MODELS", pairs, "", "Models of OPENAI_BASE_URL, as `name=kind:id`, for example llama=text:llama3.2."
     )
+    bedrock_region: str = setting(
+        "BEDROCK_REGION",
+        region,
+        "",
+        "The AWS region of Amazon Bedrock, for example eu-central-1; empty: Bedrock is not used. "
+        "The credentials are found as AWS's own tools find them.",
+    )
+    bedrock_url: str = setting(
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", str, "", "Bedrock's runtime API, where it is not the region's own: a VPC endpoint."
+    )
+    bedrock_key: str = setting(
+        "AWS_BEARER_TOKEN_BEDROCK", str, "", "A Bedrock API key, which is used in place of AWS credentials."
+    )
     route_tries: int = setting(
         "ROUTE_TRIES", whole(1, 20), "4", "Most tries of one model call, at all deployments and fallbacks together."
     )
@@ -191,6 +211,32 @@ class Settings:
         whole(1, 300),
         "5",
         "Seconds for which a deployment that keeps failing is left alone before one call tries it; twice as long each time.",
+    )
+    journal_home: Path = setting(
+        "JOURNAL_HOME",
+        path,
+        lambda known: known.home / "journal",
+        "The folder on this machine where the account of calls is durable before it is in the store.",
+    )
+    journal_limit_mb: int = setting(
+        "JOURNAL_LIMIT_MB",
+        whole(1, 100_000),
+        "512",
+        "How much of the account of calls may wait for the store, for each process; beyond that, calls are refused.",
+    )
+    usage_days: int = setting("USAGE_DAYS", whole(1, 36_500), "400", "Days for which calls and their daily sums are kept.")
+    metrics_token: str = setting(
+        "METRICS_TOKEN", str, "", "The bearer token of GET /metrics; without one, only clients on this machine are answered."
+    )
+    otel_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        str,
+        "",
+        "Where spans of model calls are sent by OTLP over HTTP, for example http://127.0.0.1:4318.",
+    )
+    anthropic_api_key: str = setting("ANTHROPIC_API_KEY", str, "", "The key of an Anthropic account, for its models.")
+    anthropic_base_url: str = setting(
+        "ANTHROPIC_BASE_URL", url, "https://api.anthropic.com", "Where Anthropic's API is reached, without the `/v1`."
     )
     log_level: str = setting(
         "LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING", "From which importance on events are logged."

@@ -10,7 +10,13 @@ from typing import Final
 from apps.invocation.ports import Connection, Provider
 from foundation.settings import CHOSEN
 
-PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible")
+PROVIDERS: Final[tuple[str, ...]] = (
+    "local_text",
+    "local_embeddings",
+    "openai_compatible",
+    "anthropic",
+    *(("bedrock",) if CHOSEN.bedrock_region else ()),
+)
 
 
 @cache

@@ -1,6 +1,7 @@
-"""Anthropic's Messages API on the wire: what a request holds (platform.claude.com/docs/en/api/messages, read 2026-11).
+"""Anthropic's Messages API on the wire: what a request holds (platform.claude.com/docs/en/api/messages, as of 2026-11).
 
-A member that is not here is refused by its name, as Anthropic refuses it; what is here and goes to no model is typed Any.
+A block's member that is not here is refused by its name, as Anthropic refuses it. What is typed Any goes to no model: it is
+refused or reported.
 """
 
 from typing import Annotated, Any, Literal
@@ -173,7 +174,7 @@ class Metadata(Wire, frozen=True):
     user_id: str | None = None
 
 
-class CountTokensRequest(Wire, frozen=True, kw_only=True):
+class CountTokensRequest(Struct, frozen=True, kw_only=True):
     """What is to be read, and how."""
 
     model: Name
@@ -185,15 +186,10 @@ class CountTokensRequest(Wire, frozen=True, kw_only=True):
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
     cache_control: CacheControl | None = None
-    billing_policy: Any = None
-    compaction: Any = None
     container: Any = None
-    context_management: Any = None
     inference_geo: Any = None
     mcp_servers: Any = None
-    speed: Any = None
     thread: Any = None
-    user_profile_id: Any = None
 
 
 class MessagesRequest(CountTokensRequest, frozen=True, kw_only=True):
@@ -207,6 +203,3 @@ class MessagesRequest(CountTokensRequest, frozen=True, kw_only=True):
     stop_sequences: list[str] | None = None
     metadata: Metadata | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
-    diagnostics: Any = None
-    fallbacks: Any = None
-    fallback_credit_token: Any = None

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from apps.invocation.gateway import openai, platform
+from apps.invocation.gateway import anthropic, openai, platform
 
-routes: Final = (*platform.routes, *openai.routes)
+routes: Final = (*platform.routes, *openai.routes, *anthropic.routes)

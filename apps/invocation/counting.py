@@ -1,0 +1,34 @@
+"""How many tokens a request has, before a model is asked: as the provider of the model counts them, where it can.
+
+It runs no model, costs nothing, and leaves no row on the account. What a provider would get is permitted and guarded as a
+call's is, for it goes to that provider.
+"""
+
+from dataclasses import dataclass
+
+from apps.invocation import admission, guarding
+from apps.invocation.balance import itinerary
+from apps.invocation.calls import Call
+from apps.invocation.ports import CountsTokens
+from apps.invocation.routing import fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The tokens of a request; exact: its provider counted them, else they are a token for each 4 characters."""
+
+    tokens: int
+    exact: bool
+
+
+async def tokens(call: Call) -> Count:
+    """The tokens that the first deployment in the call's way would read. Raises as the call would, before it is admitted, and
+    what CountsTokens raises."""
+    admission.permit(call)
+    guarding.before(call)
+    place = next(itinerary(call.by))
+    call.by, call.deployment = place.model, place.deployment
+    provider = place.provider
+    if isinstance(provider, CountsTokens):
+        return Count(await provider.count(fitted(call, place)), exact=True)
+    return Count(admission.prompt_tokens(call), exact=False)

@@ -1,0 +1,67 @@
+"""The door of Anthropic's dialect: POST /v1/messages and /v1/messages/count_tokens."""
+
+from typing import Final
+
+from apps.invocation import counting, pipeline
+from apps.invocation.dialects import anthropic_answers, anthropic_errors, anthropic_messages, sse
+from apps.invocation.dialects.anthropic_answers import MessageAnswer, MessageEvents, TokenCount
+from apps.invocation.dialects.anthropic_errors import AnthropicError
+from apps.invocation.dialects.anthropic_shapes import CountTokensRequest, MessagesRequest
+from apps.invocation.gateway.beginning import begun
+from foundation.hot import Headers, Reply, ResponseHeaders, Route
+from foundation.identity import Caller
+
+DIALECT: Final = "anthropic_messages"
+MESSAGES: Final = "/v1/messages"
+COUNT: Final = "/v1/messages/count_tokens"
+COUNTED_BY: Final = (b"x-served-by", b"x-deployment")
+
+
+async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) -> Reply:
+    """POST /v1/messages."""
+    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT, streamed=wanted.stream)
+    unheard = reported(wanted, headers)
+    if wanted.stream:
+        write = MessageEvents(call.invocation, call.asked.name).write
+        events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
+        return Reply(events, lambda: [*anthropic_errors.named(call.headers), *unheard])
+    answer = anthropic_answers.message(call.invocation, await pipeline.complete(call))
+    return Reply(answer, [*anthropic_errors.named(call.headers), *unheard])
+
+
+async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Headers) -> Reply:
+    """POST /v1/messages/count_tokens."""
+    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT)
+    count = await counting.tokens(call)
+    said = [header for header in call.headers if header[0] in COUNTED_BY]
+    how = (b"x-token-count", b"counted" if count.exact else b"estimated")
+    return Reply(TokenCount(count.tokens), [*said, how, *reported(wanted, headers)])
+
+
+def reported(wanted: CountTokensRequest, headers: Headers) -> ResponseHeaders:
+    """The header that names what of the request goes to no model."""
+    names = anthropic_messages.ignored(wanted, headers)
+    return ((b"x-ignored-parameters", ",".join(names).encode("latin-1", "replace")),) if names else ()
+
+
+routes: Final = (
+    Route(
+        path=MESSAGES,
+        handler=messages,
+        request=MessagesRequest,
+        response=MessageAnswer,
+        summary="Anthropic's Messages API: continue a conversation, whole or as events.",
+        failure=anthropic_errors.failure,
+        refusal=AnthropicError,
+        streams=True,
+    ),
+    Route(
+        path=COUNT,
+        handler=count_tokens,
+        request=CountTokensRequest,
+        response=TokenCount,
+        summary="Anthropic's count of the tokens that a conversation has; it runs no model and costs nothing.",
+        failure=anthropic_errors.failure,
+        refusal=AnthropicError,
+    ),
+)
