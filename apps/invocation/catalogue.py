@@ -218,8 +218,9 @@ class Catalogue:
         answering = self.answering(model)
         if answering is None:
             local = next(m.name for m in self.models.values() if m.kind is model.kind and m.usable)
+            bedrock = "set BEDROCK_REGION to call it at Amazon Bedrock, or " if model.provider == "bedrock" else ""
             raise Invalid(
-                f"{model.name} has no provider on this platform. Either name it in OPENAI_MODELS "
+                f"{model.name} has no provider on this platform. Either {bedrock}name it in OPENAI_MODELS "
                 f"({model.name}={model.kind}:<id at OPENAI_BASE_URL>), or let another model answer for it "
                 f"(MODEL_ALIASES={model.kind}:{model.name}={local})."
             )

@@ -5,7 +5,7 @@ cannot; what only tunes it is left out where it is unknown, and is reported. The
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from typing import Final
@@ -16,7 +16,7 @@ from apps.invocation.balance import Place, chain
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import Model, current
 from apps.invocation.invocations import Document, Image, Part, Request, Thinking, ToolResult, ToolUse
-from apps.invocation.ports import Connection
+from apps.invocation.ports import Connection, Selective
 from foundation.errors import InvalidParameter
 
 DIALECTS: Final = "apps.invocation.dialects"
@@ -52,13 +52,21 @@ def check(call: Call) -> None:
 
 def fits(call: Call, place: Place) -> bool:
     """Whether nothing that the call needs would be lost here."""
-    return not call.needs or call.needs <= able(place.deployment.connection, place.model.inputs)
+    return not call.needs or not call.needs & lost(call, place)
 
 
 def unknown_to(call: Call, place: Place) -> tuple[str, ...]:
     """What the call asks for and gets without here, in the dialect's words."""
-    lost = call.asks - able(place.deployment.connection, place.model.inputs)
-    return tuple(sorted(map(words(call.dialect), lost))) if lost else ()
+    missing = lost(call, place)
+    return tuple(sorted(map(words(call.dialect), missing))) if missing else ()
+
+
+def lost(call: Call, place: Place) -> frozenset[str]:
+    """What the call asks for and gets without here."""
+    connection = place.deployment.connection
+    missing = call.asks - able(connection, place.model.inputs)
+    by_model = telling(connection)
+    return missing if by_model is None else missing | by_model(place.deployment.id, call.asks)
 
 
 def asked(request: Request) -> frozenset[str]:
@@ -98,9 +106,16 @@ def able(connection: Connection, inputs: tuple[str, ...] | None) -> frozenset[st
     return honours if inputs is None else honours - (INPUTS - frozenset(inputs))
 
 
+@cache
+def telling(connection: Connection) -> Callable[[str, frozenset[str]], frozenset[str]] | None:
+    """How a provider tells what one of its models cannot honour; None where all of them honour the same."""
+    made = provider(connection)
+    return made.lost if isinstance(made, Selective) else None
+
+
 def refusal(call: Call) -> InvalidParameter:
     """Says what cannot be honoured, and which other model could."""
-    best = min((call.needs - able(place.deployment.connection, place.model.inputs) for place in places(call.by)), key=len)
+    best = min((call.needs & lost(call, place) for place in places(call.by)), key=len)
     param = words(call.dialect)(min(best))
     other = next((model.name for model in current().models.values() if suits(call, model)), None)
     answering = "" if call.by is call.asked else f", which answers for {call.asked.name}"

@@ -58,3 +58,11 @@ class CountsTokens(Protocol):
 
         Runs no model and costs nothing. Raises as the other verbs do.
         """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A Provider whose models differ in what they honour."""
+
+    def lost(self, model: str, asks: frozenset[str]) -> frozenset[str]:
+        """Of these names, which `honours` has, those that this model, by its id, cannot honour."""

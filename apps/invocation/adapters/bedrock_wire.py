@@ -1,0 +1,150 @@
+"""Bedrock's runtime API over HTTP: signed requests, whole answers, and event streams decoded frame by frame.
+
+botocore finds the credentials, signs and decodes; its client, which blocks, is not used.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import ClientResponse, ClientTimeout
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.eventstream import EventStreamBuffer, ParserError
+from botocore.exceptions import BotoCoreError
+from botocore.session import Session
+
+from apps.invocation.adapters.bedrock_errors import meant, refused
+from apps.invocation.adapters.http import LARGEST_ANSWER, TIMEOUTS, Server, Timeouts, is_json, limited
+from apps.invocation.adapters.refusals import words
+from foundation.errors import Unavailable, UpstreamDenied, UpstreamFailed
+from foundation.fresh import Fresh
+
+SERVICE: Final = "bedrock"
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
+KEPT: Final = 60.0  # seconds; botocore renews credentials ten minutes before their end or earlier
+LARGE: Final = 2**20
+# Where the regions of a partition have their names (botocore's endpoints.json).
+DOMAINS: Final = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+}
+NO_CREDENTIALS: Final = (
+    "there are no AWS credentials for Bedrock; give the process a role, a profile, AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or AWS_BEARER_TOKEN_BEDROCK"
+)
+
+
+def endpoint(region: str) -> str:
+    """The runtime API's URL in a region."""
+    domain = next((domain for prefix, domain in DOMAINS.items() if region.startswith(prefix)), "amazonaws.com")
+    return f"https://bedrock-runtime.{region}.{domain}"
+
+
+def path(model: str, action: str) -> str:
+    """The path of an action on a model; an id may be an ARN."""
+    return f"model/{quote(model, safe='')}/{action}"
+
+
+class Runtime:
+    """The runtime API of one region, for any number of event loops. With a `bearer` token nothing is signed.
+
+    Raises what bedrock_errors says, and what http.Server does.
+    """
+
+    def __init__(self, base_url: str, region: str, bearer: str = "", timeouts: Timeouts = TIMEOUTS) -> None:
+        self.server = Server(base_url, timeouts=timeouts, refused=refused)
+        self.region, self.bearer = region, bearer
+        self.session, self.finding = Session(), threading.Lock()
+        self.credentials: Fresh[str, Any] = Fresh(self._credentials, KEPT)
+
+    def prepare(self) -> None:
+        """Find the credentials; UpstreamDenied when there are none."""
+        if not self.bearer:
+            self.credentials.get(self.region)
+
+    async def converse(self, model: str, body: bytes) -> bytes:
+        """The whole answer of a model, as JSON text."""
+        async with self._answer(path(model, "converse"), body, JSON, self.server.whole_timeout) as answer:
+            return await limited(answer, LARGEST_ANSWER)
+
+    async def invoke(self, model: str, body: bytes) -> tuple[bytes, int | None]:
+        """The answer to a body in the model's own form, and the tokens read where Bedrock says them."""
+        async with self._answer(path(model, "invoke"), body, JSON, self.server.whole_timeout) as answer:
+            count = answer.headers.get("X-Amzn-Bedrock-Input-Token-Count", "")
+            return await limited(answer, LARGEST_ANSWER), int(count) if count.isascii() and count.isdigit() else None
+
+    async def stream(self, model: str, body: bytes) -> AsyncGenerator[tuple[str, bytes], None]:
+        """The events of an answer as they come: the type of each, and its JSON text. Raises the error that an event is.
+
+        It ends when the connection does: whether that was the answer's end, its caller must judge.
+        """
+        async with self._answer(path(model, "converse-stream"), body, EVENT_STREAM, None) as answer:
+            buffer = EventStreamBuffer()
+            async for chunk in self.server.chunks(answer):
+                buffer.add_data(chunk)
+                try:
+                    for frame in buffer:
+                        headers = frame.headers
+                        if headers.get(":message-type") != "event":
+                            raise failure(headers, frame.payload)
+                        yield headers.get(":event-type", ""), frame.payload
+                except ParserError as odd:
+                    raise UpstreamFailed(f"Bedrock's event stream cannot be read: {odd}") from odd
+
+    @asynccontextmanager
+    async def _answer(
+        self, path: str, body: bytes, accepted: str, timeout: ClientTimeout | None
+    ) -> AsyncGenerator[ClientResponse, None]:
+        try:
+            headers = await self.headers(path, body, accepted)
+            async with self.server.answer(path, body, headers, timeout) as answer:
+                if answer.content_type != accepted and not (accepted == JSON and is_json(answer.content_type)):
+                    raise UpstreamFailed(f"{self.server} answered with {answer.content_type}, not with {accepted}")
+                yield answer
+        except UpstreamDenied:
+            self.credentials.forget(self.region)
+            raise
+
+    async def headers(self, path: str, body: bytes, accepted: str) -> Mapping[str, str]:
+        """The headers of a POST, with its signature or the bearer token."""
+        said = {"Content-Type": JSON, "Accept": accepted}
+        if self.bearer:
+            return {**said, "Authorization": f"Bearer {self.bearer}"}
+        credentials = await self.credentials.soon(self.region)
+        url = f"{self.server.base_url}/{path}"
+        if len(body) < LARGE:
+            return signed(credentials, self.region, url, body, said)
+        return await asyncio.to_thread(signed, credentials, self.region, url, body, said)
+
+    def _credentials(self, _: str) -> Any:
+        """The credentials of this moment, from wherever botocore finds them."""
+        try:
+            with self.finding:
+                found = self.session.get_credentials()
+            frozen = None if found is None else found.get_frozen_credentials()
+        except BotoCoreError as failed:
+            raise Unavailable(f"the AWS credentials cannot be had: {failed}", retry_after=5) from failed
+        if frozen is None or not frozen.access_key:
+            raise UpstreamDenied(NO_CREDENTIALS)
+        return frozen
+
+
+def signed(credentials: Any, region: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers with AWS's signature, version 4, of a POST of this body."""
+    request = AWSRequest("POST", url, dict(headers), body)
+    SigV4Auth(credentials, SERVICE, region).add_auth(request)
+    return dict(request.headers.items())
+
+
+def failure(headers: Mapping[str, str], payload: bytes) -> Exception:
+    """The error that a frame is: an exception of the service model, or an error of the stream itself."""
+    if headers.get(":message-type") == "exception":
+        return meant(headers.get(":exception-type", ""), words(payload))
+    return meant(headers.get(":error-code", "InternalServerException"), headers.get(":error-message", words(payload)))
