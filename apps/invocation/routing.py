@@ -56,7 +56,7 @@ async def whole(call: Call, ask: Callable[[Place], Awaitable[Whole]]) -> Whole:
             async with asyncio.timeout(limit):
                 answer = await ask(place)
         except TimeoutError:
-            route.failed(UpstreamTimeout(f"{place.deployment.name} gave no answer in {limit:.0f} s"))
+            route.failed(UpstreamTimeout(f"{place.deployment.name} gave no answer in {limit:g} s"))
         except Problem as failure:
             route.failed(failure)
         except BaseException as broken:
@@ -114,8 +114,8 @@ def too_late(deployment: Deployment, limits: tuple[float, float, float], begun: 
     """What is said of a stream that let too much time pass."""
     first, idle, longest = limits
     if not begun:
-        return f"{deployment.name} began no answer in {first:.0f} s"
-    return f"{deployment.name} was silent for {idle:.0f} s in the middle of its answer, or wrote for {longest:.0f} s"
+        return f"{deployment.name} began no answer in {first:g} s"
+    return f"{deployment.name} was silent for {idle:g} s in the middle of its answer, or wrote for {longest:g} s"
 
 
 def outcome_of(broken: BaseException) -> str:
