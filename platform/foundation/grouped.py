@@ -9,13 +9,17 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 W = TypeVar("W")
 D = TypeVar("D")
 
 LARGEST: Final = 256
 MOST_WAITING: Final = 20_000
+LATER: Final = 0.02  # seconds for which what nobody waits for may wait for company
+
+Tell: TypeAlias = Callable[[Any], None]
+Asked: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Future[Any]]
 
 
 class Full(Exception):
@@ -23,7 +27,8 @@ class Full(Exception):
 
 
 class Grouped(Generic[W, D]):
-    """Calls `work` with up to 256 wants at a time; it returns what was done for each, in order, or raises for all of them.
+    """Calls `work` with up to 256 wants at a time, in the order in which they came; it returns what was done for each, in
+    order, or raises for all of them.
 
     One thread a process, started with the first want. More than 20,000 waiting: Full.
     """
@@ -31,50 +36,83 @@ class Grouped(Generic[W, D]):
     def __init__(self, name: str, work: Callable[[Sequence[W]], Sequence[D]]) -> None:
         self.name, self.work = name, work
         self.changed = threading.Condition()
-        self.waiting: list[tuple[W, Callable[[D | BaseException], None]]] = []
+        self.waiting: list[tuple[W, Tell | Asked | None]] = []
         self.process = 0
+        self.is_urgent = self.is_idle = False
 
     async def done(self, want: W) -> D:
-        """What was done for this want, once it is."""
+        """What was done for this want, once it is. Who stops waiting does not take it back."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[D] = loop.create_future()
-
-        def tell(outcome: D | BaseException) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(settle, future, outcome)
-
-        self.add(want, tell)
+        self._add(want, (loop, future), urgent=True)
         return await future
 
     def wait(self, want: W) -> D:
         """The same for code that is no coroutine."""
         future: Future[D] = Future()
-        self.add(want, lambda outcome: settle(future, outcome))
+        self._add(want, lambda outcome: settle(future, outcome), urgent=True)
         return future.result()
 
     def add(self, want: W, tell: Callable[[D | BaseException], None]) -> None:
         """Have it done, and `tell` called with what was done or raised: in the thread, so it must not block."""
+        self._add(want, tell, urgent=True)
+
+    def later(self, want: W) -> None:
+        """Have it done together with the next, or in 20 ms at the latest; nobody is told."""
+        self._add(want, None, urgent=False)
+
+    def _add(self, want: W, told: Tell | Asked | None, *, urgent: bool) -> None:
         with self.changed:
             if self.process != os.getpid():
-                self.process, self.waiting = os.getpid(), []
+                self.process, self.waiting, self.is_idle = os.getpid(), [], False
                 threading.Thread(target=self._run, name=self.name, daemon=True).start()
             if len(self.waiting) >= MOST_WAITING:
                 raise Full(self.name)
-            self.waiting.append((want, tell))
-            self.changed.notify()
+            self.waiting.append((want, told))
+            if self.is_idle or (urgent and not self.is_urgent):
+                self.changed.notify()
+            self.is_urgent = self.is_urgent or urgent
 
     def _run(self) -> None:
         while True:
-            with self.changed:
-                while not self.waiting:
-                    self.changed.wait()
-                batch, self.waiting = self.waiting[:LARGEST], self.waiting[LARGEST:]
+            batch = self._next()
             try:
                 outcomes: Sequence[D | BaseException] = self.work([want for want, _ in batch])
             except BaseException as failed:  # it belongs to those who wait
                 outcomes = [failed] * len(batch)
-            for (_, tell), outcome in zip(batch, outcomes, strict=True):
-                tell(outcome)
+            tell_all([told for _, told in batch], outcomes)
+
+    def _next(self) -> list[tuple[W, Tell | Asked | None]]:
+        """The next batch, once there is one."""
+        with self.changed:
+            if not self.is_urgent:
+                self.changed.wait(LATER)
+            while not self.waiting:
+                self.is_idle = True
+                self.changed.wait()
+            self.is_idle = False
+            batch, self.waiting = self.waiting[:LARGEST], self.waiting[LARGEST:]
+            self.is_urgent = bool(self.waiting)
+            return batch
+
+
+def tell_all(asked: Sequence[Tell | Asked | None], outcomes: Sequence[Any]) -> None:
+    """Tell each what became of its want; those on one event loop together, as waking it is what costs."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for told, outcome in zip(asked, outcomes, strict=True):
+        if isinstance(told, tuple):
+            loops.setdefault(told[0], []).append((told[1], outcome))
+        elif told is not None:
+            told(outcome)
+    for loop, ends in loops.items():
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle_all, ends)
+
+
+def settle_all(ends: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Give each future its end."""
+    for future, outcome in ends:
+        settle(future, outcome)
 
 
 def settle(future: "asyncio.Future[D] | Future[D]", outcome: D | BaseException) -> None:

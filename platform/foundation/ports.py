@@ -149,7 +149,7 @@ class Claim:
     key: the counter. amount: what is wanted of it now, held back until the reservation is settled or has expired.
     limit: the counter and all that is held back may not exceed it together; None: only counted. until: when a counter that
     begins with this claim begins at 0 again, in seconds since 1970. counted: the wish itself uses the share up (a
-    request), and settling changes nothing.
+    request): nothing is held back, and settling changes nothing.
     """
 
     key: str
@@ -161,7 +161,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Claims that are granted together or not at all. Never settled, it expires by itself `until` (seconds since 1970)."""
+    """Claims that are granted together or not at all. Never settled, it expires by itself `until` (seconds since 1970).
+
+    One with the id of another takes its place: what that one held back is released.
+    """
 
     id: str
     claims: tuple[Claim, ...]
@@ -186,17 +189,31 @@ class Settlement:
     used: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a counter has at least counted, as is known from elsewhere; it begins at 0 again `until` (seconds since 1970)."""
+
+    key: str
+    amount: int
+    until: float
+
+
 class Limits(Protocol):
     """Shares of limits that every process of the platform holds to: many at once, exactly, forgotten after their time."""
 
-    def reserve(self, wanted: Sequence[Reservation]) -> Sequence[Verdict]:
-        """Grant each in order, or refuse it; a refused one holds nothing back."""
+    def reserve(self, steps: Sequence[Reservation | Settlement]) -> Sequence[Verdict | None]:
+        """Take the steps in their order, all or, when it raises, none: grant a reservation or refuse it; settle another.
+
+        A refused reservation holds nothing back. A settlement puts what was used on the counters and holds nothing back any
+        more; it is also good after its reservation has expired, for a day. A repeat, or an unknown id, changes nothing.
+        A verdict for each reservation, None for each settlement.
+        """
 
     def settle(self, ended: Sequence[Settlement]) -> None:
-        """Put what was used on the counters, and hold nothing back any more.
+        """The same for settlements alone."""
 
-        Also good after the reservation has expired, for a day; a repeat, or an unknown id, changes nothing.
-        """
+    def raise_to(self, floors: Sequence[Floor]) -> None:
+        """Have each counter count at least so much; one that counts more stays. A repeat changes nothing."""
 
     def used(self, keys: Sequence[str]) -> Sequence[int]:
         """The counters as they are, with what is held back; 0 where there is none."""

@@ -5,17 +5,18 @@ spent is never only here: it is on the account, and what was not settled is sett
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from sqlite3 import Connection
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from foundation.adapters.embedded.database import Database
-from foundation.ports import Claim, Reservation, Settlement, Verdict
+from foundation.ports import Claim, Floor, Reservation, Settlement, Verdict
 from foundation.settings import Settings
 
 KEPT: Final = 86_400  # seconds for which an expired reservation can still be settled
+MOST: Final = 2**53  # no counter is put higher by one settlement: a provider may report any number
 SCHEMA = """
 pragma synchronous=normal;
 create table if not exists counters (key text primary key, amount integer, held integer, until real) without rowid;
@@ -24,8 +25,12 @@ create index if not exists reservations_until on reservations (live, until);
 """
 READ: Final = "select amount, held, until from counters where key = ?"
 WRITE: Final = "insert or replace into counters values (?, ?, ?, ?)"
+KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
 TAKE: Final = "delete from reservations where id = ? returning live, claims"
-CLAIMS: Final = msgspec.json.Decoder(tuple[Claim, ...])
+LATE: Final = "select id, claims from reservations where live = 1 and until <= ?"
+Held: TypeAlias = tuple[str, int, float]  # key, amount and `until` of a claim that is held back
+ENCODE: Final = msgspec.msgpack.Encoder().encode
+DECODE: Final = msgspec.msgpack.Decoder(tuple[Held, ...]).decode
 
 
 def adapter(settings: Settings) -> "SqliteLimits":
@@ -63,40 +68,65 @@ class Ledger:
             found = self.counters[key] = Counter(self.connection.execute(READ, (key,)).fetchone(), self.moment)
         return found
 
-    def take(self, claims: Iterable[Claim]) -> None:
-        """Count what is counted, hold back the rest."""
-        for claim in claims:
-            counter = self.counter(claim.key)
-            counter.changed = True
-            counter.until = counter.until or claim.until
-            if claim.counted:
-                counter.amount += claim.amount
-            else:
-                counter.held += claim.amount
-
-    def release(self, claims: Iterable[Claim]) -> None:
-        """Hold nothing back for these any more."""
-        for claim in claims:
-            if not claim.counted:
-                counter = self.counter(claim.key)
-                counter.held, counter.changed = counter.held - claim.amount, True
-
-    def use(self, claims: Iterable[Claim], used: Mapping[str, int]) -> None:
-        """Count what was used, on the counter of the time in which it was wanted or on nothing when that is over."""
-        for claim in claims:
-            amount = used.get(claim.key, 0)
-            if amount and not claim.counted and claim.until > self.moment:
-                counter = self.counter(claim.key)
-                counter.amount, counter.until, counter.changed = counter.amount + amount, counter.until or claim.until, True
-
-    def verdict(self, claims: Iterable[Claim], refused: Claim | None) -> Verdict:
-        """What became of these claims."""
-        counters = {claim.key: (claim, self.counter(claim.key)) for claim in claims}
+    def reserve(self, wanted: Reservation) -> Verdict:
+        """Grant it, or refuse it."""
+        counters = [(claim, self.counter(claim.key)) for claim in wanted.claims]
+        refused = next((claim for claim, counter in counters if counter.left(claim) < claim.amount), None)
+        if refused is None:
+            self._keep(wanted)
+            for claim, counter in counters:
+                counter.changed = True
+                counter.until = counter.until or claim.until
+                if claim.counted:
+                    counter.amount += claim.amount
+                else:
+                    counter.held += claim.amount
         return Verdict(
             refused,
-            {key: max(0, counter.left(claim)) for key, (claim, counter) in counters.items()},
-            {key: counter.until or claim.until for key, (claim, counter) in counters.items()},
+            {claim.key: max(0, counter.left(claim)) for claim, counter in counters},
+            {claim.key: counter.until or claim.until for claim, counter in counters},
         )
+
+    def _keep(self, wanted: Reservation) -> None:
+        held = [(claim.key, claim.amount, claim.until) for claim in wanted.claims if not claim.counted]
+        if held:
+            row = (wanted.id, wanted.until, ENCODE(held))
+            if not self.connection.execute(KEEP, row).rowcount:
+                self.settle(Settlement(wanted.id, {}))
+                self.connection.execute(KEEP, row)
+
+    def settle(self, ended: Settlement) -> None:
+        """Release what was held back, and count what was used on the counter of the time in which it was wanted; on none
+        when that is over."""
+        row = self.connection.execute(TAKE, (ended.id,)).fetchone()
+        if row is None:
+            return
+        claims = DECODE(row[1])
+        if row[0]:
+            self.release(claims)
+        for key, _, until in claims:
+            used = min(max(0, ended.used.get(key, 0)), MOST)
+            if used and until > self.moment:
+                counter = self.counter(key)
+                counter.amount, counter.until, counter.changed = counter.amount + used, counter.until or until, True
+
+    def release(self, claims: Iterable[Held]) -> None:
+        """Hold nothing back for these any more."""
+        for key, amount, _ in claims:
+            counter = self.counter(key)
+            counter.held, counter.changed = counter.held - amount, True
+
+    def expire(self) -> None:
+        """Release what was never settled in its time."""
+        for identifier, claims in self.connection.execute(LATE, (self.moment,)).fetchall():
+            self.release(DECODE(claims))
+            self.connection.execute("update reservations set live = 0 where id = ?", (identifier,))
+
+    def raise_to(self, floor: Floor) -> None:
+        """Have the counter count at least so much."""
+        counter = self.counter(floor.key)
+        if floor.until > self.moment and counter.amount < floor.amount:
+            counter.amount, counter.until, counter.changed = floor.amount, counter.until or floor.until, True
 
     def write(self) -> None:
         """Keep what changed."""
@@ -109,47 +139,41 @@ class SqliteLimits:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self.database, self.clock, self.swept = database, clock, 0.0
 
-    def reserve(self, wanted: Sequence[Reservation]) -> Sequence[Verdict]:
+    def reserve(self, steps: Sequence[Reservation | Settlement]) -> Sequence[Verdict | None]:
+        verdicts: list[Verdict | None] = []
         with self.database.writing() as connection:
-            moment = self.clock()
-            ledger = Ledger(connection, moment)
-            self._expire(ledger)
-            verdicts, rows = [], []
-            for each in wanted:
-                refused = next((claim for claim in each.claims if ledger.counter(claim.key).left(claim) < claim.amount), None)
-                if refused is None:
-                    ledger.take(each.claims)
-                    rows.append((each.id, each.until, 1, msgspec.json.encode(each.claims)))
-                verdicts.append(ledger.verdict(each.claims, refused))
-            connection.executemany("insert or ignore into reservations values (?, ?, ?, ?)", rows)
+            ledger = Ledger(connection, self.clock())
+            ledger.expire()
+            for step in steps:
+                if isinstance(step, Reservation):
+                    verdicts.append(ledger.reserve(step))
+                else:
+                    ledger.settle(step)
+                    verdicts.append(None)
             ledger.write()
+            self._sweep(connection, ledger.moment)
         return verdicts
 
     def settle(self, ended: Sequence[Settlement]) -> None:
+        self.reserve(ended)
+
+    def raise_to(self, floors: Sequence[Floor]) -> None:
         with self.database.writing() as connection:
             ledger = Ledger(connection, self.clock())
-            for each in ended:
-                row = connection.execute(TAKE, (each.id,)).fetchone()
-                if row is not None:
-                    claims = CLAIMS.decode(row[1])
-                    if row[0]:
-                        ledger.release(claims)
-                    ledger.use(claims, each.used)
+            for floor in floors:
+                ledger.raise_to(floor)
             ledger.write()
 
     def used(self, keys: Sequence[str]) -> Sequence[int]:
         with self.database.reading() as connection:
             moment = self.clock()
+            late = [claim for _, claims in connection.execute(LATE, (moment,)) for claim in DECODE(claims)]
             found = [Counter(connection.execute(READ, (key,)).fetchone(), moment) for key in keys]
-        return [counter.amount + counter.held for counter in found]
+        expired = {key: sum(amount for late_key, amount, _ in late if late_key == key) for key in keys}
+        return [counter.amount + counter.held - expired[key] for key, counter in zip(keys, found, strict=True)]
 
-    def _expire(self, ledger: Ledger) -> None:
-        """Release what was never settled in its time, and once a minute forget what is long over."""
-        moment, connection = ledger.moment, ledger.connection
-        late = connection.execute("select id, claims from reservations where live = 1 and until <= ?", (moment,)).fetchall()
-        for identifier, claims in late:
-            ledger.release(CLAIMS.decode(claims))
-            connection.execute("update reservations set live = 0 where id = ?", (identifier,))
+    def _sweep(self, connection: Connection, moment: float) -> None:
+        """Once a minute, forget what is long over."""
         if moment - self.swept > 60:
             self.swept = moment
             connection.execute("delete from reservations where live = 0 and until <= ?", (moment - KEPT,))

@@ -1,0 +1,150 @@
+"""Which limits a call counts in: the counter of each, what the call may use of it, and when it begins anew.
+
+A minute begins with the first call in it. Days and months are those of UTC; money is counted in millionths of a US dollar.
+"""
+
+import calendar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from apps.applications.records import Allowance, Policy
+from apps.invocation.balance import chain
+from apps.invocation.calls import Call
+from apps.invocation.catalogue import Kind, Model
+from apps.invocation.invocations import Usage
+from foundation.errors import Forbidden
+from foundation.ports import Claim
+
+CHARACTERS_A_TOKEN: Final = 4
+MICRO: Final = 1_000_000
+MINUTE: Final = 60
+COST: Final = "cost"
+
+
+@lru_cache(64)
+def day_end(day: date) -> float:
+    """Midnight at its end."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86_400
+
+
+@lru_cache(64)
+def month_end(day: date) -> float:
+    """Midnight at the end of its month."""
+    return day_end(day + timedelta(days=calendar.monthrange(day.year, day.month)[1] - day.day))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A kind of limit. name: in its counter's key; field: of Allowance; kind: what it counts (requests, tokens, concurrent,
+    cost); ends: when a counter that begins now begins at 0 again."""
+
+    name: str
+    field: str
+    kind: str
+    ends: Callable[[datetime], float]
+
+
+LIMITS: Final = (
+    Limit("requests", "requests_per_minute", "requests", lambda moment: moment.timestamp() + MINUTE),
+    Limit("tokens", "tokens_per_minute", "tokens", lambda moment: moment.timestamp() + MINUTE),
+    Limit("concurrent", "concurrent", "concurrent", lambda moment: moment.timestamp() + MINUTE),
+    Limit("day", "usd_per_day", COST, lambda moment: day_end(moment.date())),
+    Limit("month", "usd_per_month", COST, lambda moment: month_end(moment.date())),
+)
+
+
+def counter(application: str, model: str, limit: Limit, moment: datetime) -> str:
+    """The key of a counter; model: empty for all models together. Each day and month has a counter of its own."""
+    key = f"{application}:{model}:{limit.name}"
+    return f"{key}:{limit.ends(moment):.0f}" if limit.kind == COST else key
+
+
+def bound(allowance: Allowance, limit: Limit) -> int | None:
+    """The limit, in what it counts; None: there is none."""
+    value: float | None = getattr(allowance, limit.field)
+    return None if value is None else round(value * MICRO) if limit.kind == COST else int(value)
+
+
+def scopes(policy: Policy, model: str) -> Iterator[tuple[str, Allowance]]:
+    """The allowances that a call of this model counts in: that of all models (named empty), and that of this one."""
+    yield "", policy.allowance
+    own = policy.by_model.get(model)
+    if own is not None:
+        yield model, own
+
+
+def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
+    """The claims of a call, each with what it counts. Forbidden for a call in dollars by a model without known prices."""
+    amounts: dict[str, int] | None = None
+    for scope, allowance in scopes(call.policy, call.asked.name):
+        for limit in LIMITS:
+            most = bound(allowance, limit)
+            if most is not None:
+                amounts = amounts or {"requests": 1, "concurrent": 1, "tokens": prompt_tokens(call) + answer_tokens(call)}
+                if limit.kind == COST and COST not in amounts:
+                    amounts[COST] = highest_cost(call)
+                key = counter(call.caller.application, scope, limit, moment)
+                yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
+
+
+def prompt_tokens(call: Call) -> int:
+    """About how many tokens the model will read."""
+    return -(-call.request.characters // CHARACTERS_A_TOKEN)
+
+
+def answer_tokens(call: Call) -> int:
+    """About how many tokens the model will write: as many as it may, or as are usual where that is not said."""
+    if call.asked.kind is not Kind.TEXT:
+        return 0
+    wanted = call.request.max_tokens or call.by.default_max_tokens
+    return min(wanted, call.by.output_limit or wanted)
+
+
+def most_tokens(call: Call, model: Model) -> int:
+    """How many tokens this model can write in answer to the call at the most."""
+    if call.asked.kind is not Kind.TEXT:
+        return 0
+    wanted = call.request.max_tokens or model.output_limit or model.default_max_tokens
+    return min(wanted, model.output_limit or wanted)
+
+
+def highest_cost(call: Call) -> int:
+    """What the call can cost at the most, by any model that may answer it, in millionths of a dollar."""
+    return max(cost(model, prompt_tokens(call), most_tokens(call, model)) for model in chain(call.by))
+
+
+def cost(model: Model, prompt: int, answer: int) -> int:
+    """What so many tokens of a model cost, the prompt read or kept in the provider's cache, whichever costs more."""
+    costs = [model.cost(Usage(prompt, answer)), model.cost(Usage(prompt, answer, cache_written_tokens=prompt))]
+    known = [each for each in costs if each is not None]
+    if not known:
+        raise Forbidden(
+            f"the prices of {model.name} are not known, so the budget of this application cannot be held to with it; "
+            f"an administrator can name them (manage.py models set {model.name} --price-input USD --price-output USD)"
+        )
+    return max(known)
+
+
+def in_dollars(policy: Policy, model: str) -> bool:
+    """Whether calls of this model count in a budget."""
+    return any(
+        allowance.usd_per_day is not None or allowance.usd_per_month is not None for _, allowance in scopes(policy, model)
+    )
+
+
+def left(
+    claims: Mapping[str, tuple[Claim, str]], shares: Mapping[str, int], ends: Mapping[str, float], moment: float
+) -> dict[str, int]:
+    """The standard rate-limit headers: of each kind of limit a minute, the one of which least is left; resets in seconds."""
+    said: dict[str, int] = {}
+    for key, (claim, kind) in claims.items():
+        if kind in ("requests", "tokens") and claim.limit is not None:
+            remaining = shares[key]
+            if remaining <= said.get(f"x-ratelimit-remaining-{kind}", remaining):
+                said[f"x-ratelimit-limit-{kind}"] = claim.limit
+                said[f"x-ratelimit-remaining-{kind}"] = remaining
+                said[f"x-ratelimit-reset-{kind}"] = max(0, int(ends[key] - moment) + 1)
+    return said
