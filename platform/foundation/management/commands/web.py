@@ -1,5 +1,6 @@
 """manage.py web: serve HTTP until it is told to stop."""
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
+COLLECT = (20_000, 20, 20)  # measured with make bench-gateway: with Python's 700, 10, 10 it takes a tenth of all time
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with its own ASGI worker, configured by the platform's settings alone."""
 
@@ -35,7 +39,15 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Callable[..., Any]:
         from foundation.asgi import application  # noqa: PLC0415 (in the worker process: what it opens is its own)
 
+        rest()
         return application
+
+
+def rest() -> None:
+    """Spare the collector what is loaded for good, and let it look less often at what requests leave behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
 
 
 class Command(BaseCommand):
