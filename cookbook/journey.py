@@ -175,7 +175,11 @@ class Journey:
     def _usage(self) -> None:
         with self._step("Usage accounted for") as tell:
             today = datetime.now(UTC).date().isoformat()
-            rows = self.client.call("GET", f"/usage/daily?start_date={today}&end_date={today}")
+            for _ in range(20):  # a call is on the account at once, and in its lists within a second
+                rows = self.client.call("GET", f"/usage/daily?start_date={today}&end_date={today}")
+                if rows:
+                    break
+                time.sleep(0.1)
             _must(bool(rows), "no usage was recorded")
             tell(f"{sum(row['total_count'] for row in rows)} model calls today")
         table = Table("Date", "Model", "Calls", "Tokens in", "Tokens out")

@@ -1,6 +1,8 @@
 """What tests stand on: a data folder of their own, callers, and one running platform to talk to over HTTP."""
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ def free_port() -> int:
 
 
 HOME = Path(tempfile.mkdtemp(prefix="foundation-tests-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)  # after what this process itself does at its end
 os.environ.update(
     {
         "FOUNDATION_HOME": str(HOME / "in-process"),
@@ -24,7 +27,6 @@ os.environ.update(
     }
 )
 
-import shutil  # noqa: E402
 import uuid  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 
@@ -35,10 +37,6 @@ django.setup()
 
 from foundation.identity import Caller  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
-
-
-def pytest_unconfigure() -> None:
-    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import datetime
 from apps.applications.records import Policy
 from apps.invocation.catalogue import Deployment, Model
 from apps.invocation.invocations import NOTHING, Request, Usage
+from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome, Try
 from foundation.ambient import new_id, now
 from foundation.identity import Caller
@@ -46,6 +47,7 @@ class Call:
     left: Mapping[str, int] = field(default_factory=dict)
     spent: Usage = NOTHING
     reserved: Mapping[str, str] = field(default_factory=dict)
+    finish: str = ""  # why the model ended its answer
 
     def came(self) -> None:
         """The first of the answer has come."""
@@ -100,6 +102,9 @@ class Call:
             labels=self.request.labels,
             findings=tuple(self.findings),
             trace=self.trace,
+            provider=self.deployment.provider if self.deployment else "",
+            finish=self.finish,
+            until=usage.until(),
         )
 
     def _since(self, moment: float) -> int:

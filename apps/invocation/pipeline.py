@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from apps.applications import services as applications
-from apps.invocation import admission, caching, guarding, honoured, routing
+from apps.invocation import admission, caching, contents, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.catalogue import Kind, current
@@ -28,6 +28,7 @@ from apps.invocation.invocations import (
     events_of,
 )
 from apps.usage import services as usage
+from apps.usage.records import Invocation
 from foundation.errors import Problem
 from foundation.identity import Caller
 
@@ -38,7 +39,9 @@ DONE: Final = "success"
 async def begin(
     caller: Caller, request: Request, kind: Kind = Kind.TEXT, *, dialect: str = "", streamed: bool = False, trace: str = ""
 ) -> Call:
-    """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked."""
+    """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked, and
+    Unavailable when the journal has no room for another call."""
+    usage.accept()
     served = current().serving(request.model, kind)
     policy = await applications.policies.soon(caller.application)
     call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace)
@@ -64,6 +67,7 @@ async def rerank(call: Call, query: str, documents: Sequence[str], top: int | No
 async def stream(call: Call) -> AsyncGenerator[Event, None]:
     """The answer as it comes; Finish leaves when the call is on the account. Closed early, it bills what has come."""
     answer = Answer()
+    usage.under_way.begin()
     try:
         kept = await found(call)
         if kept is None:
@@ -78,10 +82,10 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
         whole = answer.completion()
     except BaseException as failed:
         call.spent = partial(call, answer)
-        await ended(call, failed)
+        await ended(call, failed, answer)
         raise
-    call.spent = whole.usage
-    await ended(call)
+    call.spent, call.finish = whole.usage, whole.reason.value
+    await ended(call, said=whole)
     if kept is None:
         caching.keep(call, whole)
     yield Finish(whole.usage, whole.reason, whole.stop)
@@ -89,12 +93,13 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
 
 async def accounted(call: Call, work: Awaitable[Whole]) -> Whole:
     """The answer with its names; whatever the end of the call is, it is on the account once."""
+    usage.under_way.begin()
     try:
         answer = await work
     except BaseException as failed:
         await ended(call, failed)
         raise
-    await ended(call)
+    await ended(call, said=answer)
     return replace(answer, model=call.asked.name, served_by=call.by.name)
 
 
@@ -102,10 +107,11 @@ async def answered(call: Call) -> Completion:
     """The answer, kept from before or new, without its account."""
     kept = await found(call)
     if kept is not None:
-        call.spent = kept.usage
+        call.spent, call.finish = kept.usage, kept.reason.value
         return kept
     await admission.reserve(call)
     answer = guarding.after(call, await routing.complete(call))
+    call.finish = answer.reason.value
     caching.keep(call, answer)
     return answer
 
@@ -131,12 +137,22 @@ async def replayed(kept: Completion) -> AsyncGenerator[Event, None]:
         yield event
 
 
-async def ended(call: Call, failed: BaseException | None = None) -> None:
-    """Put on the account, durably, and settle; also for a client that has gone. A failure tells what an answer would have."""
+async def ended(call: Call, failed: BaseException | None = None, said: contents.Said = None) -> None:
+    """Put on the account, durably, and settle; also for a client that has gone. A failure tells what an answer would have.
+
+    said: the answer, or what has come of it.
+    """
+    usage.under_way.end()
     admission.settle(call)
     if isinstance(failed, Problem):
         failed.headers = call.headers
-    await asyncio.shield(usage.note(call.account(DONE if failed is None else outcome_of(failed))))
+    await asyncio.shield(noted(call, call.account(DONE if failed is None else outcome_of(failed)), said))
+
+
+async def noted(call: Call, row: Invocation, said: contents.Said) -> None:
+    """Put a call on the account, with what was said where the application's policy has that kept."""
+    content = await contents.kept(call, said) if call.policy.content_days else None
+    await usage.note(row, call.reserved, content)
 
 
 def outcome_of(failed: BaseException) -> str:

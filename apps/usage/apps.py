@@ -1,6 +1,6 @@
 """What usage is: the account of every model call, by call and by day."""
 
-from apps.usage.records import DayUsage, Invocation
+from apps.usage.records import Content, DayUsage, Invocation
 from foundation.manifest import Capability, Manifest
 
 
@@ -10,5 +10,7 @@ class UsageConfig(Capability):
         title="Usage",
         prefixes=("usage",),
         services=("usage",),
-        records=(Invocation, DayUsage),
+        records=(Invocation, DayUsage, Content),
+        starts="apps.usage.services:start",
+        metrics="apps.usage.services:prometheus",
     )

@@ -25,14 +25,20 @@ class Try(Struct, frozen=True):
     milliseconds: int
 
 
-@record(table="invocations", key=("application", "invocation"), indexes={"by_created": ("application", "created")})
+@record(
+    table="invocations",
+    key=("application", "invocation"),
+    indexes={"by_created": ("application", "created")},
+    expires="until",
+)
 class Invocation(Record):
     """One model call. `model_name` and `model_id` are what was asked for, `served_by` the name of what answered.
 
     outcome: `success`, `cancelled` (the client went away), or the code of the error. Tokens as apps.invocation's Usage has
     them. cost: millionths of a US dollar; None: the model's prices are not known. first_token_ms: None: nothing came.
     tries: every deployment that was tried, the last one served. cache: `exact` or `semantic` where the answer was kept
-    from before. prompt: the template's name and version; labels: the caller's own. findings: what the guard noted.
+    from before. prompt: the template's name and version; labels: the caller's own. findings: what the guard noted. finish:
+    why the model ended its answer, where it says so. until: when the row is removed, None: never.
     """
 
     application: str
@@ -61,11 +67,36 @@ class Invocation(Record):
     labels: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     trace: str = ""  # the W3C traceparent that the request came with
+    provider: str = ""
+    finish: str = ""
+    until: datetime | None = None
 
 
-@record(table="usage_days", key=("application", "day", "model_name", "served_by"))
+@record(table="contents", key=("application", "invocation"), expires="until")
+class Content(Record):
+    """What was said to a model and by it, redacted; kept only where an application's policy says for how long."""
+
+    application: str
+    invocation: str
+    until: datetime
+    asked: str
+    answered: str
+
+
+def used(row: Invocation, reserved: Mapping[str, str]) -> Mapping[str, int]:
+    """What a call used of the limits that were reserved for it: amounts by key, of `reserved`, kind by key."""
+    return amounts(reserved, row.input_tokens + row.output_tokens, row.cost)
+
+
+def amounts(reserved: Mapping[str, str], tokens: int, cost: int | None) -> Mapping[str, int]:
+    """The same from tokens and cost. Kinds that are neither are settled by the end of the call alone."""
+    by_kind = {"tokens": tokens, "cost": cost or 0}
+    return {key: by_kind[kind] for key, kind in reserved.items() if kind in by_kind}
+
+
+@record(table="usage_days", key=("application", "day", "model_name", "served_by"), expires="until")
 class DayUsage(Record):
-    """The calls of one application to one model on one day (UTC, as YYYY-MM-DD)."""
+    """The calls of one application to one model on one day (UTC, as YYYY-MM-DD). cost: millionths of a US dollar."""
 
     application: str
     day: str
@@ -80,6 +111,7 @@ class DayUsage(Record):
     cached_tokens: int = 0
     cache_hits: int = 0
     cost: int = 0
+    until: datetime | None = None
 
     @property
     def calls(self) -> int:

@@ -1,23 +1,40 @@
 """Every use case of usage. Whoever calls a model records it here; whoever accounts for it reads here."""
 
-import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import date
 from typing import Final
 
-from apps.usage.records import DayUsage, Invocation, Outcome
+from prometheus_client.core import Metric
+
+from apps.usage.adapters import tracer
+from apps.usage.journal import FULL, RETRY, Journal
+from apps.usage.posting import Entry, encoded, post, until
+from apps.usage.records import Content, DayUsage, Invocation, amounts
+from apps.usage.shipping import Shipper, of_all
+from apps.usage.totals import UnderWay, families
 from foundation.adapters import records
-from foundation.records import ANY, MAXIMUM_PAGE, Page
+from foundation.errors import Unavailable
+from foundation.grouped import Full, Grouped
+from foundation.records import MAXIMUM_PAGE, Page
+from foundation.settings import CHOSEN
 
 BEGINNING: Final = date(2000, 1, 1)
 END: Final = date(9999, 12, 31)
-COUNTED: Final = {Outcome.SUCCESS: "succeeded", Outcome.FAILED: "failed"}
+__all__ = ["amounts", "until"]  # what calls need to know of their account is here too
+
+traces: Final = tracer(CHOSEN)
+journal: Final = Journal(CHOSEN.journal_home, CHOSEN.journal_limit_mb * 2**20)
+appending: Final[Grouped[bytes, None]] = Grouped("journal", journal.append)
+under_way: Final = UnderWay()
+shipper: Final = Shipper(journal, post, lambda entries: traces.ended([entry.row for entry in entries]), under_way)
+os.register_at_fork(after_in_child=journal.begin_anew)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTotals:
-    """All calls to one model in a span of days."""
+    """All calls to one model in a span of days. cost: millionths of a US dollar."""
 
     model_id: str
     model_name: str
@@ -25,6 +42,9 @@ class ModelTotals:
     failed: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_hits: int = 0
+    cost: int = 0
 
     @property
     def calls(self) -> int:
@@ -39,42 +59,48 @@ class ModelTotals:
             failed=self.failed + day.failed,
             input_tokens=self.input_tokens + day.input_tokens,
             output_tokens=self.output_tokens + day.output_tokens,
+            cached_tokens=self.cached_tokens + day.cached_tokens,
+            cache_hits=self.cache_hits + day.cache_hits,
+            cost=self.cost + day.cost,
         )
 
 
-async def note(invocation: Invocation) -> None:
-    """Put a call on the account: durable on this machine when it returns, in the store soon after."""
-    await asyncio.to_thread(record, invocation)
+async def note(invocation: Invocation, reserved: Mapping[str, str] | None = None, content: Content | None = None) -> None:
+    """Put a call on the account: durable on this machine when it returns, in the store within a second.
+
+    reserved: what admission holds back for it, kind by key, so that a call whose process dies is settled too. content: what
+    was said, where it is to be kept. Unavailable when the journal does not take it; then the answer must not leave.
+    """
+    shipper.start()
+    try:
+        await appending.done(encoded(Entry(invocation, reserved or {}, content)))
+    except Full as crowded:
+        raise Unavailable(FULL, retry_after=RETRY) from crowded
 
 
-def record(invocation: Invocation) -> None:
-    """Put a call on the account. A repeat with the same invocation id changes no sum."""
-    records.put(invocation, expect=ANY)
-    day = DayUsage(
-        invocation.application,
-        invocation.created.astimezone(UTC).date().isoformat(),
-        invocation.model_name,
-        invocation.served_by,
-        invocation.model_id,
-    )
-    records.increment(
-        DayUsage,
-        day.application,
-        day.day,
-        day.model_name,
-        day.served_by,
-        by={
-            COUNTED[invocation.status]: 1,
-            "input_tokens": invocation.input_tokens,
-            "output_tokens": invocation.output_tokens,
-            "latency_ms": invocation.latency_ms,
-            "cached_tokens": invocation.cached_tokens,
-            "cache_hits": int(bool(invocation.cache)),
-            "cost": invocation.cost or 0,
-        },
-        once=invocation.invocation,
-        initial=day,
-    )
+def record(invocation: Invocation, reserved: Mapping[str, str] | None = None) -> None:
+    """The same for a worker. A repeat with the same invocation id changes no sum."""
+    shipper.start()
+    try:
+        appending.wait(encoded(Entry(invocation, reserved or {}, repeats=True)))
+    except Full as crowded:
+        raise Unavailable(FULL, retry_after=RETRY) from crowded
+
+
+def accept() -> None:
+    """Unavailable when the journal has no room for another call: better none than one that is on no account."""
+    if journal.is_full:
+        raise Unavailable(FULL, retry_after=RETRY)
+
+
+def start() -> None:
+    """Ship in this process what it and processes that are no more have in their journals."""
+    shipper.start()
+
+
+def prometheus() -> Iterator[Metric]:
+    """The totals of every process of this machine, at most a second old."""
+    return families(of_all(CHOSEN.journal_home))
 
 
 def daily(

@@ -8,8 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
 django = get_asgi_application()
 
 from foundation.hot import Front  # noqa: E402 (Django has to be set up first)
-from foundation.manifest import load  # noqa: E402
+from foundation.manifest import begin, load  # noqa: E402
 from foundation.settings import HOUSE  # noqa: E402
 
 hot = [route for capability in HOUSE.served if capability.manifest.hot for route in load(capability.manifest.hot)]
 application = Front(hot, django)
+begin(HOUSE)

@@ -49,6 +49,8 @@ class Manifest:
     django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
     is appended to the one there is, any other value stands as it is.
     checks: `module:function`, run by `manage.py doctor`; yields foundation.doctor.Finding.
+    starts: `module:function`, run in each web and worker process when it begins to serve.
+    metrics: `module:function`, run when GET /metrics is asked; yields what prometheus-client calls metric families.
     platforms: on which platforms it exists at all.
     """
 
@@ -65,6 +67,8 @@ class Manifest:
     prepare: str | None = None
     django: str | None = None
     checks: str | None = None
+    starts: str | None = None
+    metrics: str | None = None
     platforms: tuple[str, ...] = ("embedded", "aws")
 
 
@@ -145,3 +149,10 @@ def load(reference: str) -> Any:
     """What a manifest's `module:name` stands for."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def begin(house: House) -> None:
+    """Start what the capabilities that this process needs have to run beside its work."""
+    for capability in house.needed:
+        if capability.manifest.starts:
+            load(capability.manifest.starts)()

@@ -215,7 +215,7 @@ class Settings:
     journal_home: Path = setting(
         "JOURNAL_HOME",
         path,
-        lambda known: known.home / "journal",
+        lambda known: Path(f"{known.home}/journal"),
         "The folder on this machine where the account of calls is durable before it is in the store.",
     )
     journal_limit_mb: int = setting(

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from foundation import health, openapi
+from foundation import health, metrics, openapi
 from foundation.settings import CHOSEN, HOUSE
 
 
@@ -26,6 +26,7 @@ urlpatterns = [
     *import_module(f"foundation.adapters.{CHOSEN.platform}.urls").urlpatterns,
     *capability_urls(),
     path("service/health", health.Health.as_view()),
+    path("metrics", metrics.metrics),
     path("openapi.json", openapi.document),
     path("docs", openapi.pages),
 ]

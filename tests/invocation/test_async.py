@@ -10,6 +10,7 @@ from apps.usage import services as usage
 from foundation.adapters import directory, files, records
 from foundation.errors import NotFound
 from tests.invocation.door import Door, opened
+from tests.usage.shipped import shipped
 
 WANTED = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "What is the capital of France?", "max_tokens": 20, "temperature": 0}
 GONE = {"detail": "Invocation ID not found or result expired", "code": "not_found"}
@@ -85,6 +86,7 @@ async def test_a_message_that_comes_twice_is_worked_on_and_counted_once():
     first = await door.get(f"/model/async_output/{invocation}")
     await worked(door, invocation)
     assert (await door.get(f"/model/async_output/{invocation}")).body == first.body
+    shipped()
     assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].calls == 1
 
 
@@ -113,6 +115,7 @@ async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
         services.abandon_async("the model cannot be reached", door.caller.application, invocation)
     answer = (await door.get(f"/model/async_output/{invocation}")).json
     assert (answer["status"], answer["error"]) == ("FAILED", "the model cannot be reached")
+    shipped()
     assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].failed == 1
 
 

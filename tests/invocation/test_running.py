@@ -31,8 +31,8 @@ def test_many_requests_at_once_are_all_answered_and_all_on_the_account(client_fo
 
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(both, range(16))) == {(200, 200)}
-    counted = {row["model_name"]: row["total_count"] for row in api.ok("GET", "/usage/daily")}
-    assert counted == {"ANTHROPIC_CLAUDE_V2": 16, "TITAN_TEXT_EMBED_V2": 16}
+    expected = {"ANTHROPIC_CLAUDE_V2": 16, "TITAN_TEXT_EMBED_V2": 16}
+    wait_for(lambda: {row["model_name"]: row["total_count"] for row in api.ok("GET", "/usage/daily")} == expected, 10)
 
 
 def test_the_document_has_both_ways_in(api: Api):

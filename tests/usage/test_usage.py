@@ -12,6 +12,7 @@ from apps.usage.records import Invocation, Outcome
 from foundation.ambient import new_id, now
 from foundation.identity import Caller
 from tests.invocation.door import Door, opened
+from tests.usage.shipped import shipped
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LOCAL = "smollm2-135m-instruct"
@@ -37,13 +38,18 @@ def called(caller: Caller) -> Callable[..., Invocation]:
 
 def test_a_day_sums_the_calls_of_a_model(caller, called):
     called(), called(input_tokens=1, output_tokens=0), called(status=Outcome.FAILED, input_tokens=0, output_tokens=0)
+    shipped()
     (day,) = services.daily(caller.application, None, None).items
     assert (day.day, day.calls, day.succeeded, day.failed) == ("2026-11-24", 3, 2, 1)
     assert (day.input_tokens, day.output_tokens, day.latency_ms) == (11, 5, 300)
 
 
 def test_a_call_that_is_recorded_twice_counts_once(caller, called):
-    services.record(called())
+    twice = called()
+    shipped()
+    services.record(twice)
+    services.record(twice)
+    shipped()
     (day,) = services.daily(caller.application, None, None).items
     assert day.calls == 1
     assert len(services.calls(caller.application).items) == 1
@@ -52,6 +58,7 @@ def test_a_call_that_is_recorded_twice_counts_once(caller, called):
 def test_both_ends_of_a_span_are_included(caller, called):
     for number in range(5):
         called(NOON + timedelta(days=number))
+    shipped()
     span = services.daily(caller.application, date(2026, 11, 25), date(2026, 11, 27)).items
     assert [day.day for day in span] == ["2026-11-25", "2026-11-26", "2026-11-27"]
     assert services.metrics(caller.application, date(2026, 11, 28), date(2026, 11, 28))["vendor.a"].calls == 1
@@ -59,11 +66,13 @@ def test_both_ends_of_a_span_are_included(caller, called):
 
 def test_a_day_begins_at_midnight_utc_wherever_the_caller_is(caller, called):
     called(datetime.fromisoformat("2026-11-25T01:30:00+02:00"))
+    shipped()
     assert [day.day for day in services.daily(caller.application, None, None).items] == ["2026-11-24"]
 
 
 def test_totals_are_by_model_id_with_its_name_whoever_answered(caller, called):
     called(), called(served_by="B"), called(model_name="C", model_id="vendor.c")
+    shipped()
     totals = services.metrics(caller.application, None, None)
     assert {key: (total.model_name, total.calls) for key, total in totals.items()} == {
         "vendor.a": ("A", 2),
@@ -73,6 +82,7 @@ def test_totals_are_by_model_id_with_its_name_whoever_answered(caller, called):
 
 def test_the_account_of_another_application_is_not_seen(caller, stranger, called):
     called()
+    shipped()
     assert services.daily(stranger.application, None, None).items == ()
     assert services.metrics(stranger.application, None, None) == {}
 
@@ -80,6 +90,7 @@ def test_the_account_of_another_application_is_not_seen(caller, stranger, called
 def test_days_come_page_by_page(caller, called):
     for number in range(5):
         called(NOON + timedelta(days=number))
+    shipped()
     first = services.daily(caller.application, None, None, limit=3)
     rest = services.daily(caller.application, None, None, limit=3, cursor=first.cursor)
     assert ([len(first.items), len(rest.items)], rest.cursor) == ([3, 2], None)
@@ -91,6 +102,7 @@ async def test_every_call_is_on_the_account_whatever_its_end(door: Door):
     await door.post("/model/invoke", {**asked, "prompt": [{"role": "user", "content": "word " * 6000}]})
     await door.post("/model/embed", {"model_name": "TITAN_TEXT_EMBED_V2", "input_text": "hello"})
     await door.post("/model/invoke", {**asked, "model_name": "nothing"})
+    shipped()
     listed = (await door.get("/usage/daily")).json
     today = now().date().isoformat()
     assert listed == [
@@ -119,6 +131,7 @@ async def test_every_call_is_on_the_account_whatever_its_end(door: Door):
 
 async def test_many_texts_in_one_call_are_one_row(door: Door):
     await invocation.embed(door.caller, "all-minilm-l6-v2", ["a", "b", "c"])
+    shipped()
     (row,) = services.calls(door.caller.application).items
     assert (row.input_tokens, row.output_tokens, row.model_kind, row.status) == (9, 0, "embed", Outcome.SUCCESS)
 
@@ -140,6 +153,7 @@ async def test_a_date_that_is_none_is_refused_by_its_field(door: Door, query, fi
 async def test_an_empty_date_is_no_date_and_a_page_has_a_cursor(door: Door):
     for name in ("TITAN_TEXT_EMBED_V2", "COHERE_EMBED_ENGLISH_V3"):
         await door.post("/model/embed", {"model_name": name, "input_text": "hello"})
+    shipped()
     first = await door.get("/usage/daily?start_date=&end_date=&limit=1")
     rest = await door.get(f"/usage/daily?start_date=&end_date=&limit=1&cursor={first.headers['x-next-cursor']}")
     assert [row["model_name"] for row in first.json + rest.json] == ["COHERE_EMBED_ENGLISH_V3", "TITAN_TEXT_EMBED_V2"]

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from foundation.celery import app
+from foundation.manifest import begin
 from foundation.settings import CHOSEN, HOUSE
 
 
@@ -27,5 +28,6 @@ class Command(BaseCommand):
             without_mingle=True,
             without_heartbeat=True,
         )
+        begin(HOUSE)
         worker.start()
         sys.exit(worker.exitcode)

@@ -1,0 +1,122 @@
+"""What was noted in the journal becomes records: a row for each call, the sums of its day, and the end of its reservation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from apps.usage.records import Content, DayUsage, Invocation, Outcome, used
+from apps.usage.segments import LARGEST_PAYLOAD
+from foundation.adapters import limits, records
+from foundation.ambient import now
+from foundation.errors import Conflict
+from foundation.ports import Settlement
+from foundation.records import ANY, Record
+from foundation.settings import CHOSEN
+
+MOST_IN_A_BATCH: Final = 100
+KEPT: Final = timedelta(days=CHOSEN.usage_days)
+COUNTED: Final = {Outcome.SUCCESS: "succeeded", Outcome.FAILED: "failed"}
+SUMMED: Final = (*COUNTED.values(), "input_tokens", "output_tokens", "latency_ms", "cached_tokens", "cache_hits", "cost")
+
+
+class Entry(Struct, frozen=True, omit_defaults=True, array_like=True):
+    """A call as the journal has it. reserved: what admission held back for it, kind by key. content: what was said.
+
+    repeats: the same call may be noted again, by a worker that gets its message twice, and counts once all the same.
+    """
+
+    row: Invocation
+    reserved: Mapping[str, str] = {}
+    content: Content | None = None
+    repeats: bool = False
+
+
+ENCODER: Final = msgspec.msgpack.Encoder()
+DECODER: Final = msgspec.msgpack.Decoder(Entry)
+
+
+def encoded(entry: Entry) -> bytes:
+    """The bytes of an entry. What its caller wrote is left out where it is too long, or no text that can be stored."""
+    try:
+        payload = ENCODER.encode(entry)
+    except UnicodeEncodeError:
+        payload = b""
+    if payload and len(payload) <= LARGEST_PAYLOAD:
+        return payload
+    return ENCODER.encode(Entry(replace(entry.row, labels={}, prompt=""), entry.reserved, None, entry.repeats))
+
+
+def until() -> datetime:
+    """How long stays on the account what comes on it now."""
+    return now() + KEPT
+
+
+class Day(NamedTuple):
+    """Which sums a call counts in."""
+
+    application: str
+    day: str
+    model_name: str
+    served_by: str
+
+
+def day_of(row: Invocation) -> Day:
+    """The sums that a call counts in."""
+    return Day(row.application, row.created.astimezone(UTC).date().isoformat(), row.model_name, row.served_by)
+
+
+def post(entries: Sequence[Entry], token: str) -> None:
+    """Put calls on the account. A repeat with the same calls and the same token changes nothing.
+
+    Raises Unavailable when a store does not answer; then some of it may be there already.
+    """
+    keep([entry.row for entry in entries])
+    keep([entry.content for entry in entries if entry.content is not None])
+    count([entry.row for entry in entries if not entry.repeats], token)
+    for entry in entries:
+        if entry.repeats:
+            count([entry.row], entry.row.invocation)
+    ended = [entry for entry in entries if entry.reserved]
+    if ended:
+        limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in ended])
+
+
+def count(rows: Iterable[Invocation], token: str) -> None:
+    """Add calls to the sums of their days, once for each token."""
+    for day, (first, sums) in summed(rows).items():
+        initial = DayUsage(*day, first.model_id, until=until())
+        records.increment(DayUsage, *day, by=sums, once=token, initial=initial)
+
+
+def keep(rows: Sequence[Record]) -> None:
+    """Put records that are new; those that are not are the same as before."""
+    for place in range(0, len(rows), MOST_IN_A_BATCH):
+        batch = rows[place : place + MOST_IN_A_BATCH]
+        try:
+            records.batch(batch)
+        except Conflict:
+            for row in batch:
+                records.put(row, expect=ANY)
+
+
+def summed(rows: Iterable[Invocation]) -> Mapping[Day, tuple[Invocation, dict[str, int]]]:
+    """The sums of calls by what they count in, each with the first of its calls."""
+    days: dict[Day, tuple[Invocation, dict[str, int]]] = {}
+    for row in rows:
+        day = day_of(row)
+        found = days.get(day)
+        if found is None:
+            found = days[day] = (row, dict.fromkeys(SUMMED, 0))
+        sums = found[1]
+        sums[COUNTED[row.status]] += 1
+        sums["input_tokens"] += row.input_tokens
+        sums["output_tokens"] += row.output_tokens
+        sums["latency_ms"] += row.latency_ms
+        sums["cached_tokens"] += row.cached_tokens
+        sums["cache_hits"] += bool(row.cache)
+        sums["cost"] += row.cost or 0
+    return days
