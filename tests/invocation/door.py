@@ -1,11 +1,14 @@
 """The platform of this process as one application sees it, over ASGI: hot routes and Django alike."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from foundation.asgi import application
+from apps.applications import services as applications
+from apps.applications.records import Policy
+from foundation.asgi import application as platform
 from foundation.errors import Unavailable
 from foundation.identity import Caller, identify
 from tests.forging import good_token, new_client
@@ -53,6 +56,14 @@ def opened() -> Door:
     return Door(seen(token), token)
 
 
+def onboarded(**policy: Any) -> Door:
+    """The door of a new application that an administrator has onboarded, with this policy."""
+    application, credentials = applications.create(f"models {uuid.uuid4()}", "It calls models.")
+    applications.set_policy(Policy(application.application, **policy))
+    token = good_token(credentials)
+    return Door(seen(token), token)
+
+
 def seen(token: str) -> Caller:
     """Who the platform says this is; the issuer is served for as long as its keys are not known here."""
     try:
@@ -94,7 +105,7 @@ async def ask(method: str, path: str, body: bytes, token: str | None, headers: M
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await application(scope, receive, send)
+    await platform(scope, receive, send)
     told = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], told, b"".join(part.get("body", b"") for part in sent[1:]))
 
