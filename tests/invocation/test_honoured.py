@@ -1,0 +1,140 @@
+"""What a model cannot honour is refused by its name, or reported; and a call goes only where nothing of it is lost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.invocation import services
+from apps.invocation.catalogue import Deployment, Kind, Model
+from tests.invocation.door import Door, onboarded
+from tests.upstream.openai_server import OpenAIServer, running
+
+CHAT = "/v1/chat/completions"
+LOCAL = "smollm2-135m-instruct"
+NOWHERE = "http://127.0.0.1:1"
+HERE = Deployment("here", "local_text", LOCAL)
+QUESTION = [{"role": "user", "content": "Say hello."}]
+TOOLS = [{"type": "function", "function": {"name": "clock"}}]
+PICTURE = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
+FILE = [{"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}]
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIServer]:
+    """A server that can do all of it. `able` runs there, `blind` too, though it reads no pictures; `both` runs here as well;
+    `falls-back` runs here and, when that is no good, is answered by `able`; `claude` is nowhere."""
+    with running() as server:
+        there = Deployment("there", "openai_compatible", "gpt-4o", base_url=server.url)
+        for model in (
+            Model("able", "", Kind.TEXT, "", inputs=("image", "document"), deployments=(there,)),
+            Model("blind", "", Kind.TEXT, "", inputs=(), deployments=(there,)),
+            Model("both", "", Kind.TEXT, "", deployments=(HERE, there)),
+            Model("claude", "", Kind.TEXT, "", deployments=(Deployment("away", "anthropic", "c", base_url=NOWHERE),)),
+            Model("falls-back", "", Kind.TEXT, "", deployments=(HERE,), fallbacks=("able",)),
+        ):
+            services.save_model(model)
+        yield server
+        for name in ("falls-back", "claude", "both", "blind", "able"):
+            services.remove_model(name)
+
+
+async def asked(door: Door, model: str, changed: Any) -> Any:
+    return await door.post(CHAT, {"model": model, "messages": QUESTION, "max_tokens": 3, **changed})
+
+
+CHANGES_MEANING: list[tuple[Any, str]] = [
+    ({"tools": TOOLS}, "tools"),
+    (
+        {
+            "messages": [
+                *QUESTION,
+                {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": ""}}]},
+            ]
+        },
+        "tools",
+    ),
+    ({"messages": [{"role": "user", "content": PICTURE}]}, "image_url"),
+    ({"messages": [{"role": "user", "content": FILE}]}, "file"),
+    ({"thinking": {"type": "enabled", "budget_tokens": 100}}, "thinking"),
+    ({"guardrailConfig": {"guardrailIdentifier": "g", "guardrailVersion": "1"}}, "guardrailConfig"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("changed", "param"), CHANGES_MEANING, ids=[param for _, param in CHANGES_MEANING])
+async def test_what_changes_the_answer_is_refused_by_the_name_that_it_was_asked_by(
+    door: Door, upstream: OpenAIServer, changed, param, stream
+):
+    answer = await asked(door, LOCAL, {**changed, "stream": stream})
+    error = answer.json["error"]
+    assert (answer.status, error["param"], error["code"]) == (400, param, "unsupported_parameter")
+    assert error["message"].startswith(f"{param} cannot be honoured by {LOCAL}; ")
+
+
+async def test_likelihoods_are_refused_where_a_provider_tells_none(door: Door, upstream: OpenAIServer):
+    answer = await asked(door, "claude", {"logprobs": True})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "logprobs")
+
+
+async def test_a_model_that_can_is_named(door: Door, upstream: OpenAIServer):
+    answer = await asked(door, LOCAL, {"tools": TOOLS})
+    assert answer.json["error"]["message"].endswith("; able can")
+    answered = await asked(door, "ANTHROPIC_CLAUDE_V2", {"tools": TOOLS})
+    assert "which answers for ANTHROPIC_CLAUDE_V2" in answered.json["error"]["message"]
+
+
+async def test_no_model_is_named_that_the_application_may_not_call(upstream: OpenAIServer):
+    answer = await asked(onboarded(models=("smollm2*",)), LOCAL, {"tools": TOOLS})
+    assert answer.json["error"]["message"].endswith("; no model that this application may call can")
+
+
+async def test_what_only_tunes_the_answer_is_left_out_and_named_in_a_header(door: Door):
+    tuned = {"service_tier": "flex", "user": "u", "reasoning_effort": "low", "top_k": 5}
+    for stream in (False, True):
+        answer = await asked(door, LOCAL, {**tuned, "stream": stream})
+        assert answer.status == 200
+        told = answer.headers["x-ignored-parameters"].split(",")
+        assert told == ["reasoning_effort", "service_tier", "user"]
+
+
+async def test_cache_points_and_thoughts_of_others_are_left_out_and_named(door: Door):
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "Hi.", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": "Hello.", "reasoning_content": "They greet me."},
+        {"role": "user", "content": "How are you?"},
+    ]
+    answer = await asked(door, LOCAL, {"messages": turns})
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "cache_control,thinking_blocks")
+
+
+async def test_nothing_is_named_where_all_is_honoured(door: Door, upstream: OpenAIServer):
+    answer = await asked(door, "able", {"seed": 1, "tools": TOOLS, "messages": [{"role": "user", "content": PICTURE}]})
+    assert answer.status == 200
+    assert "x-ignored-parameters" not in answer.headers
+
+
+async def test_a_picture_for_a_model_that_reads_none_is_refused_though_its_server_would_take_it(
+    door: Door, upstream: OpenAIServer
+):
+    answer = await asked(door, "blind", {"messages": [{"role": "user", "content": PICTURE}]})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "image_url")
+
+
+async def test_of_two_deployments_the_call_goes_to_the_one_that_can(door: Door, upstream: OpenAIServer):
+    for _ in range(8):
+        answer = await asked(door, "both", {"tools": TOOLS})
+        assert (answer.status, answer.headers["x-deployment"]) == (200, "there")
+
+
+async def test_a_fallback_answers_what_the_model_itself_cannot(door: Door, upstream: OpenAIServer):
+    answer = await asked(door, "falls-back", {"tools": TOOLS})
+    assert (answer.status, answer.headers["x-served-by"]) == (200, "able")
+    plain = await asked(door, "falls-back", {})
+    assert (plain.status, plain.headers["x-served-by"]) == (200, "falls-back")
+
+
+async def test_the_contracts_own_dialect_only_reports(door: Door, upstream: OpenAIServer):
+    body = {"model_name": "able", "prompt": "Say hello.", "top_k": 3, "unknown": 1}
+    answer = await door.post("/model/invoke", body)
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "top_k,unknown")
