@@ -121,11 +121,11 @@ class Server:
                     raise self.refused(answer.status, await beginning(answer), answer.headers)
                 yield answer
         except ConnectionTimeoutError as away:
-            raise Unavailable(f"{self} cannot be reached: no connection in {self.timeouts.connect} s", retry_after=5) from away
+            raise Unavailable(f"{self} cannot be reached: no connection in {self.timeouts.connect} s") from away
         except TimeoutError as slow:
             raise UpstreamTimeout(f"{self} did not answer in time") from slow
         except ClientConnectorError as away:
-            raise Unavailable(f"{self} cannot be reached: {away}", retry_after=5) from away
+            raise Unavailable(f"{self} cannot be reached: {away}") from away
         except (ClientError, HttpProcessingError) as broken:
             raise UpstreamFailed(f"{self} broke off its answer: {broken}") from broken
 
