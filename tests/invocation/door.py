@@ -106,7 +106,9 @@ async def ask(method: str, path: str, body: bytes, token: str | None, headers: M
         sent.append(message)
 
     await platform(scope, receive, send)
-    told = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    told: dict[str, str] = {}
+    for name, value in ((name.decode().lower(), value.decode()) for name, value in sent[0]["headers"]):
+        told[name] = f"{told[name]},{value}" if name in told else value  # as clients join a header's lines
     return Answer(sent[0]["status"], told, b"".join(part.get("body", b"") for part in sent[1:]))
 
 
