@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from apps.applications.records import Policy
-from apps.invocation.catalogue import Deployment, Model
 from apps.invocation.invocations import NOTHING, Request, Usage
+from apps.invocation.records import Deployment, Model
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome, Try
 from foundation.ambient import new_id, now
@@ -21,8 +21,8 @@ class Call:
     """One call, from its start. What happens to it on the way is written here, and becomes its account at its end.
 
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
-    beside its text; needs: what of that may not be lost (see honoured); ignored: what the deployment that answers does not
-    know. spent: the tokens so far. reserved: what is held back for it of which limits (see admission).
+    beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
+    deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits (see admission).
     """
 
     caller: Caller
@@ -43,6 +43,7 @@ class Call:
     asks: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     findings: list[str] = field(default_factory=list)
     left: Mapping[str, int] = field(default_factory=dict)
     spent: Usage = NOTHING
@@ -67,7 +68,7 @@ class Call:
             "x-deployment": self.deployment.name if self.deployment else "",
             "x-tries": ",".join(f"{each.deployment}={each.outcome}" for each in self.tries) if len(self.tries) > 1 else "",
             "x-cache": self.cache,
-            "x-ignored-parameters": ",".join(self.ignored),
+            "x-ignored-parameters": ",".join((*self.ignored, *self.lost)),
             **{name: str(value) for name, value in self.left.items()},
         }
         return [(name.encode(), value.encode("latin-1", "replace")) for name, value in said.items() if value]
