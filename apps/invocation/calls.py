@@ -22,7 +22,8 @@ class Call:
 
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
     beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
-    deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits (see admission).
+    deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits
+    (see admission).
     """
 
     caller: Caller
