@@ -55,6 +55,7 @@ class Sieve:
         self.guard, self.screen, self.findings = guard, screen, findings
         self.spoken: Window | None = None
         self.tools: dict[int, Window] = {}
+        self.rewritten = False  # a thought; later ones may be put together with it, so none has a signature any more
         self.count = 0
 
     def passed(self, event: Event) -> Iterator[Event]:
@@ -88,7 +89,8 @@ class Sieve:
 
     def _thought(self, event: ThinkingDelta) -> Iterator[Event]:
         text = self._spoken(event.text, last=bool(event.signature))
-        signature = "" if self.spoken is None or self.spoken.changed else event.signature
+        self.rewritten = self.rewritten or (self.spoken is not None and self.spoken.changed)
+        signature = "" if self.rewritten else event.signature
         if text or signature:
             yield ThinkingDelta(text, signature)
         if event.signature:

@@ -65,16 +65,15 @@ def checked_token(check: Callable[[str], bool]) -> Callable[[Match[str]], int]:
     return lambda match: match.end() if check(match[0]) else NONE
 
 
-def longest(check: Callable[[str], bool], shortest: int) -> Callable[[Match[str]], int]:
+def most_groups(check: Callable[[str], bool]) -> Callable[[Match[str]], int]:
     """Ends after the most groups of letters and digits that pass the check together."""
 
     def end(match: Match[str]) -> int:
-        text, start = match.string, match.start()
-        for place in range(match.end(), start + shortest - 1, -1):
-            if not NEITHER.match(text, place - 1) and not GOES_ON.match(text, place):
-                bare = NEITHER.sub("", text[start:place])
-                if len(bare) >= shortest and check(bare):
-                    return place
+        text, place = match[0], len(match[0])
+        while place > 0:
+            if not GOES_ON.match(match.string, match.start() + place) and check(NEITHER.sub("", text[:place])):
+                return match.start() + place
+            place = max(text.rfind(" ", 0, place), text.rfind("-", 0, place))
         return NONE
 
     return end
@@ -106,6 +105,16 @@ def is_secret(match: Match[str]) -> int:
     return match.end() if checks.is_aws_secret(match[0], before) else NONE
 
 
+def opening(first: str, unlike: str = "0-9A-Za-z") -> str:
+    """The first character, with none of the unlike before it; a pattern that begins with a character is skipped to."""
+    return f"{first}(?<![{unlike}]{first})"
+
+
+def alone(first: str) -> str:
+    """The first digit, where neither a word nor a number goes on."""
+    return opening(first, "0-9A-Za-z_") + rf"(?<![0-9]\.{first})"
+
+
 LONGEST_JWT: Final = 8300
 LONGEST_TOKEN: Final = 260
 LONGEST_OPENING: Final = 16
@@ -117,9 +126,10 @@ secret_end: Final = trailing(r"0-9A-Za-z/+=", 42)
 MAIL: Final = Family(lambda text: "@" in text, mail_begun)
 NUMBER: Final = Family(re.compile(r"[0-9](?:[^0-9]{0,6}[0-9]){6}").search, number_begun)
 TOKEN: Final = Family(lambda text: True, token_begun)
-SECRET: Final = Family(re.compile(r"[sS](?:ecret|ECRET)|AKIA|ASIA").search, secret_begun)
+SECRET: Final = Family(lambda text: any(word in text for word in ("ecret", "ECRET", "AKIA", "ASIA")), secret_begun)
 
-ALONE: Final = r"(?<![0-9A-Za-z_])(?<![0-9]\.)"  # no word and no number goes on before it
+START: Final = "(?<![0-9A-Za-z])"
+END: Final = "(?![0-9A-Za-z])"
 PERSONAL: Final = (
     Detector(
         "email",
@@ -132,7 +142,7 @@ PERSONAL: Final = (
     Detector(
         "phone",
         NUMBER,
-        re.compile(r"(?<![0-9A-Za-z+])\+[1-9](?:[ ./()-]{0,2}[0-9]){6,14}(?![0-9])"),
+        re.compile(opening(r"\+", "0-9A-Za-z+") + r"[1-9](?:[ ./()-]{0,2}[0-9]){6,14}(?![0-9])"),
         checked(checks.is_phone),
         ("+",),
     ),
@@ -140,42 +150,46 @@ PERSONAL: Final = (
         "phone",
         NUMBER,
         re.compile(
-            r"(?<![0-9A-Za-z+.-])(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
-            r"(?![0-9A-Za-z]|[.-][0-9])"
+            opening("[12-9(]", "0-9A-Za-z+.-")
+            + r"(?:(?<=1)[ .-]\(?[2-9][0-9]{2}\)?[ .-]?|(?<=\()[2-9][0-9]{2}\) ?|(?<=[2-9])[0-9]{2}[ .-])"
+            + r"[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"
         ),
     ),
-    Detector("card", NUMBER, re.compile(ALONE + r"[2-6](?:[ -]?[0-9]){12,18}"), longest(checks.is_card, 13)),
+    Detector("card", NUMBER, re.compile(rf"{alone('[2-6]')}[0-9]{{12,18}}(?![0-9A-Za-z_]|\.[0-9])"), checked(checks.is_card)),
+    Detector(
+        "card", NUMBER, re.compile(rf"{alone('[2-6]')}[0-9]{{3}}(?:[ -][0-9]{{3,7}}){{2,4}}"), most_groups(checks.is_card)
+    ),
+    Detector("iban", NUMBER, re.compile(rf"{opening('[A-Z]')}[A-Z][0-9]{{2}}[0-9A-Z]{{11,30}}{END}"), checked(checks.is_iban)),
     Detector(
         "iban",
         NUMBER,
-        re.compile(r"(?<![0-9A-Za-z_])[A-Z]{2}[0-9]{2}(?:[ -]?[0-9A-Z]){11,30}"),
-        longest(checks.is_iban, 15),
+        re.compile(rf"{opening('[A-Z]')}[A-Z][0-9]{{2}}(?:[ -][0-9A-Z]{{4}}){{2,7}}(?:[ -][0-9A-Z]{{1,3}})?"),
+        most_groups(checks.is_iban),
     ),
     Detector(
         "us_ssn",
         NUMBER,
         re.compile(
-            r"(?<![0-9A-Za-z_-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9A-Za-z_]|-[0-9A-Za-z])",
+            opening("[0-8]", "0-9A-Za-z_-")
+            + "[0-9]{2}(?<!000)(?<!666)-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9A-Za-z_]|-[0-9A-Za-z])"
         ),
         openings=("-",),
     ),
     Detector(
         "swiss_ahv",
         NUMBER,
-        re.compile(ALONE + r"756[. ]?[0-9]{4}[. ]?[0-9]{4}[. ]?[0-9]{2}(?![0-9A-Za-z_])"),
+        re.compile(alone("7") + r"56[. ]?[0-9]{4}[. ]?[0-9]{4}[. ]?[0-9]{2}(?![0-9A-Za-z_])"),
         checked(checks.is_ahv),
         ("756",),
     ),
     Detector(
         "german_tax_id",
         NUMBER,
-        re.compile(ALONE + r"[1-9][0-9](?: ?[0-9]{3}){3}(?![0-9A-Za-z_]|\.[0-9])"),
+        re.compile(alone("[1-9]") + r"[0-9](?: ?[0-9]{3}){3}(?![0-9A-Za-z_]|\.[0-9])"),
         checked(checks.is_german_tax_id),
     ),
 )
 
-START: Final = "(?<![0-9A-Za-z])"
-END: Final = "(?![0-9A-Za-z])"
 SECRETS: Final = (
     Detector(
         "aws_access_key",
