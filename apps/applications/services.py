@@ -1,10 +1,13 @@
 """Every use case of applications. The portal and the commands come in here; both have found an administrator already."""
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from apps.applications.policies import checked as checked_policy
 from apps.applications.records import PLATFORM, Application, ApplicationName, Policy
 from foundation import keys
 from foundation.adapters import directory, records
@@ -123,11 +126,22 @@ policies: Fresh[str, Policy] = Fresh(policy_of)
 
 
 def set_policy(policy: Policy) -> Policy:
-    """Change what an application may do; everywhere within 5 seconds. Conflict when it was changed since it was read."""
+    """Change what an application may do; everywhere within 5 seconds.
+
+    Invalid names the field that is wrong; Conflict when it was changed since it was read; NotFound.
+    """
     find(policy.application)
-    stored = records.put(policy)
+    stored = records.put(checked_policy(policy))
     policies.forget(policy.application)
     return stored
+
+
+def change_policy(application: str, change: Callable[[Policy], Policy]) -> Policy:
+    """The same for a change that is good whatever was changed before it: done again when somebody else was faster."""
+    for _ in range(100):
+        with suppress(Conflict):
+            return set_policy(change(policy_of(find(application).application)))
+    raise Conflict("the policy was changed by others all the time; try again")
 
 
 def create_key(application: str, name: str, days: float | None = None) -> tuple[ApiKey, str]:

@@ -20,10 +20,11 @@ from apps.invocation import admission, breaker, pipeline
 from apps.invocation.adapters import provider
 from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import Kind, Model, current
+from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from apps.invocation.listing import answering, find_model, is_changed, keep_model_key, remove_model, save_model, test_model
-from apps.invocation.records import AsyncInvocation, AsyncStatus
+from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind, Model
+from apps.invocation.shares import Scope, shares_of
 from apps.usage import services as usage
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import new_id, now
@@ -87,6 +88,11 @@ def callable_model(caller: Caller, name: str) -> tuple[Model, Model]:
     if found is None:
         raise UnknownModel(f"the model {name[:200]} does not exist, or this application may not call it")
     return found
+
+
+def limits_of(policy: Policy) -> Sequence[Scope]:
+    """The limits of an application, and how much of them is used now: those for all models first."""
+    return shares_of(policy)
 
 
 def prepare() -> Sequence[str]:
