@@ -123,10 +123,7 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
     if isinstance(reply.body, msgspec.Struct):
         return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
     async with aclosing(events(reply.body)) as chunks:
-        first = await anext(chunks, b"")
-        headers = [*EVENTS, *beside(reply), *unknown]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await while_connected(receive, sent(first, chunks, send))
+        await while_connected(receive, sent(reply, unknown, chunks, send))
 
 
 def beside(reply: Reply) -> ResponseHeaders:
@@ -144,8 +141,11 @@ async def events(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
             await body.aclose()
 
 
-async def sent(first: bytes, chunks: AsyncIterator[bytes], send: Send) -> None:
-    """Send every event, and the end."""
+async def sent(reply: Reply, unknown: ResponseHeaders, chunks: AsyncIterator[bytes], send: Send) -> None:
+    """Send every event, and the end. The response begins when the first event has come."""
+    first = await anext(chunks, b"")
+    headers = [*EVENTS, *beside(reply), *unknown]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": first, "more_body": True})
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
