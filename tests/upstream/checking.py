@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+import apps.invocation.adapters.bedrock  # noqa: F401 (its import takes longer than these providers may)
 from apps.invocation import listing
-from apps.invocation.catalogue import Deployment, Kind, Model, Prices
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.adapters import secrets

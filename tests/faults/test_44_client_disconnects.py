@@ -1,0 +1,59 @@
+"""Fault 44: a client goes away in the middle of a stream: the provider is stopped, and what was written is billed."""
+
+import asyncio
+
+import pytest
+
+from apps.invocation.admission import CHARACTERS_A_TOKEN
+from tests.invocation.door import Door, opened
+from tests.upstream.checking import PRICES, STREAMED, account, deployed, eventually, listed
+from tests.upstream.clients import Client
+from tests.upstream.faults import BEHAVIOURS
+from tests.upstream.leaving import left
+from tests.upstream.unruly import serving
+from tests.upstream.wires import WIRES, Wire
+
+
+@pytest.fixture(scope="module")
+def door() -> Door:
+    """An application of its own."""
+    return opened()
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.provider)
+@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+async def test_44_the_provider_is_stopped_within_a_second_and_what_came_is_billed(wire: Wire, client: Client, door: Door):
+    async with serving(wire, BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "endless")) as model:
+            came = await left(door, client, model)
+            await eventually(lambda: server.left["case"], seconds=1)
+            row = await account(door, model)
+    assert not any(end in came for end in (b"[DONE]", b"message_stop", b'"error"'))
+    words = came.count(b"word ")
+    written = row.output_tokens * CHARACTERS_A_TOKEN / len("word ")
+    assert row.outcome == "cancelled" and [each.outcome for each in row.tries] == ["cancelled"]
+    assert words <= written + 1 and row.output_tokens > 0 and row.input_tokens > 0
+    assert row.cost == row.input_tokens * PRICES.input + row.output_tokens * PRICES.output
+    assert row.first_token_ms is not None
+
+
+@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+async def test_44_a_client_that_leaves_before_the_first_word_stops_the_provider_too(client: Client, door: Door):
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "hang", first_token_seconds=30.0)) as model:
+            asked = asyncio.Event()
+            leaving = asyncio.ensure_future(left(door, client, model, once=asked))
+            await eventually(lambda: server.asked["case"])
+            asked.set()
+            assert await leaving == b""
+            await eventually(lambda: server.left["case"], seconds=1)
+            row = await account(door, model)
+    assert (row.outcome, row.output_tokens, row.cost) == ("cancelled", 0, 0)
+
+
+@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+async def test_44_a_client_that_leaves_opens_no_circuit(client: Client, door: Door):
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "endless")) as model:
+            for _ in range(8):
+                assert b"word" in await left(door, client, model)
