@@ -1,9 +1,11 @@
 """What every provider of models promises. The OpenAI-compatible one speaks to a real server: llama.cpp's own."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+import jsonschema
 import numpy as np
 import pytest
 from asgiref.sync import async_to_sync
@@ -12,10 +14,28 @@ from msgspec.structs import replace
 from apps.invocation.adapters.local_embeddings import LocalEmbeddings
 from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
 from apps.invocation.adapters.openai_compatible import OpenAICompatible
-from apps.invocation.invocations import Event, Finish, Message, Request, Role, StopReason, Text, TextDelta, complete
+from apps.invocation.invocations import (
+    Event,
+    Finish,
+    Message,
+    OutputFormat,
+    Request,
+    Role,
+    StopReason,
+    Text,
+    TextDelta,
+    complete,
+)
 from apps.invocation.ports import Provider
 from foundation.errors import Invalid
 from foundation.settings import CHOSEN
+
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "size": {"type": "integer"}},
+    "required": ["city", "size"],
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,57 @@ class TestTextProviders:
     async def test_stop_sequences_end_the_answer(self, text: Stage):
         answer = await complete(text.provider.stream(text.request("Count from 1 to 9 in digits.", stop=("5",), max_tokens=60)))
         assert "5" not in answer.text
+
+    async def test_the_answer_is_the_same_whole_and_streamed(self, text: Stage):
+        asked = text.request("What is the capital of France?")
+        whole, streamed = await text.provider.complete(asked), await complete(text.provider.stream(asked))
+        assert whole.content == streamed.content
+        assert (whole.reason, whole.usage.output_tokens) == (streamed.reason, streamed.usage.output_tokens)
+
+    async def test_the_answer_keeps_to_a_json_schema(self, text: Stage):
+        for schema, kind in ((CITY, dict), ({"type": "array", "items": {"type": "integer"}, "maxItems": 3}, list)):
+            asked = text.request("Name a city of France and its size.", output=OutputFormat(schema), max_tokens=100)
+            made = json.loads((await text.provider.complete(asked)).text)
+            assert isinstance(made, kind)
+            jsonschema.validate(made, schema)
+
+    async def test_the_answer_is_any_json_object_where_no_schema_is_said(self, text: Stage):
+        asked = text.request("Name a city of France.", output=OutputFormat(), max_tokens=200, seed=1)
+        assert isinstance(json.loads((await text.provider.complete(asked)).text), dict)
+
+    async def test_a_json_schema_that_is_none_is_invalid(self, text: Stage):
+        with pytest.raises(Invalid, match="nonsense"):
+            await text.provider.complete(text.request("Hi", output=OutputFormat({"type": "nonsense"})))
+
+    async def test_a_seed_gives_the_same_answer_again(self, text: Stage):
+        def asked(seed: int) -> Request:
+            return text.request("Tell me a story.", temperature=1.5, seed=seed)
+
+        first, second, other = [await text.provider.complete(asked(seed)) for seed in (1, 1, 2)]
+        assert first.text == second.text != other.text
+
+    @pytest.mark.parametrize("beside", [0, 2])
+    async def test_likelihoods_come_with_each_token(self, text: Stage, beside: int):
+        answer = await text.provider.complete(text.request("What is the capital of France?", logprobs=beside))
+        assert "".join(each["token"] for each in answer.logprobs).strip() == answer.text.strip()
+        assert all(each["logprob"] <= 0 and len(each["top_logprobs"]) == beside for each in answer.logprobs)
+
+    async def test_penalties_keep_the_model_from_saying_the_same_again(self, text: Stage):
+        prompt = "Repeat the word red twenty times."
+        plain, held = [
+            await text.provider.complete(text.request(prompt, max_tokens=40, frequency_penalty=much, presence_penalty=much))
+            for much in (-2.0, 2.0)
+        ]
+        assert len(set(held.text.split())) > len(set(plain.text.split()))
+
+    async def test_cancelling_a_whole_answer_frees_the_model_for_the_next(self, text: Stage):
+        for _ in range(4):
+            asked = asyncio.ensure_future(text.provider.complete(text.request("Tell me a long story.", max_tokens=2000)))
+            await asyncio.wait((asked,), timeout=0.3)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        assert (await text.provider.complete(text.request("Say hello."))).text
 
     async def test_a_prompt_that_is_too_long_is_invalid(self, text: Stage):
         with pytest.raises(Invalid):

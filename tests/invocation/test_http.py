@@ -61,6 +61,22 @@ async def test_one_connection_serves_one_call_after_another(call: Callable[[Serv
     assert answered == [3]
 
 
+async def test_a_connection_that_its_server_closed_while_it_was_idle_fails_no_call():
+    """llama.cpp's server ends a stream so: it closes without a word, just when the next request goes out."""
+    answered: list[int] = []
+
+    async def one_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered.append(1)
+        writer.write(CHUNKED % JSON + chunk(b"{}") + chunk(b""))
+        await reader.read(1)  # the next request has begun to come, and is not read: the connection is reset
+        writer.transport.abort()
+
+    async with serving(one_answer) as at:
+        server = Server(at.url, timeouts=PATIENT)
+        assert [await whole(server) for _ in range(3)] == [b"{}"] * 3
+    assert len(answered) == 3
+
+
 def endless(content_type: bytes, piece: bytes) -> Reply:
     """A reply that never ends, as fast as it is read."""
 

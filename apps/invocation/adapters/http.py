@@ -7,19 +7,27 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from weakref import WeakSet
 
 from aiohttp import (
+    ClientConnectionResetError,
     ClientConnectorError,
     ClientError,
+    ClientOSError,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
+    ServerDisconnectedError,
     TCPConnector,
 )
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -35,6 +43,10 @@ LARGEST_EVENT: Final = 4 * 2**20
 LARGEST_ERROR: Final = 64 * 2**10
 LARGE_REQUEST: Final = 2**20
 TAIL: Final = 1.0
+MOST_STALE: Final = 3
+STALE: Final = (ServerDisconnectedError, ClientConnectionResetError, ClientOSError)
+WORN: Final[ContextVar[bool]] = ContextVar("worn", default=False)
+USED: Final[WeakSet[ResponseHandler]] = WeakSet()
 EVENTS: Final = "text/event-stream"
 Refused: TypeAlias = Callable[[int, bytes, Mapping[str, str]], Problem]
 
@@ -53,6 +65,17 @@ class Timeouts:
 
 
 TIMEOUTS: Final = Timeouts()
+
+
+class Sending(ClientRequest):
+    """A request that leaves in WORN whether its connection had served before."""
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        protocol = conn.protocol
+        WORN.set(protocol in USED)
+        if protocol is not None:
+            USED.add(protocol)
+        return await super().send(conn)
 
 
 class Server:
@@ -108,15 +131,8 @@ class Server:
         says for another status, Unavailable when the server cannot be reached, UpstreamTimeout when a time is over,
         UpstreamFailed when the answer breaks off. Read it by `chunks`.
         """
-        session = await self.session()
         try:
-            async with session.post(
-                self.url(path),
-                data=body if len(body) < LARGE_REQUEST else io.BytesIO(body),
-                headers=headers,
-                timeout=timeout or self.stream_timeout,
-                allow_redirects=False,
-            ) as answer:
+            async with await self._asked(self.url(path), body, headers, timeout or self.stream_timeout) as answer:
                 if answer.status != 200:
                     raise self.refused(answer.status, await beginning(answer), answer.headers)
                 yield answer
@@ -128,6 +144,18 @@ class Server:
             raise Unavailable(f"{self} cannot be reached: {away}") from away
         except (ClientError, HttpProcessingError) as broken:
             raise UpstreamFailed(f"{self} broke off its answer: {broken}") from broken
+
+    async def _asked(self, url: URL, body: bytes, headers: Mapping[str, str] | None, timeout: ClientTimeout) -> ClientResponse:
+        """The answer of any status. A pooled connection that the server had closed before it saw the request is no try."""
+        session = await self.session()
+        content = body if len(body) < LARGE_REQUEST else io.BytesIO(body)
+        for _ in range(MOST_STALE):
+            try:
+                return await session.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False)
+            except STALE as closed:
+                if isinstance(closed, ClientConnectorError) or not WORN.get():
+                    raise
+        return await session.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False)
 
     async def chunks(self, answer: ClientResponse) -> AsyncGenerator[bytes, None]:
         """The bytes of a body as they come; UpstreamFailed beyond 512 MiB. After the first, the idle time is the limit."""
@@ -164,7 +192,11 @@ class Server:
         )  # TCP_NODELAY is set
         try:
             async with ClientSession(
-                connector=pool, headers=self.headers, timeout=self.stream_timeout, cookie_jar=DummyCookieJar()
+                connector=pool,
+                headers=self.headers,
+                timeout=self.stream_timeout,
+                cookie_jar=DummyCookieJar(),
+                request_class=Sending,
             ) as session:
                 yield session
         finally:

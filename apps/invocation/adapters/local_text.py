@@ -16,6 +16,7 @@ from apps.invocation.invocations import (
     Embeddings,
     Event,
     Finish,
+    OutputFormat,
     Ranking,
     Request,
     StopReason,
@@ -26,7 +27,7 @@ from apps.invocation.invocations import (
 from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident
 from foundation.ambient import new_secret
-from foundation.errors import Invalid, Unavailable, UpstreamFailed
+from foundation.errors import Invalid, TooLong, Unavailable, UpstreamFailed
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ TEMPLATE: Final = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 ENGINE: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+SAMPLING: Final = ("temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty")
+BAD_SCHEMA: Final = "JSON schema error at "
 REASONS: Final = {"stop": StopReason.END, "length": StopReason.LENGTH}
 
 
@@ -79,7 +82,7 @@ def load(key: str) -> "Server":
 class LocalText:
     """The Provider port on llama.cpp."""
 
-    honours = frozenset({"max_tokens", "temperature", "top_p", "top_k", "stop"})
+    honours = frozenset({"output", "logprobs", "max_tokens", "stop", *SAMPLING})
 
     def __init__(self, idle_seconds: float) -> None:
         self.key = new_secret()
@@ -108,9 +111,9 @@ class LocalText:
                 for choice in chunk["choices"]:
                     reason = REASONS.get(choice["finish_reason"] or "", reason)
                     if text := choice["delta"].get("content"):
-                        yield TextDelta(text)
+                        yield TextDelta(text, likelihoods(choice, request.logprobs))
                 if counted := chunk.get("usage"):
-                    usage = Usage(counted["prompt_tokens"], counted["completion_tokens"])
+                    usage = tokens(counted)
             await work
         finally:
             closed = True
@@ -149,7 +152,10 @@ class LocalText:
         with self.engine.use() as server:
             try:
                 server.handle_chat_completions(asked, receive)
-            except (ValueError, RuntimeError) as failed:
+            except (ValueError, TypeError, RuntimeError) as failed:
+                if "response_format" in asked and not isinstance(failed, RuntimeError):  # so says the engine of a schema
+                    reason = str(failed).rpartition(BAD_SCHEMA)[2]
+                    raise Invalid(f"{MODEL} cannot keep to this JSON schema: {reason}") from failed
                 raise UpstreamFailed(f"{MODEL} failed: {failed}") from failed
 
 
@@ -158,15 +164,43 @@ def body(request: Request) -> Mapping[str, Any]:
     said = [("system", part.text) for part in request.system] + [
         (message.role.value, message.text) for message in request.messages
     ]
-    parameters = {"temperature": request.temperature, "top_p": request.top_p, "top_k": request.top_k}
+    sampling = ((name, getattr(request, name)) for name in SAMPLING)
     return {
         "messages": [{"role": role, "content": text.replace(OPENING, "< |")} for role, text in said],
         "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS,
         "stop": list(request.stop),
         "stream": True,
         "stream_options": {"include_usage": True},
-        **{name: value for name, value in parameters.items() if value is not None},
+        **({} if request.logprobs is None else {"logprobs": True, "top_logprobs": request.logprobs or 1}),
+        **({} if request.output is None else {"response_format": response_format(request.output)}),
+        **{name: value for name, value in sampling if value is not None},
     }
+
+
+def response_format(output: OutputFormat) -> Mapping[str, Any]:
+    """JSON: any object, or one of a schema."""
+    if output.schema is None:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": output.name, "schema": output.schema}}
+
+
+def likelihoods(choice: Mapping[str, Any], beside: int | None) -> tuple[Mapping[str, Any], ...]:
+    """How likely each token of a piece was, and of as many others beside it as were asked for."""
+    if beside is None or not choice.get("logprobs"):
+        return ()
+    found = choice["logprobs"]["content"]
+    return tuple({**likelihood(each), "top_logprobs": [*map(likelihood, each["top_logprobs"][:beside])]} for each in found)
+
+
+def likelihood(token: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One token, as OpenAI has it."""
+    return {name: token[name] for name in ("token", "logprob", "bytes")}
+
+
+def tokens(counted: Mapping[str, Any]) -> Usage:
+    """Tokens as the engine counts them; some of a prompt that begins as the last one did are not read again."""
+    cached = (counted.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    return Usage(counted["prompt_tokens"], counted["completion_tokens"], cached)
 
 
 def refused(chunk: Mapping[str, Any]) -> None:
@@ -175,7 +209,7 @@ def refused(chunk: Mapping[str, Any]) -> None:
     if error is None:
         return
     if "n_prompt_tokens" in error:
-        raise Invalid(
+        raise TooLong(
             f"the prompt has {error['n_prompt_tokens']} tokens; {MODEL} takes at most {error['n_ctx']} together with its answer"
         )
     if error.get("code") == 400:

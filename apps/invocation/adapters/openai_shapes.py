@@ -163,7 +163,7 @@ class Reading:
             if words is not None:
                 yield from self._said(words, choice.logprobs)
 
-    def _said(self, words: Words, likelihoods: Likelihoods | None) -> Iterator[Event]:
+    def _said(self, words: Words, said: Likelihoods | None) -> Iterator[Event]:
         thought, text = words.reasoning_content or words.reasoning or "", words.content or ""
         if isinstance(text, list):
             thought, text = thought + "".join(map(thoughts, text)), "".join(piece.text for piece in text)
@@ -172,12 +172,17 @@ class Reading:
             yield ThinkingDelta(thought)
         if text:
             self.written += len(text)
-            yield TextDelta(text, tuple(likelihoods.content or ()) if likelihoods else ())
+            yield TextDelta(text, self._likelihoods(said) if said is not None else ())
         if words.refusal:
             self.written, self.refused = self.written + len(words.refusal), True
             yield TextDelta(words.refusal)
         for call in words.tool_calls or ():
             yield from self._asked(call)
+
+    def _likelihoods(self, said: Likelihoods) -> tuple[Mapping[str, Any], ...]:
+        """Each token with as many others beside it as were asked for: llama.cpp gives more."""
+        beside = self.request.logprobs or 0
+        return tuple({**each, "top_logprobs": (each.get("top_logprobs") or [])[:beside]} for each in said.content or ())
 
     def _asked(self, call: ToolCall) -> Iterator[Event]:
         """A tool call begins where a name comes that its place does not have yet."""
