@@ -52,9 +52,10 @@ class Shipper:
             self.adopted: list[Orphan] = []
             self.totals = Totals()
             self.looked, self.written = float("-inf"), b""
-            self.ending, self.ended = threading.Event(), threading.Event()
+            self.ending, self.ended, self.writing = threading.Event(), threading.Event(), threading.Lock()
             self.process = os.getpid()
             threading.Thread(target=self._run, name="shipping", daemon=True).start()
+            threading.Thread(target=self._watch, name="watching", daemon=True).start()
             atexit.register(self.finish)
 
     def finish(self) -> None:
@@ -67,7 +68,6 @@ class Shipper:
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
-        self.journal.make_room()
         while not self.ending.is_set():
             try:
                 self._work()
@@ -82,10 +82,20 @@ class Shipper:
         self._end()
 
     def _wait(self) -> None:
-        """Until there is something to ship, but at least PACE and at most until the next snapshot."""
+        """Until there is something to ship, but at least PACE and at most until the next look for dead processes."""
         self.ending.wait(PACE)
         with self.journal.changed:
-            self.journal.changed.wait_for(lambda: self.journal.waiting or self.ending.is_set(), SNAPSHOT - PACE)
+            self.journal.changed.wait_for(lambda: self.journal.waiting or self.ending.is_set(), LOOK)
+
+    def _watch(self) -> None:
+        """Beside the shipping, which may have to wait for the store: have room again after the disk was full, and say how
+        things stand."""
+        while not self.ended.is_set():
+            if self.journal.folder is None or self.journal.is_crowded:
+                self.journal.make_room()
+            with suppress(OSError):
+                self._snapshot()
+            self.ended.wait(SNAPSHOT)
 
     def _end(self) -> None:
         end = time.monotonic() + GRACE
@@ -103,14 +113,9 @@ class Shipper:
         self.ended.set()
 
     def _work(self) -> None:
-        if self.journal.is_crowded:
-            self.journal.make_room()
         if time.monotonic() - self.looked > LOOK:
             self._adopt()
-        try:
-            self._ship()
-        finally:
-            self._snapshot()
+        self._ship()
 
     def _ship(self) -> None:
         """Ship all that there is: of this process first, one block of others after it."""
@@ -181,12 +186,13 @@ class Shipper:
         self._write_totals()
 
     def _write_totals(self) -> None:
-        content = msgspec.msgpack.encode(self.totals)
-        if self.journal.folder is not None and content != self.written:
-            draft = self.journal.folder / f"{TOTALS}.new"
-            draft.write_bytes(content)
-            draft.replace(self.journal.folder / TOTALS)
-            self.written = content
+        with self.writing:
+            content = msgspec.msgpack.encode(self.totals)
+            if self.journal.folder is not None and content != self.written:
+                draft = self.journal.folder / f"{TOTALS}.new"
+                draft.write_bytes(content)
+                draft.replace(self.journal.folder / TOTALS)
+                self.written = content
 
 
 def read(path: Path) -> Totals:
