@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from apps.applications.records import Policy
 from apps.invocation import budgets
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import Kind, Model
 from apps.invocation.claims import CHARACTERS_A_TOKEN, COST, MICRO, claims_of, in_dollars, left, prompt_tokens
+from apps.invocation.records import Kind, Model
 from apps.usage.records import amounts
 from foundation.adapters import limits
 from foundation.ambient import now

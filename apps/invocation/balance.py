@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from apps.invocation.adapters import provider
-from apps.invocation.catalogue import Deployment, Model, current
+from apps.invocation.catalogue import current
 from apps.invocation.ports import Provider
+from apps.invocation.records import Deployment, Model
 from foundation.ambient import number_between
 from foundation.settings import CHOSEN
 

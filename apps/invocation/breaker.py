@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation.catalogue import Deployment
 from apps.invocation.ports import Connection
+from apps.invocation.records import Deployment
 from foundation.settings import CHOSEN
 
 STRIKES: Final = 5  # failures one after another that open a circuit

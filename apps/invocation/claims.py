@@ -13,8 +13,8 @@ from typing import Final
 from apps.applications.records import Allowance, Policy
 from apps.invocation.balance import chain
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import Kind, Model
 from apps.invocation.invocations import Usage
+from apps.invocation.records import Kind, Model
 from foundation.errors import Forbidden
 from foundation.ports import Claim
 

@@ -14,9 +14,10 @@ from apps.invocation import admission
 from apps.invocation.adapters import provider
 from apps.invocation.balance import Place, chain
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import Model, current
+from apps.invocation.catalogue import current
 from apps.invocation.invocations import Document, Image, Part, Request, Thinking, ToolResult, ToolUse
 from apps.invocation.ports import Connection, Selective
+from apps.invocation.records import Model
 from foundation.errors import InvalidParameter
 
 DIALECTS: Final = "apps.invocation.dialects"

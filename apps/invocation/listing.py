@@ -1,13 +1,14 @@
 """How administrators change the catalogue: add a model, say where it runs and what it costs, switch it off, take it back."""
 
+import hashlib
 from typing import Final
 
 import msgspec
 
 from apps.invocation.adapters import PROVIDERS, provider
-from apps.invocation.catalogue import Deployment, Kind, Model, configured, current, forget, shipped, stored
+from apps.invocation.catalogue import configured, current, forget, shipped, stored
 from apps.invocation.invocations import Message, Request, Role, Text
-from apps.invocation.records import PLATFORM, CatalogueRow
+from apps.invocation.records import PLATFORM, CatalogueRow, Deployment, Kind, Model
 from foundation.adapters import records, secrets
 from foundation.errors import Conflict, Invalid, NotFound, Problem
 from foundation.records import ANY, UNSAFE
@@ -43,11 +44,16 @@ def save_model(model: Model, *, new: bool = False) -> Model:
     return model
 
 
-def keep_model_key(name: str, key: str) -> None:
-    """Keep a provider's key as the secret `name`, which a deployment then has as its `key`. Invalid when there is none."""
+def keep_model_key(model: str, place: str, key: str) -> str:
+    """Keep the key that a place of a model shows to its provider; the name of the secret, which is the place's `key`.
+
+    Invalid when there is none.
+    """
     if not key or UNSAFE.search(key):
         raise Invalid("the provider's key is empty, or is no text of one line")
+    name = f"model-key-{hashlib.sha256(f'{model} {place}'.encode()).hexdigest()[:32]}"
     secrets.put(name, key)
+    return name
 
 
 def remove_model(name: str) -> None:

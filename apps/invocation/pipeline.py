@@ -14,7 +14,7 @@ from apps.applications import services as applications
 from apps.invocation import admission, caching, contents, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.catalogue import Kind, current
+from apps.invocation.catalogue import current
 from apps.invocation.invocations import (
     NOTHING,
     Answer,
@@ -27,6 +27,7 @@ from apps.invocation.invocations import (
     Usage,
     events_of,
 )
+from apps.invocation.records import Kind
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.errors import Problem

@@ -1,13 +1,123 @@
-"""What invocation remembers: what was changed in the catalogue, and the calls that a queue works on, until an hour after
-their last change."""
+"""What invocation remembers: the models of the catalogue, and the calls that a queue works on, until an hour after their
+last change."""
 
 import enum
+import math
 from datetime import datetime
 
+from msgspec import Struct
+
+from apps.invocation.adapters import is_configured
+from apps.invocation.invocations import Usage
+from apps.invocation.ports import Connection
 from foundation.records import Record, record
 
-
 PLATFORM = "platform"
+
+
+class Kind(enum.StrEnum):
+    """What a model makes: text, embeddings of text, or an order of documents."""
+
+    TEXT = "text"
+    EMBED = "embed"
+    RERANK = "rerank"
+
+
+class State(enum.StrEnum):
+    """Whether a model may be called. LEGACY: its provider will end it; RETIRED: its provider has ended it."""
+
+    ACTIVE = "active"
+    LEGACY = "legacy"
+    RETIRED = "retired"
+    DISABLED = "disabled"
+
+
+class Prices(Struct, frozen=True):
+    """US dollars for a million tokens: read, written, read from the provider's cache, put there (as `input` where not said)."""
+
+    input: float
+    output: float = 0.0
+    cached: float | None = None
+    cache_written: float | None = None
+
+    def cost(self, usage: Usage) -> int:
+        """What so many tokens cost, in millionths of a dollar, rounded up."""
+        plain = usage.input_tokens - usage.cached_tokens - usage.cache_written_tokens
+        cached = self.input if self.cached is None else self.cached
+        written = self.input if self.cache_written is None else self.cache_written
+        dollars_a_million = (
+            plain * self.input
+            + usage.cached_tokens * cached
+            + usage.cache_written_tokens * written
+            + usage.output_tokens * self.output
+        )
+        return math.ceil(dollars_a_million - 1e-9)
+
+
+class Deployment(Struct, frozen=True):
+    """One place where a model runs.
+
+    provider runs it under `id`; base_url, region and key (the name of a secret) where the provider needs them, empty: as
+    configured. Of several, each gets its share by weight; one of weight 0 serves only when the others fail.
+    first_token_seconds, idle_seconds and answer_seconds are its own limits, beside ROUTE_FIRST_TOKEN, ROUTE_IDLE and
+    ROUTE_DEADLINE: to the first of a stream, between two of its events, and for a whole answer by one try.
+    """
+
+    name: str
+    provider: str
+    id: str
+    base_url: str = ""
+    region: str = ""
+    key: str = ""
+    weight: int = 1
+    first_token_seconds: float | None = None
+    idle_seconds: float | None = None
+    answer_seconds: float | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """What its provider's adapter is made from."""
+        return Connection(self.provider, self.base_url, self.region, self.key)
+
+
+class Model(Struct, frozen=True):
+    """One name. `provider` runs it under `id`, or `deployments` say where it runs.
+
+    aliases: other names for it. default_max_tokens: how much it writes for a plain prompt that does not say.
+    context_window: the most tokens that it can read and write together; output_limit: the most that it can write.
+    inputs: what it can read besides text: image, document; None: not known, its provider says.
+    fallbacks: the models that answer when it cannot, in order.
+    """
+
+    name: str
+    id: str
+    kind: Kind
+    provider: str
+    default_max_tokens: int = 1000
+    output_limit: int | None = None
+    context_window: int | None = None
+    inputs: tuple[str, ...] | None = None
+    prices: Prices | None = None
+    state: State = State.ACTIVE
+    aliases: tuple[str, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def placements(self) -> tuple[Deployment, ...]:
+        """Where it runs: at least one place."""
+        return self.deployments or (Deployment(self.provider, self.provider, self.id),)
+
+    @property
+    def usable(self) -> tuple[Deployment, ...]:
+        """Where it runs by a provider that this platform can call; none when it may not be called."""
+        if self.state in (State.RETIRED, State.DISABLED):
+            return ()
+        return tuple(place for place in self.placements if is_configured(place.provider, place.region))
+
+    def cost(self, usage: Usage) -> int | None:
+        """What so many tokens of it cost, in millionths of a US dollar; None when its prices are not known."""
+        return None if self.prices is None else self.prices.cost(usage)
 
 
 @record(table="catalogue", key=("owner", "name"))

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from apps.invocation.balance import Place
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.catalogue import Deployment
 from apps.invocation.invocations import Completion, Embeddings, Event, Finish, Ranking, Request
 from apps.invocation.patience import patient
+from apps.invocation.records import Deployment
 from apps.invocation.tries import Route
 from foundation.errors import Problem, UpstreamFailed, UpstreamTimeout
 from foundation.settings import CHOSEN

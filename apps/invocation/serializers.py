@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.invocation.catalogue import Model
+from apps.invocation.records import Model
 from foundation.wire import Text
 
 

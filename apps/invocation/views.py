@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.invocation import serializers, services
-from apps.invocation.catalogue import Kind
 from apps.invocation.dialects import openai_errors
-from apps.invocation.records import AsyncInvocation, AsyncStatus
+from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind
 from foundation.endpoint import Endpoint
 from foundation.errors import Problem
 from foundation.identity import Caller

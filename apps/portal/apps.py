@@ -10,6 +10,6 @@ class Portal(Capability):
         prefixes=("admin",),
         whole_paths=True,
         services=("admin",),
-        calls=("apps.applications", "apps.usage", "apps.extraction", "apps.chunking", "apps.vectors"),
+        calls=("apps.applications", "apps.usage", "apps.invocation", "apps.extraction", "apps.chunking", "apps.vectors"),
         django="apps.portal.configuration:django_settings",
     )

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.portal import contract, relay, session, views
+from apps.portal import contract, model_views, relay, session, views
 
 pages = [
     path("", views.Dashboard.as_view(), name="portal-dashboard"),
@@ -17,6 +17,14 @@ pages = [
     path("applications/<str:application>/activate", views.Activate.as_view(), name="portal-activate"),
     path("applications/<str:application>/rotate", views.Rotate.as_view(), name="portal-rotate"),
     path("applications/<str:application>/revoke-old", views.RevokeOld.as_view(), name="portal-revoke-old"),
+    path("models", model_views.Models.as_view(), name="portal-models"),
+    path("models/new", model_views.NewModel.as_view(), name="portal-new-model"),
+    path("models/one", model_views.OneModel.as_view(), name="portal-model"),
+    path("models/switch", model_views.Switch.as_view(), name="portal-model-switch"),
+    path("models/test", model_views.Test.as_view(), name="portal-model-test"),
+    path("models/deploy", model_views.Deploy.as_view(), name="portal-model-deploy"),
+    path("models/undeploy", model_views.Undeploy.as_view(), name="portal-model-undeploy"),
+    path("models/remove", model_views.Remove.as_view(), name="portal-model-remove"),
     path("health", views.Health.as_view(), name="portal-health"),
     path("metrics", views.Metrics.as_view(), name="portal-metrics"),
     path("metrics/download/<str:table>", views.Download.as_view(), name="portal-download"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from apps.invocation import listing
-from apps.invocation.catalogue import Deployment, Kind, Model, Prices
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from foundation.adapters import secrets
 from tests.upstream.anthropic_server import ERRORS, KEY, MISBEHAVIOURS, AnthropicServer, serving
 

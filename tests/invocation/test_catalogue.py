@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from apps.invocation.catalogue import Catalogue, Kind, catalogue
+from apps.invocation.catalogue import Catalogue, catalogue
+from apps.invocation.records import Kind
 from foundation.errors import Invalid
 from tests.running import ROOT
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.invocation import services
-from apps.invocation.catalogue import Deployment, Kind, Model
+from apps.invocation.records import Deployment, Kind, Model
 from tests.invocation.door import Door, onboarded
 from tests.upstream.openai_server import OpenAIServer, running
 

@@ -8,7 +8,7 @@ import pytest
 
 from apps.applications.records import Allowance
 from apps.invocation import services
-from apps.invocation.catalogue import Deployment, Kind, Model, Prices
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation import keys

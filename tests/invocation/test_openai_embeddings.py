@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.invocation import services
-from apps.invocation.catalogue import Deployment, Kind, Model
+from apps.invocation.records import Deployment, Kind, Model
 from apps.usage import services as usage
 from tests.invocation.door import Door
 from tests.upstream.checking import eventually

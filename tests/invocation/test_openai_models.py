@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apps.invocation import services
-from apps.invocation.catalogue import Deployment, Kind, Model, State
+from apps.invocation.records import Deployment, Kind, Model, State
 from foundation import keys
 from tests.invocation.door import Door, ask, onboarded
 

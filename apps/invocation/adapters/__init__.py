@@ -10,13 +10,12 @@ from typing import Final
 from apps.invocation.ports import Connection, Provider
 from foundation.settings import CHOSEN
 
-PROVIDERS: Final[tuple[str, ...]] = (
-    "local_text",
-    "local_embeddings",
-    "openai_compatible",
-    "anthropic",
-    *(("bedrock",) if CHOSEN.bedrock_region else ()),
-)
+PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible", "anthropic", "bedrock")
+
+
+def is_configured(provider: str, region: str = "") -> bool:
+    """Whether this platform can call a provider: Bedrock only in a region, the deployment's own or that of BEDROCK_REGION."""
+    return provider in PROVIDERS and (provider != "bedrock" or bool(region or CHOSEN.bedrock_region))
 
 
 @cache
@@ -24,3 +23,8 @@ def provider(connection: Connection) -> Provider:
     """The provider behind a connection, made once a process."""
     made: Provider = importlib.import_module(f"{__name__}.{connection.provider}").adapter(CHOSEN, connection)
     return made
+
+
+if CHOSEN.bedrock_region:  # importing botocore takes half a second, which no call is to wait for
+    for name in ("auth", "eventstream", "session"):
+        importlib.import_module(f"botocore.{name}")

@@ -2,8 +2,8 @@
 
 from apps.invocation import labels, pipeline
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import Kind
 from apps.invocation.invocations import Request
+from apps.invocation.records import Kind
 from foundation.hot import Headers
 from foundation.identity import Caller
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from apps.invocation import pipeline
-from apps.invocation.catalogue import Kind
 from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, rerank, sse
 from apps.invocation.dialects.openai_chat_shapes import ChatCompletion, ChatRequest
 from apps.invocation.dialects.openai_chunks import Chunks
 from apps.invocation.gateway.beginning import begun
+from apps.invocation.records import Kind
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 

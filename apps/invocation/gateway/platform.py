@@ -6,9 +6,9 @@ from typing import Final
 from msgspec import Struct
 
 from apps.invocation import pipeline, services
-from apps.invocation.catalogue import Kind
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
+from apps.invocation.records import Kind
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from msgspec.structs import replace
 
 from apps.invocation import services
-from apps.invocation.catalogue import Deployment, Kind, Model, Prices, State
+from apps.invocation.records import Deployment, Kind, Model, Prices, State
 from foundation.errors import Invalid, Problem
 
 PROVIDERS: Final = {
@@ -83,9 +83,7 @@ def deployment(given: Mapping[str, Any], model: str) -> Deployment:
     """The place that the arguments name."""
     kind = PROVIDERS[given["provider"]]
     name = given["deployment"] or given["provider"]
-    key = f"model-key-{model}-{name}" if given["key_stdin"] else ""
-    if key:
-        services.keep_model_key(key, sys.stdin.read().strip())
+    key = services.keep_model_key(model, name, sys.stdin.read().strip()) if given["key_stdin"] else ""
     return Deployment(name, kind, given["model"], given["base_url"].rstrip("/"), given["region"], key, given["weight"])
 
 
