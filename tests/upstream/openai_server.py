@@ -51,6 +51,9 @@ class OpenAIServer:
         for delta, why in pieces(message, reason):
             choice = {"index": 0, "delta": delta, "finish_reason": why, "logprobs": logprobs(body, delta.get("content"))}
             await response.write(event({**start, "choices": [choice]}))
+            if body["model"] == "breaks" and delta.get("content"):
+                await response.write(event({"error": {"message": "out of memory"}}))
+                return response
         if body.get("stream_options", {}).get("include_usage"):
             await response.write(event({**start, "choices": [], "usage": usage(body, message)}))
         await response.write(b"data: [DONE]\n\n")
@@ -80,7 +83,7 @@ def head(body: Json, kind: str) -> dict[str, Any]:
 
 
 def refusal(body: Json) -> tuple[int, str] | None:
-    """What real servers refuse: results of tools that nobody asked for, too many stops; and models that are named for it."""
+    """What real servers refuse: results of tools that nobody asked for, too many stops. `limited` refuses all."""
     if body["model"] == "limited":
         return 429, "Rate limit reached"
     open_calls: set[str] = set()
