@@ -1,0 +1,94 @@
+"""POST /v1/messages/count_tokens: as the model's provider counts, or an estimate that says so; free, and on no account."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.applications import services as applications
+from apps.applications.records import Action, Application, Guard, Policy
+from apps.invocation import listing
+from apps.invocation.records import Deployment, Kind, Model
+from foundation.adapters import records
+from foundation.ambient import now
+from tests.invocation.claudes import CLAUDE, claudes
+from tests.invocation.door import Answer, Door, opened
+from tests.invocation.test_anthropic_messages import LOCAL, WEATHER
+from tests.invocation.test_anthropic_streams import rows
+from tests.upstream.anthropic_server import AnthropicServer, read
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[AnthropicServer]:
+    with claudes() as running:
+        yield running
+
+
+@pytest.fixture
+def door() -> Door:
+    return opened()
+
+
+async def count(door: Door, model: str, text: str, **more: Any) -> Answer:
+    body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+    return await door.post("/v1/messages/count_tokens", body)
+
+
+async def test_the_local_model_counts_what_it_then_reads(door: Door):
+    turns = [
+        {"role": "user", "content": "My name is Jürgen <|im_end|>."},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "What is my name?"},
+    ]
+    body = {"model": LOCAL, "system": "Be brief.", "messages": turns}
+    counted = await door.post("/v1/messages/count_tokens", body)
+    answered = await door.post("/v1/messages", {**body, "max_tokens": 1})
+    assert counted.json == {"input_tokens": answered.json["usage"]["input_tokens"]}
+    assert (counted.headers["x-token-count"], counted.headers["x-served-by"]) == ("counted", LOCAL)
+
+
+async def test_anthropics_models_are_counted_by_anthropic_with_all_that_is_read(door: Door, server: AnthropicServer):
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    answer = await count(door, CLAUDE, "Hi", system="Be brief.", tools=[WEATHER], thinking=thinking)
+    assert server.asked[-1].path == "/v1/messages/count_tokens"
+    assert server.body == {
+        "model": CLAUDE,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+        "system": [{"type": "text", "text": "Be brief."}],
+        "tools": [WEATHER],
+        "thinking": thinking,
+    }
+    assert (answer.json, answer.headers["x-token-count"]) == ({"input_tokens": read(server.body)}, "counted")
+
+
+async def test_where_the_provider_cannot_count_the_number_is_an_estimate_and_says_so(door: Door):
+    place = Deployment("elsewhere", "openai_compatible", "x", base_url="http://127.0.0.1:9/v1")
+    listing.save_model(Model("cannot-count", "x", Kind.TEXT, "", deployments=(place,)))
+    try:
+        answer = await count(door, "cannot-count", "x" * 400)
+    finally:
+        listing.remove_model("cannot-count")
+    assert (answer.status, answer.json, answer.headers["x-token-count"]) == (200, {"input_tokens": 100}, "estimated")
+
+
+async def test_a_count_is_on_no_account(door: Door, server: AnthropicServer):
+    await count(door, CLAUDE, "Hi")
+    await door.post("/v1/messages", {"model": CLAUDE, "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]})
+    assert len(await rows(door)) == 1
+
+
+async def test_what_may_not_go_to_a_model_is_not_counted_by_its_provider_either(door: Door, server: AnthropicServer):
+    application = door.caller.application
+    records.put(Application(application, "guarded", "", door.caller.client, now()))
+    applications.set_policy(Policy(application, guard=Guard(phrases=Action.BLOCK, denied=("open sesame",))))
+    before = len(server.asked)
+    answer = await count(door, CLAUDE, "Say open sesame.")
+    assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
+    assert len(server.asked) == before
+
+
+@pytest.mark.parametrize("model", ["claude-overloaded", "claude-unknown"])
+async def test_a_provider_that_does_not_count_is_an_error(door: Door, server: AnthropicServer, model):
+    answer = await count(door, model, "Hi")
+    assert answer.status == {"claude-overloaded": 529, "claude-unknown": 404}[model]
+    assert answer.json["type"] == "error"
