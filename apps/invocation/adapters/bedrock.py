@@ -28,10 +28,15 @@ COUNTS: Final = re.compile(r"max input tokens: (\d+), request input token count:
 
 
 def adapter(settings: Settings, connection: Connection) -> "Bedrock":
-    """The connection's region with its key or with AWS credentials; what is empty is as configured."""
+    """The connection's region with its key or with AWS credentials; what is empty is as configured.
+
+    A server of its own never gets AWS_BEARER_TOKEN_BEDROCK, and where the key is not there nothing is called in its place.
+    """
     region = connection.region or settings.bedrock_region
-    key = secrets.get(connection.key) if connection.key else settings.bedrock_key
-    return Bedrock(Runtime(connection.base_url or settings.bedrock_url or endpoint(region), region, key or ""))
+    url = connection.base_url or settings.bedrock_url or endpoint(region)
+    if connection.key:
+        return Bedrock(Runtime(url, region, secrets.get(connection.key) or "", connection.key))
+    return Bedrock(Runtime(url, region, "" if connection.base_url else settings.bedrock_key))
 
 
 class Bedrock:

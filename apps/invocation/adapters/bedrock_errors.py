@@ -66,6 +66,7 @@ STATUSES: Final[Mapping[int, str]] = {
     424: "ModelErrorException",
     429: "ThrottlingException",
     503: "ServiceUnavailableException",
+    529: "ServiceUnavailableException",
     504: "ModelTimeoutException",
 }
 LONG: Final = Meaning(TooLong, "the prompt is longer than the model can take")

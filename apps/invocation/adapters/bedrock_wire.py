@@ -53,19 +53,21 @@ def path(model: str, action: str) -> str:
 
 
 class Runtime:
-    """The runtime API of one region, for any number of event loops. With a `bearer` token nothing is signed.
+    """The runtime API of one region, for any number of event loops. With a `bearer` token nothing is signed; with the name of
+    one (`key_name`) nothing is called without it.
 
     Raises what bedrock_errors says, and what http.Server does.
     """
 
-    def __init__(self, base_url: str, region: str, bearer: str = "", timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(self, base_url: str, region: str, bearer: str = "", key_name: str = "", timeouts: Timeouts = TIMEOUTS) -> None:
         self.server = Server(base_url, timeouts=timeouts, refused=refused)
-        self.region, self.bearer = region, bearer
+        self.region, self.bearer, self.key_name = region, bearer, key_name
         self.session, self.finding = Session(), threading.Lock()
         self.credentials: Fresh[str, Any] = Fresh(self._credentials, KEPT)
 
     def prepare(self) -> None:
-        """Find the credentials; UpstreamDenied when there are none."""
+        """Find the key or the credentials; UpstreamDenied when there are none."""
+        self._check_key()
         if not self.bearer:
             self.credentials.get(self.region)
 
@@ -106,7 +108,8 @@ class Runtime:
             headers = await self.headers(path, body, accepted)
             async with self.server.answer(path, body, headers, timeout) as answer:
                 if answer.content_type != accepted and not (accepted == JSON and is_json(answer.content_type)):
-                    raise UpstreamFailed(f"{self.server} answered with {answer.content_type}, not with {accepted}")
+                    said = words(await limited(answer, LARGEST_ANSWER)) if is_json(answer.content_type) else ""
+                    raise UpstreamFailed(f"{self.server} answered with {answer.content_type}, not with {accepted}: {said}")
                 yield answer
         except UpstreamDenied:
             self.credentials.forget(self.region)
@@ -115,6 +118,7 @@ class Runtime:
     async def headers(self, path: str, body: bytes, accepted: str) -> Mapping[str, str]:
         """The headers of a POST, with its signature or the bearer token."""
         said = {"Content-Type": JSON, "Accept": accepted}
+        self._check_key()
         if self.bearer:
             return {**said, "Authorization": f"Bearer {self.bearer}"}
         credentials = await self.credentials.soon(self.region)
@@ -122,6 +126,10 @@ class Runtime:
         if len(body) < LARGE:
             return signed(credentials, self.region, url, body, said)
         return await asyncio.to_thread(signed, credentials, self.region, url, body, said)
+
+    def _check_key(self) -> None:
+        if self.key_name and not self.bearer:
+            raise UpstreamDenied(f"the secret {self.key_name} is not set; it must hold a Bedrock API key")
 
     def _credentials(self, _: str) -> Any:
         """The credentials of this moment, from wherever botocore finds them."""
