@@ -22,7 +22,9 @@ from tests.upstream.unruly import Unruly
 from tests.upstream.wires import WIRES, Wire
 
 T = TypeVar("T")
-SHORT = 0.3  # seconds that a provider of these tests may take to its first word, and between two
+# Seconds that a provider may take where it is to take too long, and where it is not.
+SHORT = {"first_token_seconds": 1.0, "idle_seconds": 0.5, "answer_seconds": 1.0}
+LONG = {"first_token_seconds": 20.0, "idle_seconds": 20.0, "answer_seconds": 20.0}
 PRICES = Prices(input=1.0, output=10.0)
 WHOLE = [client for client in CLIENTS if not client.streamed]
 STREAMED = [client for client in CLIENTS if client.streamed]
@@ -46,7 +48,7 @@ def can(wire: Wire, fault: Fault) -> bool:
 
 
 def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **changed: Any) -> Deployment:
-    """A deployment on the server, which behaves so; with short times. Its name is its behaviour's."""
+    """A deployment on the server, which behaves so. Its name is its behaviour's."""
     if server.wire.key:
         secrets.put(server.wire.key, "a key of these tests")
     refused = f"http://127.0.0.1:{free_port()}{server.wire.suffix}"
@@ -59,11 +61,8 @@ def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **cha
         base_url=refused if url == "refused" else server.url(case, url),
         region="eu-central-1" if server.wire.provider == "bedrock" else "",
         key=server.wire.key,
-        first_token_seconds=SHORT,
-        idle_seconds=SHORT,
-        answer_seconds=SHORT,
     )
-    return replace(place, **changed)
+    return replace(place, **{**LONG, **changed})
 
 
 @contextmanager
@@ -112,7 +111,8 @@ async def check(fault: Fault, server: Unruly, client: Client, door: Door) -> Non
     """What must hold whatever goes wrong: few tries, in a bounded time, one row that says what happened, an error in the
     client's own dialect, and no stream that looks complete."""
     case = f"{client.name}-{uuid.uuid4().hex[:6]}"
-    with listed(deployed(server, case, fault.name, fault.url)) as model:
+    times = SHORT if fault.outcome == "upstream_timeout" else LONG
+    with listed(deployed(server, case, fault.name, fault.url, **times)) as model:
         answer = await asked(door, client, model)
         row = await account(door, model)
     begun = fault.begun and client.streamed
