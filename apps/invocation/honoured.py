@@ -25,7 +25,7 @@ REPORTING: Final = frozenset({"platform", "raw", "async"})
 NOTHING: Final[frozenset[str]] = frozenset()
 MEANING: Final = frozenset(
     {
-        *("max_tokens", "stop", "logprobs", "tools", "tool_choice", "output", "thinking_tokens", "thinking_mode", "guardrail"),
+        *("stop", "logprobs", "tools", "tool_choice", "output", "thinking_tokens", "thinking_mode", "guardrail"),
         *("image", "document"),
     }
 )

@@ -1,0 +1,86 @@
+"""The one OpenAPI document: what it says of hot routes, of streams, of who may call, and of how each dialect refuses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.invocation.gateway import routes
+from foundation.errors import Invalid, TooMany, Unauthenticated
+from foundation.hot import Route
+from foundation.openapi import ALTERNATIVES, described
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return described()
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every `$ref` in a document."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_reference_leads_to_a_schema(document: Any) -> None:
+    found = set(references(document))
+    assert len(found) > 50
+    missing = [each for each in found if each.rpartition("/")[2] not in document["components"]["schemas"]]
+    assert missing == []
+
+
+def test_every_operation_has_an_id_of_its_own(document: Any) -> None:
+    ids = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("route", routes, ids=lambda route: route.path)
+def test_a_hot_route_is_shown_with_its_own_shapes(document: Any, route: Route) -> None:
+    operation = document["paths"][route.path]["post"]
+    wanted = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    given = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    assert wanted.rpartition("/")[2].rpartition(".")[2] == route.request.__name__
+    assert given.rpartition("/")[2].rpartition(".")[2] == route.response.__name__
+    assert set(document["components"]["schemas"][wanted.rpartition("/")[2]]["properties"]) == set(
+        route.request.__struct_encode_fields__
+    )
+
+
+@pytest.mark.parametrize("route", routes, ids=lambda route: route.path)
+def test_a_stream_is_shown_beside_the_whole_answer(document: Any, route: Route) -> None:
+    content = document["paths"][route.path]["post"]["responses"]["200"]["content"]
+    assert ("text/event-stream" in content) is route.streams
+    assert "application/json" in content
+
+
+@pytest.mark.parametrize("route", routes, ids=lambda route: route.path)
+def test_a_refusal_is_shown_with_the_status_and_the_shape_of_its_dialect(document: Any, route: Route) -> None:
+    responses = document["paths"][route.path]["post"]["responses"]
+    for problem in (Invalid("x"), Unauthenticated("x"), TooMany("x")):
+        status, body = route.failure(problem)
+        shown = responses[str(status)]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        assert set(body) <= set(document["components"]["schemas"][shown]["properties"]), shown
+
+
+def test_a_token_or_a_key_does_wherever_an_application_calls(document: Any) -> None:
+    both = [{"bearer": []}, {"api_key": []}]
+    for path in ("/v1/chat/completions", "/v1/models", "/model/invoke", "/model/list_models", "/usage/daily"):
+        (operation,) = document["paths"][path].values()
+        assert operation["security"] == both, path
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["bearer"]["scheme"], schemes["api_key"]["name"]) == ("bearer", "x-api-key")
+    assert set(ALTERNATIVES["bearer"]) <= set(schemes)
+
+
+def test_openais_paths_refuse_in_openais_shape(document: Any) -> None:
+    for path, method in (("/v1/chat/completions", "post"), ("/v1/models", "get"), ("/v1/models/{name}", "get")):
+        responses = document["paths"][path][method]["responses"]
+        shown = responses["404"]["content"]["application/json"]["schema"]["$ref"]
+        assert shown.endswith("/OpenAIError"), path
+        assert "422" not in responses
