@@ -71,11 +71,18 @@ def sampling(request: Request) -> Iterator[tuple[str, Any]]:
 
 def turns(request: Request) -> tuple[Message, ...]:
     """The conversation, as Anthropic takes it: no empty text, no empty turn, neighbours of one role joined."""
-    told = (
-        Message(message.role, tuple(part for part in message.content if not isinstance(part, Text) or part.text))
-        for message in request.messages
-    )
+    told = (Message(message.role, tuple(filter(says_something, message.content))) for message in request.messages)
     return alternating(message for message in told if message.content)
+
+
+def says_something(part: Part) -> bool:
+    """Whether Anthropic takes a part: text that is not empty, and thoughts that its model can prove to be its own."""
+    match part:
+        case Text():
+            return bool(part.text)
+        case Thinking():
+            return bool(part.signature or part.redacted)
+    return True
 
 
 def turn(message: Message) -> Member:
