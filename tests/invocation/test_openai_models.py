@@ -1,4 +1,4 @@
-"""GET /v1/models: what the application may call and somebody answers for; and reranking's errors."""
+"""GET /v1/models: what the application may call and somebody answers for."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -80,19 +80,3 @@ async def test_nobody_is_401_and_a_key_is_enough(door: Door):
     _, key = keys.create(door.caller.application, door.caller.client, "for tests")
     for headers in ({"authorization": f"Bearer {key}"}, {"x_api_key": key}):
         assert (await ask("GET", "/v1/models", b"", None, headers)).status == 200
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        ({"model": "nothing", "query": "q", "documents": ["a"]}, 404, "model"),
-        ({"model": "smollm2-135m-instruct", "query": "q", "documents": ["a"]}, 400, None),
-        ({"model": "x", "query": "", "documents": ["a"]}, 400, "query"),
-        ({"model": "x", "query": "q", "documents": []}, 400, "documents"),
-        ({"model": "x", "query": "q", "documents": [{"title": "a"}]}, 400, "documents[0].text"),
-        ({"model": "x", "query": "q", "documents": ["a"], "top_n": 0}, 400, "top_n"),
-    ],
-)
-async def test_a_reranking_that_cannot_be_done_is_refused_in_openais_words(door: Door, body, status, param):
-    answer = await door.post("/v1/rerank", body)
-    assert (answer.status, answer.json["error"]["param"]) == (status, param)

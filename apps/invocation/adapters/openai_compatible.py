@@ -11,15 +11,17 @@ from apps.invocation.adapters.openai_asking import chat
 from apps.invocation.adapters.openai_shapes import (
     CHUNK,
     EMBEDDINGS,
+    RANKING,
     Counted,
     Reading,
     completion,
     estimated,
+    order,
     read,
     vectors,
 )
 from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
-from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets
 from foundation.errors import Blocked, Invalid, Problem, UpstreamDenied, UpstreamFailed
@@ -96,7 +98,12 @@ class OpenAICompatible:
         return completion(request, read(CHUNK, answer))
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
-        raise Invalid(f"{model} ranks no documents: OpenAI's API has no such endpoint")
+        wanted = {"model": model, "query": query, "documents": documents}
+        body = wanted if top is None else {**wanted, "top_n": top}
+        answer = read(RANKING, await self.server.whole("rerank", ENCODE(body)))
+        counted = (answer.usage or Counted()).prompt_tokens
+        tokens = estimated(len(query) + sum(map(len, documents))) if counted is None else counted
+        return Ranking(order(answer, len(documents))[:top], Usage(tokens, 0))
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         made: list[Sequence[float]] = []

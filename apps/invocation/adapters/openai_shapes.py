@@ -12,6 +12,7 @@ from apps.invocation.invocations import (
     Completion,
     Event,
     Finish,
+    Ranked,
     Request,
     StopReason,
     TextDelta,
@@ -125,8 +126,26 @@ class EmbeddingsAnswer(Struct, frozen=True):
 
 
 CHUNK: Final = msgspec.json.Decoder(Chunk)
+
+
+class Place(Struct, frozen=True):
+    """The place of a document in what was given, and its relevance."""
+
+    index: int
+    relevance_score: float
+
+
+class RankingAnswer(Struct, frozen=True):
+    """The answer of the rerank endpoint that vLLM, Jina and others have beside OpenAI's."""
+
+    results: list[Place] = []
+    usage: Counted | None = None
+    error: Any = None
+
+
 EMBEDDINGS: Final = msgspec.json.Decoder(EmbeddingsAnswer)
-Shape = TypeVar("Shape", Chunk, EmbeddingsAnswer)
+RANKING: Final = msgspec.json.Decoder(RankingAnswer)
+Shape = TypeVar("Shape", Chunk, EmbeddingsAnswer, RankingAnswer)
 
 
 def read(decoder: msgspec.json.Decoder[Shape], text: bytes) -> Shape:
@@ -257,6 +276,14 @@ def estimated(characters: int) -> int:
 def vectors(answer: EmbeddingsAnswer) -> list[Sequence[float]]:
     """The vectors of an answer, in the order of their texts, of unit length."""
     return [unit(entry.embedding) for entry in sorted(answer.data, key=lambda entry: entry.index)]
+
+
+def order(answer: RankingAnswer, documents: int) -> tuple[Ranked, ...]:
+    """The documents of an answer, the best first; UpstreamFailed when it names one that was not given."""
+    if not answer.results or not all(0 <= each.index < documents for each in answer.results):
+        raise UpstreamFailed("the model server ranked no document, or one that it was not given")
+    best = sorted(answer.results, key=lambda each: -each.relevance_score)
+    return tuple(Ranked(each.index, each.relevance_score) for each in best)
 
 
 def unit(vector: list[float]) -> list[float]:
