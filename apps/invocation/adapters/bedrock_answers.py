@@ -1,5 +1,6 @@
 """Bedrock's answers: the body of Converse, and the events of ConverseStream."""
 
+import base64
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ REASONS: Final = {
     "guardrail_intervened": StopReason.FILTERED,
     "content_filtered": StopReason.FILTERED,
 }
+NOTHING_THOUGHT: Final = ThinkingDelta("")
 MALFORMED: Final = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
@@ -188,9 +190,9 @@ def completion(body: bytes, tool: str = "") -> Completion:
     """A whole answer; the input of the tool of this name is its text. UpstreamFailed when it cannot be read."""
     try:
         answer = ANSWER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as odd:
+        content = tuple(parts(answer.output.message.content, tool))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as odd:
         raise UpstreamFailed(f"Bedrock's answer cannot be read: {odd}") from odd
-    content = tuple(parts(answer.output.message.content, tool))
     asks = any(isinstance(part, ToolUse) for part in content)
     return Completion(
         content, answer.usage.usage, reason(answer.stop_reason, asks, tool), stopped(answer.additional_model_response_fields)
@@ -211,7 +213,12 @@ def parts(blocks: Sequence[ContentBlock], tool: str) -> Iterator[Text | Thinking
             yield Text("".join(each.text or "" for each in block.citations_content.content))
         elif (thought := block.reasoning_content) is not None:
             text = thought.reasoning_text or ReasoningText()
-            yield Thinking(text.text, text.signature or "", thought.redacted_content or "")
+            yield Thinking(text.text, text.signature or "", unwrapped(thought.redacted_content or ""))
+
+
+def unwrapped(redacted: str) -> str:
+    """A thought that only its provider can read, as Anthropic itself has it: Bedrock has its bytes in base64."""
+    return base64.b64decode(redacted).decode("latin-1")
 
 
 def reason(said: str, asks: bool, tool: str) -> StopReason:
@@ -247,7 +254,7 @@ class Reader:
                 return self._delta(DELTA.decode(payload))
             shape = SHAPES.get(kind)
             return None if shape is None else self._other(shape.decode(payload))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as odd:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as odd:
             raise UpstreamFailed(f"Bedrock's event {kind} cannot be read: {odd}") from odd
 
     def _delta(self, event: BlockDelta) -> Event | None:
@@ -261,7 +268,8 @@ class Reader:
             self.answered = self.answered or index is None
             return TextDelta(delta.tool_use.input) if index is None else ToolDelta(index, delta.tool_use.input)
         elif (thought := delta.reasoning_content) is not None:
-            return ThinkingDelta(thought.text, thought.signature, thought.redacted_content)
+            found = ThinkingDelta(thought.text, thought.signature, unwrapped(thought.redacted_content))
+            return found if found != NOTHING_THOUGHT else None
         return None
 
     def _other(self, event: BlockStart | MessageStop | Metadata) -> Event | None:

@@ -1,5 +1,6 @@
 """The turns of a conversation as Bedrock's Converse takes them: alternating, no block empty, tool results first."""
 
+import base64
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -114,7 +115,7 @@ class Turns:
     def _thought(self, part: Thinking) -> Iterable[Block]:
         """A thought that its model can prove to be its own. Others no model takes back: they are left out."""
         if self.row.thoughts and part.redacted:
-            return ({"reasoningContent": {"redactedContent": part.redacted}},)
+            return ({"reasoningContent": {"redactedContent": wrapped(part.redacted)}},)
         if self.row.thoughts and part.signature:
             return ({"reasoningContent": {"reasoningText": {"text": part.text, "signature": part.signature}}},)
         return ()
@@ -134,6 +135,15 @@ class Turns:
             name = f"{plain} {number}"
         self.names.add(name.lower())
         return name
+
+
+def wrapped(redacted: str) -> str:
+    """A thought that only its provider can read, as Bedrock has it: see bedrock_answers.unwrapped."""
+    try:
+        content = redacted.encode("latin-1")
+    except UnicodeEncodeError:
+        content = redacted.encode()
+    return base64.b64encode(content).decode()
 
 
 def trim(turns: list[Block]) -> None:
