@@ -4,7 +4,7 @@ Drawn here and not by a library: pygal, the one without JavaScript, puts inline 
 portal's Content-Security-Policy forbids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,10 +28,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A column: its place in the drawing, its label under it where there is room for one."""
+    """A column: its place in the drawing, its amount in words, its label under it where there is room for one."""
 
     label: str
     value: int
+    said: str
     x: float
     y: float
     width: float
@@ -57,14 +58,20 @@ class Chart:
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     total: int
+    said: str
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
     baseline: int = HEIGHT - BOTTOM
 
 
-def columns(title: str, unit: str, points: Sequence[Point]) -> Chart:
-    """A column for each point, from 0 up to a round number over the largest."""
+def columns(
+    title: str, unit: str, points: Sequence[Point], say: Callable[[int], str] = "{:,}".format, scaled: float = 1
+) -> Chart:
+    """A column for each point, from 0 up to a round number over the largest.
+
+    say: an amount in words. scaled: how many of them are one of the axis.
+    """
     baseline, room = HEIGHT - BOTTOM, WIDTH - LEFT - RIGHT
     top = scale(max((point.value for point in points), default=0))
     pitch = room / max(len(points), 1)
@@ -75,9 +82,11 @@ def columns(title: str, unit: str, points: Sequence[Point]) -> Chart:
         height = (baseline - TOP) * point.value / top
         centre = LEFT + pitch * (place + 0.5)
         labelled = (len(points) - 1 - place) % every == 0
-        bars.append(Bar(point.label, point.value, centre - width / 2, baseline - height, width, height, centre, labelled))
-    ticks = tuple(Tick(baseline - (baseline - TOP) * part / 4, short(top * part / 4)) for part in range(5))
-    return Chart(title, unit, tuple(bars), ticks, sum(point.value for point in points))
+        said = say(point.value)
+        bars.append(Bar(point.label, point.value, said, centre - width / 2, baseline - height, width, height, centre, labelled))
+    ticks = tuple(Tick(baseline - (baseline - TOP) * part / 4, short(top * part / 4 / scaled)) for part in range(5))
+    total = sum(point.value for point in points)
+    return Chart(title, unit, tuple(bars), ticks, total, say(total))
 
 
 def scale(largest: int) -> float:
@@ -96,4 +105,4 @@ def short(amount: float) -> str:
         if amount >= size:
             scaled = amount / size
             return f"{scaled:.1f}".removesuffix(".0") + letter if scaled < 100 else f"{scaled:.0f}{letter}"
-    return f"{amount:.0f}"
+    return f"{amount:.0f}" if amount == int(amount) else f"{amount:.2g}"

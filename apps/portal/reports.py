@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
 
+from apps.usage.records import MICRO
 from apps.usage.services import ModelTotals
 from apps.vectors.records import VectorStore
 from foundation.ports import Depth
@@ -71,12 +72,47 @@ class JobGroup:
 
 @dataclass(frozen=True, slots=True)
 class DayUse:
-    """The model calls of one day."""
+    """The model calls of one day. cost: millionths of a US dollar."""
 
     day: date
     invocations: int
     failed: int
     tokens: int
+    cost: int = 0
+
+    def plus(self, other: "DayUse") -> "DayUse":
+        """With the calls of others on the same day."""
+        return DayUse(
+            self.day,
+            self.invocations + other.invocations,
+            self.failed + other.failed,
+            self.tokens + other.tokens,
+            self.cost + other.cost,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationUse:
+    """What one application called in a period."""
+
+    application: str
+    name: str
+    days: tuple[DayUse, ...]
+
+    @property
+    def invocations(self) -> int:
+        """Its calls."""
+        return sum(day.invocations for day in self.days)
+
+    @property
+    def tokens(self) -> int:
+        """Its tokens, in and out."""
+        return sum(day.tokens for day in self.days)
+
+    @property
+    def cost(self) -> int:
+        """What they cost, in millionths of a US dollar."""
+        return sum(day.cost for day in self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +169,7 @@ class Overview:
     active: int
     summed: int
     days: tuple[DayUse, ...]
+    by_application: tuple[ApplicationUse, ...]
     running: int
     troubled: int
     services: tuple[ServiceHealth, ...]
@@ -153,9 +190,23 @@ class Overview:
         return sum(day.tokens for day in self.days)
 
     @property
+    def cost(self) -> int:
+        """What the calls of the period cost, in millionths of a US dollar."""
+        return sum(day.cost for day in self.days)
+
+    @property
     def unwell(self) -> tuple[ServiceHealth, ...]:
         """The services that something has to be done about."""
         return tuple(service for service in self.services if not service.well)
+
+
+def usd(micro: int | None) -> str:
+    """Millionths of a US dollar to read: whole cents, or as many digits as a small amount takes; a dash for none known."""
+    if micro is None:
+        return "–"
+    if micro >= MICRO or micro % 10_000 == 0:
+        return f"${micro / MICRO:,.2f}"
+    return f"${micro / MICRO:.6f}".rstrip("0")
 
 
 def counted(jobs: Iterable[Job]) -> tuple[JobCount, ...]:

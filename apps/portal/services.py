@@ -1,7 +1,8 @@
 """Every use case of the portal beside those of applications. Pages and JSON endpoints come in here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import reduce
 from typing import Final, TypeVar
 
 from apps.applications import services as applications
@@ -12,6 +13,7 @@ from apps.portal import relay
 from apps.portal.reports import (
     FAILED,
     RUNNING,
+    ApplicationUse,
     DayUse,
     Job,
     JobCount,
@@ -111,12 +113,19 @@ def model_use(application: str, period: Period) -> tuple[usage.ModelTotals, ...]
 
 def daily_use(applications_wanted: Iterable[str], period: Period) -> tuple[DayUse, ...]:
     """What these applications called on each day of a period, the days without a call among them."""
-    sums = {day.isoformat(): (0, 0, 0) for day in period.days}
+    sums = {day.isoformat(): DayUse(day, 0, 0, 0) for day in period.days}
     for application in applications_wanted:
         for one in _days_of(application, period):
-            calls, failed, tokens = sums[one.day]
-            sums[one.day] = (calls + one.calls, failed + one.failed, tokens + one.input_tokens + one.output_tokens)
-    return tuple(DayUse(date.fromisoformat(day), *summed) for day, summed in sums.items())
+            used = DayUse(sums[one.day].day, one.calls, one.failed, one.input_tokens + one.output_tokens, one.cost)
+            sums[one.day] = sums[one.day].plus(used)
+    return tuple(sums.values())
+
+
+def summed(uses: Sequence[ApplicationUse], period: Period) -> tuple[DayUse, ...]:
+    """The days of several applications, which all have the days of the period, together."""
+    return tuple(
+        reduce(DayUse.plus, (use.days[place] for use in uses), DayUse(day, 0, 0, 0)) for place, day in enumerate(period.days)
+    )
 
 
 def _days_of(application: str, period: Period) -> Iterator[DayUsage]:
@@ -150,13 +159,15 @@ def overview(period: Period) -> Overview:
     """The platform at a glance, the portal's own application aside. Of more than 100 it sums up the 100 newest."""
     known = [one for one in all_applications() if one.name != relay.OWN]
     looked_at = known[:MOST_SUMMED]
+    uses = [ApplicationUse(one.application, one.name, daily_use([one.application], period)) for one in looked_at]
     counts = [count for one in looked_at for kind in JOBS for count in job_counts(kind, one.application, period)]
     return Overview(
         period,
         len(known),
         sum(one.active for one in known),
         len(looked_at),
-        daily_use([one.application for one in looked_at], period),
+        summed(uses, period),
+        tuple(sorted((use for use in uses if use.invocations), key=lambda use: (-use.cost, -use.invocations))),
         sum(count.jobs for count in counts if count.status in RUNNING),
         sum(count.jobs for count in counts if count.status in FAILED),
         health(),

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.portal import contract, model_views, relay, session, views
+from apps.portal import calls, contract, key_views, model_views, policy_views, relay, session, views
 
 pages = [
     path("", views.Dashboard.as_view(), name="portal-dashboard"),
@@ -17,6 +17,13 @@ pages = [
     path("applications/<str:application>/activate", views.Activate.as_view(), name="portal-activate"),
     path("applications/<str:application>/rotate", views.Rotate.as_view(), name="portal-rotate"),
     path("applications/<str:application>/revoke-old", views.RevokeOld.as_view(), name="portal-revoke-old"),
+    path("applications/<str:application>/keys", key_views.Keys.as_view(), name="portal-keys"),
+    path("applications/<str:application>/keys/new", key_views.NewKey.as_view(), name="portal-new-key"),
+    path("applications/<str:application>/keys/<str:key>/rotate", key_views.RotateKey.as_view(), name="portal-rotate-key"),
+    path("applications/<str:application>/keys/<str:key>/revoke", key_views.RevokeKey.as_view(), name="portal-revoke-key"),
+    path("applications/<str:application>/limits", policy_views.Limits.as_view(), name="portal-limits"),
+    path("applications/<str:application>/limits/models", policy_views.AllowList.as_view(), name="portal-allow"),
+    path("applications/<str:application>/handling", policy_views.Handling.as_view(), name="portal-handling"),
     path("models", model_views.Models.as_view(), name="portal-models"),
     path("models/new", model_views.NewModel.as_view(), name="portal-new-model"),
     path("models/one", model_views.OneModel.as_view(), name="portal-model"),
@@ -27,6 +34,9 @@ pages = [
     path("models/remove", model_views.Remove.as_view(), name="portal-model-remove"),
     path("health", views.Health.as_view(), name="portal-health"),
     path("metrics", views.Metrics.as_view(), name="portal-metrics"),
+    path("calls", calls.Calls.as_view(), name="portal-calls"),
+    path("calls/download", calls.DownloadCalls.as_view(), name="portal-calls-download"),
+    path("calls/<str:application>/<str:invocation>", calls.OneCall.as_view(), name="portal-call"),
     path("metrics/download/<str:table>", views.Download.as_view(), name="portal-download"),
 ]
 json = [

@@ -14,18 +14,26 @@ from apps.applications.records import Application
 from apps.portal import charts, csvs, relay, services, snippets
 from apps.portal.forms import NewApplicationForm, PeriodForm
 from apps.portal.pages import Page, shown
-from apps.portal.reports import DayUse, Period, Report
+from apps.portal.policy_views import summary
+from apps.portal.reports import DayUse, Period, Report, usd
+from apps.usage.records import MICRO
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.ports import Credentials
 
 SPANS: Final = (7, 30)
+SHOWN_KEYS: Final = 5
 
 
 def use_charts(days: tuple[DayUse, ...]) -> tuple[charts.Chart, ...]:
-    """Invocations and tokens by day."""
+    """Invocations, tokens and cost by day."""
     invocations = [charts.Point(f"{one.day:%d %b}", one.invocations) for one in days]
     tokens = [charts.Point(f"{one.day:%d %b}", one.tokens) for one in days]
-    return charts.columns("Invocations by day", "invocations", invocations), charts.columns("Tokens by day", "tokens", tokens)
+    cost = [charts.Point(f"{one.day:%d %b}", one.cost) for one in days]
+    return (
+        charts.columns("Invocations by day", "invocations", invocations),
+        charts.columns("Tokens by day", "tokens", tokens),
+        charts.columns("Cost by day", "US dollars", cost, usd, MICRO),
+    )
 
 
 class Dashboard(Page):
@@ -96,9 +104,13 @@ class OneApplication(Page):
         found = applications.find(application)
         period = services.last_days(SPANS[-1])
         connection = applications.connection(found)
+        keys = applications.keys_of(found.application, limit=SHOWN_KEYS)
         return shown(
             request,
             "application",
+            keys=keys.items,
+            more_keys=keys.cursor is not None,
+            **summary(found.application),
             application=found,
             connection=connection,
             snippets=snippets.snippets(connection),
@@ -224,14 +236,27 @@ def _job_table(kind: str) -> Any:
 
 
 def _model_table(report: Report) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    header = ("model_id", "model_name", "invocations", "failed", "input_tokens", "output_tokens")
+    tokens = ("input_tokens", "output_tokens", "cached_tokens")
+    header = ("model_id", "model_name", "invocations", "failed", *tokens, "cache_hits", "cost_usd")
     return header, [
-        (one.model_id, one.model_name, one.calls, one.failed, one.input_tokens, one.output_tokens) for one in report.models
+        (
+            one.model_id,
+            one.model_name,
+            one.calls,
+            one.failed,
+            one.input_tokens,
+            one.output_tokens,
+            one.cached_tokens,
+            one.cache_hits,
+            one.cost_usd,
+        )
+        for one in report.models
     ]
 
 
 def _day_table(report: Report) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    return ("day", "invocations", "tokens"), [(one.day, one.invocations, one.tokens) for one in report.days]
+    header = ("day", "invocations", "tokens", "cost_usd")
+    return header, [(one.day, one.invocations, one.tokens, one.cost / MICRO) for one in report.days]
 
 
 def _store_table(report: Report) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

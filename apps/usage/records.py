@@ -4,10 +4,13 @@ import enum
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from foundation.records import Record, record
+
+MICRO: Final = 1_000_000
 
 
 class Outcome(enum.StrEnum):
@@ -71,6 +74,11 @@ class Invocation(Record):
     finish: str = ""
     until: datetime | None = None
 
+    @property
+    def cost_usd(self) -> float | None:
+        """The cost in US dollars, where it is known."""
+        return None if self.cost is None else self.cost / MICRO
+
 
 @record(table="contents", key=("application", "invocation"), expires="until")
 class Content(Record):
@@ -117,3 +125,8 @@ class DayUsage(Record):
     def calls(self) -> int:
         """All of them, whatever their end."""
         return self.succeeded + self.failed
+
+    @property
+    def cost_usd(self) -> float:
+        """The cost in US dollars."""
+        return self.cost / MICRO

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -11,18 +11,18 @@ from prometheus_client.core import Metric
 from apps.usage.adapters import tracer
 from apps.usage.journal import FULL, RETRY, Journal
 from apps.usage.posting import Entry, encoded, post, until
-from apps.usage.records import Content, DayUsage, Invocation, amounts
+from apps.usage.records import MICRO, Content, DayUsage, Invocation
 from apps.usage.shipping import Shipper, of_all
 from apps.usage.totals import UnderWay, families
 from foundation.adapters import records
-from foundation.errors import Unavailable
+from foundation.errors import NotFound, Unavailable
 from foundation.grouped import Full, Grouped
 from foundation.records import MAXIMUM_PAGE, Page
 from foundation.settings import CHOSEN
 
 BEGINNING: Final = date(2000, 1, 1)
 END: Final = date(9999, 12, 31)
-__all__ = ["amounts", "until"]  # what calls need to know of their account is here too
+__all__ = ["until"]  # how long a call stays on the account is decided where it is put there
 
 traces: Final = tracer(CHOSEN)
 journal: Final = Journal(CHOSEN.journal_home, CHOSEN.journal_limit_mb * 2**20)
@@ -50,6 +50,11 @@ class ModelTotals:
     def calls(self) -> int:
         """All of them, whatever their end."""
         return self.succeeded + self.failed
+
+    @property
+    def cost_usd(self) -> float:
+        """The cost in US dollars."""
+        return self.cost / MICRO
 
     def plus(self, day: DayUsage) -> "ModelTotals":
         """With one more day."""
@@ -124,9 +129,22 @@ def metrics(application: str, start: date | None, end: date | None) -> Mapping[s
     return totals
 
 
-def calls(application: str, *, limit: int = 100, cursor: str | None = None) -> Page[Invocation]:
-    """A page of an application's calls, newest first."""
-    return records.query(Invocation, application, index="by_created", descending=True, limit=limit, cursor=cursor)
+def calls(
+    application: str, start: date | None = None, end: date | None = None, *, limit: int = 100, cursor: str | None = None
+) -> Page[Invocation]:
+    """A page of an application's calls, newest first; both days are included and None is no end."""
+    between = datetime.combine(start or BEGINNING, time.min, UTC), datetime.combine(end or END, time.max, UTC)
+    return records.query(
+        Invocation, application, index="by_created", between=between, descending=True, limit=limit, cursor=cursor
+    )
+
+
+def call(application: str, invocation: str) -> tuple[Invocation, Content | None]:
+    """One call of an application, and what was said in it where that is kept; NotFound. For administrators alone."""
+    found = records.get(Invocation, application, invocation) if invocation.isprintable() and application.isprintable() else None
+    if found is None:
+        raise NotFound("there is no such call, or it is no longer kept")
+    return found, records.get(Content, application, invocation)
 
 
 def _days(application: str, start: date | None, end: date | None) -> Iterator[DayUsage]:

@@ -114,6 +114,9 @@ async def test_every_call_is_on_the_account_whatever_its_end(door: Door):
             "total_count": 2,
             "total_input_tokens": good["input_tokens"],
             "total_output_tokens": good["output_tokens"],
+            "total_cached_tokens": 0,
+            "cache_hits": 0,
+            "cost_usd": 0.0,
             "status_counts": {"SUCCESS": 1, "FAILED": 1},
         },
         {
@@ -124,6 +127,9 @@ async def test_every_call_is_on_the_account_whatever_its_end(door: Door):
             "total_count": 1,
             "total_input_tokens": 3,
             "total_output_tokens": 0,
+            "total_cached_tokens": 0,
+            "cache_hits": 0,
+            "cost_usd": 0.0,
             "status_counts": {"SUCCESS": 1},
         },
     ]
@@ -157,3 +163,35 @@ async def test_an_empty_date_is_no_date_and_a_page_has_a_cursor(door: Door):
     first = await door.get("/usage/daily?start_date=&end_date=&limit=1")
     rest = await door.get(f"/usage/daily?start_date=&end_date=&limit=1&cursor={first.headers['x-next-cursor']}")
     assert [row["model_name"] for row in first.json + rest.json] == ["COHERE_EMBED_ENGLISH_V3", "TITAN_TEXT_EMBED_V2"]
+
+
+def test_a_day_has_its_cost_cached_tokens_and_cache_hits(caller, called):
+    called(cost=3, cached_tokens=4), called(cost=None), called(cost=0, cache="exact")
+    shipped()
+    (day,) = services.daily(caller.application, None, None).items
+    assert (day.cost, day.cached_tokens, day.cache_hits) == (3, 4, 1)
+    total = services.metrics(caller.application, None, None)["vendor.a"]
+    assert (total.cost_usd, total.cached_tokens, total.cache_hits) == (0.000003, 4, 1)
+
+
+async def test_an_application_sees_its_own_calls_one_by_one_newest_first(door: Door):
+    asked = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "Hi", "max_tokens": 2}
+    first = await door.post("/model/invoke", asked, x_labels="team=search")
+    second = await door.post("/model/embed", {"model_name": "TITAN_TEXT_EMBED_V2", "input_text": "hello"})
+    shipped()
+    listed = await door.get("/usage/calls?limit=1")
+    rest = await door.get(f"/usage/calls?limit=1&cursor={listed.headers['x-next-cursor']}")
+    assert second.status == 200
+    (newest,), (oldest,) = listed.json, rest.json
+    assert (newest["model_kind"], newest["input_tokens"], newest["outcome"]) == ("embed", 3, "success")
+    assert oldest["invocation_id"] == first.headers["x-request-id"]
+    assert (oldest["labels"], oldest["dialect"], oldest["finish_reason"]) == ({"team": "search"}, "platform", "length")
+    assert (await opened().get("/usage/calls")).json == []
+
+
+async def test_the_days_of_calls_are_in_utc_and_both_included(caller, called):
+    for number in range(3):
+        called(NOON + timedelta(days=number))
+    shipped()
+    kept = services.calls(caller.application, date(2026, 11, 24), date(2026, 11, 25)).items
+    assert [row.created.day for row in kept] == [25, 24]
