@@ -1,6 +1,6 @@
 """What invocation is: every model behind one door, called at once or by a queue."""
 
-from apps.invocation.records import AsyncInvocation, CatalogueRow
+from apps.invocation.records import AsyncInvocation, CachedAnswer, CachedMeanings, CatalogueRow
 from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
 
 
@@ -11,7 +11,7 @@ class InvocationConfig(Capability):
         prefixes=("model", "v1"),
         whole_paths=True,
         services=("model",),
-        records=(AsyncInvocation, CatalogueRow),
+        records=(AsyncInvocation, CatalogueRow, CachedAnswer, CachedMeanings),
         queues=(Queue("invocation", visibility=minutes(15), attempts=3),),
         files=(Folder("invocations", writes=True),),
         calls=("apps.applications", "apps.usage"),

@@ -1,7 +1,7 @@
 """One call to a model on its way through the gateway, and the row that it leaves on the account."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,17 @@ from foundation.identity import Caller
 CANCELLED = "cancelled"
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the answer to a call is kept (see caching): its place, and the name of the model that is to give it; where what
+    it means counts too, the bucket and the vector of that."""
+
+    place: str
+    by: str
+    bucket: str = ""
+    vector: Sequence[float] = ()
+
+
 @dataclass(slots=True)
 class Call:
     """One call, from its start. What happens to it on the way is written here, and becomes its account at its end.
@@ -23,7 +34,8 @@ class Call:
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
     beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
     deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits
-    (see admission).
+    (see admission). cache: how an answer kept from before was found, age seconds old; slot: where a new one is kept;
+    cache_control: what the request says about both.
     """
 
     caller: Caller
@@ -41,6 +53,9 @@ class Call:
     first: float | None = None
     tries: list[Try] = field(default_factory=list)
     cache: str = ""
+    age: int | None = None
+    slot: Slot | None = None
+    cache_control: frozenset[str] = frozenset()
     asks: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
@@ -69,6 +84,7 @@ class Call:
             "x-deployment": self.deployment.name if self.deployment else "",
             "x-tries": ",".join(f"{each.deployment}={each.outcome}" for each in self.tries) if len(self.tries) > 1 else "",
             "x-cache": self.cache,
+            "age": "" if self.age is None else str(self.age),
             "x-ignored-parameters": ",".join((*self.ignored, *self.lost)),
             **{name: str(value) for name, value in self.left.items()},
         }

@@ -77,12 +77,15 @@ def scopes(policy: Policy, model: str) -> Iterator[tuple[str, Allowance]]:
 
 
 def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
-    """The claims of a call, each with what it counts. Forbidden for a call in dollars by a model without known prices."""
+    """The claims of a call, each with what it counts. Forbidden for a call in dollars by a model without known prices.
+
+    An answer that was kept from before counts as a request, and uses nothing else.
+    """
     amounts: dict[str, int] | None = None
     for scope, allowance in scopes(call.policy, call.asked.name):
         for limit in LIMITS:
             most = bound(allowance, limit)
-            if most is not None:
+            if most is not None and not (call.cache and limit.kind != "requests"):
                 amounts = amounts or {"requests": 1, "concurrent": 1, "tokens": prompt_tokens(call) + answer_tokens(call)}
                 if limit.kind == COST and COST not in amounts:
                     amounts[COST] = highest_cost(call)

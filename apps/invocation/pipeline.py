@@ -4,7 +4,7 @@ Whatever its end, a call leaves one row on the account, which is durable before 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final, TypeVar
 
@@ -24,6 +24,7 @@ from apps.invocation.invocations import (
     Finish,
     Ranking,
     Request,
+    Text,
     Usage,
     events_of,
 )
@@ -38,14 +39,21 @@ DONE: Final = "success"
 
 
 async def begin(
-    caller: Caller, request: Request, kind: Kind = Kind.TEXT, *, dialect: str = "", streamed: bool = False, trace: str = ""
+    caller: Caller,
+    request: Request,
+    kind: Kind = Kind.TEXT,
+    *,
+    dialect: str = "",
+    streamed: bool = False,
+    trace: str = "",
+    cache_control: frozenset[str] = frozenset(),
 ) -> Call:
     """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked, and
     Unavailable when the journal has no room for another call."""
     usage.accept()
     served = current().serving(request.model, kind)
     policy = await applications.policies.soon(caller.application)
-    call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace)
+    call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace, cache_control=cache_control)
     honoured.check(call)
     return call
 
@@ -55,14 +63,20 @@ async def complete(call: Call) -> Completion:
     return await accounted(call, answered(call))
 
 
-async def embed(call: Call, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
-    """A vector for each text, on the same conditions."""
-    return await accounted(call, admitted(call, lambda: routing.embed(call, texts, dimensions)))
+async def embed(call: Call, dimensions: int | None = None) -> Embeddings:
+    """A vector for each text of the request's turn, on the same conditions."""
+    return await accounted(call, admitted(call, lambda: routing.embed(call, texts_of(call), dimensions)))
 
 
-async def rerank(call: Call, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
-    """The order of the documents, on the same conditions."""
-    return await accounted(call, admitted(call, lambda: routing.rerank(call, query, documents, top)))
+async def rerank(call: Call, top: int | None = None) -> Ranking:
+    """The order of the documents, which are the texts of the request's turn after its first, the query; on the same
+    conditions."""
+
+    async def ranked() -> Ranking:
+        query, *documents = texts_of(call)
+        return await routing.rerank(call, query, documents, top)
+
+    return await accounted(call, admitted(call, ranked))
 
 
 async def stream(call: Call) -> AsyncGenerator[Event, None]:
@@ -71,8 +85,6 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
     usage.under_way.begin()
     try:
         kept = await found(call)
-        if kept is None:
-            await admission.reserve(call)
         source = guarding.filtered(call, routing.stream(call)) if kept is None else replayed(kept)
         async with aclosing(source) as events:
             async for event in events:
@@ -110,7 +122,6 @@ async def answered(call: Call) -> Completion:
     if kept is not None:
         call.spent, call.finish = kept.usage, kept.reason.value
         return kept
-    await admission.reserve(call)
     answer = guarding.after(call, await routing.complete(call))
     call.finish = answer.reason.value
     caching.keep(call, answer)
@@ -125,11 +136,18 @@ async def admitted(call: Call, work: Callable[[], Awaitable[Whole]]) -> Whole:
     return await work()
 
 
+def texts_of(call: Call) -> list[str]:
+    """The texts of a call that writes none, as the guard leaves them."""
+    return [part.text for part in call.request.messages[0].content if isinstance(part, Text)]
+
+
 async def found(call: Call) -> Completion | None:
-    """The answer that was kept from before, for a call that may be made."""
+    """The answer that was kept from before, if there is one, for a call that is let in."""
     admission.permit(call)
     guarding.before(call)
-    return await caching.find(call)
+    kept = await caching.find(call)
+    await admission.reserve(call)
+    return kept
 
 
 async def replayed(kept: Completion) -> AsyncGenerator[Event, None]:

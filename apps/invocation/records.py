@@ -1,14 +1,15 @@
-"""What invocation remembers: the models of the catalogue, and the calls that a queue works on, until an hour after their
-last change."""
+"""What invocation remembers: the models of the catalogue, the calls that a queue works on, until an hour after their last
+change, and answers that are given again."""
 
 import enum
 import math
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from apps.invocation.adapters import is_configured
-from apps.invocation.invocations import Usage
+from apps.invocation.invocations import Completion, Usage
 from apps.invocation.ports import Connection
 from foundation.records import Record, record
 
@@ -153,3 +154,31 @@ class AsyncInvocation(Record):
     input_tokens: int | None = None
     output_tokens: int | None = None
     error: str | None = None
+
+
+@record(table="cached_answers", key=("application", "place"), expires="expires")
+class CachedAnswer(Record):
+    """An answer that is given again. `place` is a digest of what was asked; `content` is the JSON of a Completion."""
+
+    application: str
+    place: str
+    created: datetime
+    expires: datetime
+    content: str
+
+    @property
+    def completion(self) -> Completion:
+        """The answer."""
+        return msgspec.json.decode(self.content, type=Completion)
+
+
+@record(table="cached_meanings", key=("application", "bucket"), expires="expires")
+class CachedMeanings(Record):
+    """What the requests mean whose answers lie at `places`, the newest last: `vectors` is the base64 of a row of 16-bit
+    numbers for each. All of them are alike but for their last turns; `bucket` is a digest of what they share."""
+
+    application: str
+    bucket: str
+    expires: datetime
+    places: tuple[str, ...] = ()
+    vectors: str = ""

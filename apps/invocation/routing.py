@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from apps.invocation import guarding
 from apps.invocation.balance import Place
 from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.invocations import Completion, Embeddings, Event, Finish, Ranking, Request
@@ -24,10 +25,13 @@ Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
 
 
 def fitted(call: Call, place: Place) -> Request:
-    """The request as this deployment gets it: by its id, with max_tokens lowered to the model's limit."""
+    """The request as this deployment gets it: by its id, with max_tokens lowered to the model's limit, and with the
+    application's own guardrail where its provider has guardrails."""
     request, limit = call.request, place.model.output_limit
     tokens = min(request.max_tokens, limit) if request.max_tokens and limit else request.max_tokens
-    return replace(request, model=place.deployment.id, max_tokens=tokens)
+    own = guarding.guardrail(call.policy.guard)
+    guardrail = own if own is not None and "guardrail" in place.provider.honours else request.guardrail
+    return replace(request, model=place.deployment.id, max_tokens=tokens, guardrail=guardrail)
 
 
 async def complete(call: Call) -> Completion:

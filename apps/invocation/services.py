@@ -52,7 +52,7 @@ async def invoke(caller: Caller, request: Request, *, dialect: str = "platform")
 async def embed(caller: Caller, model: str, texts: Sequence[str], *, dialect: str = "platform") -> Embeddings:
     """A unit vector for each text, whatever their number: one call on the account. Raises as `invoke` does."""
     call = await pipeline.begin(caller, embedding(model, texts), Kind.EMBED, dialect=dialect)
-    return await pipeline.embed(call, texts)
+    return await pipeline.embed(call)
 
 
 def embedding(model: str, texts: Sequence[str]) -> Request:

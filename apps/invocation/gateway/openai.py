@@ -32,7 +32,7 @@ async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest
     texts = openai_embeddings.texts(wanted)
     request = openai_embeddings.request(wanted, texts)
     call = await begun(caller, request, headers, dialect="openai_embeddings", kind=Kind.EMBED)
-    made = await pipeline.embed(call, texts, wanted.dimensions)
+    made = await pipeline.embed(call, wanted.dimensions)
     return Reply(openai_embeddings.response(made, wanted.encoding_format), call.headers)
 
 
@@ -40,7 +40,7 @@ async def reranking(caller: Caller, wanted: rerank.RerankRequest, headers: Heade
     """POST /v1/rerank."""
     documents = rerank.documents(wanted)
     call = await begun(caller, rerank.request(wanted, documents), headers, dialect="rerank", kind=Kind.RERANK)
-    ranking = await pipeline.rerank(call, wanted.query, documents, wanted.top_n)
+    ranking = await pipeline.rerank(call, wanted.top_n)
     return Reply(rerank.response(ranking, wanted, documents, call.invocation), call.headers)
 
 

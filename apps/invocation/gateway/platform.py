@@ -30,7 +30,7 @@ async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers)
     texts = [wanted.input_text or ""]
     request = services.embedding(wanted.model_name, texts)
     call = await begun(caller, request, headers, dialect="platform", kind=Kind.EMBED)
-    return Reply(platform.embedding(await pipeline.embed(call, texts)), call.headers)
+    return Reply(platform.embedding(await pipeline.embed(call)), call.headers)
 
 
 async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers) -> Reply:

@@ -11,12 +11,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from apps.applications.records import Action, Guard
+from apps.invocation import honoured
 from apps.invocation.calls import Call
 from apps.invocation.guarding import answers, requests
 from apps.invocation.guarding.screens import Findings, screen
 from apps.invocation.guarding.windows import Window
 from apps.invocation.invocations import Completion, Event, Guardrail, length
 
+LOGPROBS: Final = "logprobs"
 NOTHING: Final = Guard()
 EVERYTHING: Final = screen(Guard(personal=Action.MASK, secrets=Action.MASK))
 
@@ -39,7 +41,8 @@ def before(call: Call) -> None:
         call.findings += findings.lines
     if looking.alters and call.request.logprobs is not None:
         call.request = replace(call.request, logprobs=None)
-        call.ignored = (*call.ignored, "logprobs")
+        call.ignored = (*call.ignored, honoured.words(call.dialect)(LOGPROBS))
+        call.asks, call.needs = call.asks - {LOGPROBS}, call.needs - {LOGPROBS}
 
 
 def after(call: Call, answer: Completion) -> Completion:
@@ -78,13 +81,11 @@ async def sifted(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenera
         call.findings += findings.lines
 
 
-def guardrail(call: Call) -> Guardrail | None:
-    """The provider's own guardrail that every call of this application has, for providers that have such."""
-    named = call.policy.guard.bedrock_guardrail
-    if named is None:
-        return call.request.guardrail
-    identifier, _, version = named.rpartition(":")
-    return Guardrail(identifier, version)
+def guardrail(guard: Guard) -> Guardrail | None:
+    """The provider's own guardrail that every call of an application has, for providers that have such; it takes the place
+    of one that the request names."""
+    identifier, _, version = (guard.bedrock_guardrail or "").rpartition(":")
+    return Guardrail(identifier, version) if identifier else None
 
 
 def masked(text: str) -> str:
