@@ -113,7 +113,7 @@ class LocalText:
                     if text := choice["delta"].get("content"):
                         yield TextDelta(text, likelihoods(choice, request.logprobs))
                 if counted := chunk.get("usage"):
-                    usage = tokens(counted)
+                    usage = Usage(counted["prompt_tokens"], counted["completion_tokens"])
             await work
         finally:
             closed = True
@@ -195,12 +195,6 @@ def likelihoods(choice: Mapping[str, Any], beside: int | None) -> tuple[Mapping[
 def likelihood(token: Mapping[str, Any]) -> Mapping[str, Any]:
     """One token, as OpenAI has it."""
     return {name: token[name] for name in ("token", "logprob", "bytes")}
-
-
-def tokens(counted: Mapping[str, Any]) -> Usage:
-    """Tokens as the engine counts them; some of a prompt that begins as the last one did are not read again."""
-    cached = (counted.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-    return Usage(counted["prompt_tokens"], counted["completion_tokens"], cached)
 
 
 def refused(chunk: Mapping[str, Any]) -> None:

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from apps.invocation.gateway import anthropic, openai, platform
+from apps.invocation.gateway import anthropic, openai, platform, responses
 
-routes: Final = (*platform.routes, *openai.routes, *anthropic.routes)
+routes: Final = (*platform.routes, *openai.routes, *anthropic.routes, *responses.routes)

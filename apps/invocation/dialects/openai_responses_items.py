@@ -1,0 +1,184 @@
+"""The items of OpenAI's Responses API: those of the input as turns, and the parts of an answer as those of the output."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from apps.invocation.dialects.openai_chat_shapes import CacheBreakpoint
+from apps.invocation.dialects.openai_responses_shapes import (
+    Content,
+    FunctionCallItem,
+    InputFile,
+    InputImage,
+    InputText,
+    Item,
+    MessageItem,
+    OutputItem,
+    OutputText,
+    ReasoningItem,
+    ReasoningText,
+    Refusal,
+    Status,
+)
+from apps.invocation.dialects.openai_turns import DATA, of_data_url
+from apps.invocation.invocations import (
+    CacheLife,
+    Completion,
+    Document,
+    Image,
+    Message,
+    Part,
+    Role,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    alternating,
+)
+from foundation.errors import InvalidParameter
+
+ROLES: Final = {"user": Role.USER, "assistant": Role.ASSISTANT}
+SYSTEM: Final = ("system", "developer")
+STATELESS: Final = "nothing is kept here; send the whole conversation as input"
+# What `encrypted_content` holds: a signature of the thought's text, or a thought that only its provider can read.
+SIGNED, SEALED = "signed:", "sealed:"
+
+
+def conversation(given: str | Sequence[Item]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+    """What the application says in the input, and the turns. Where it alone speaks, it is the user."""
+    if isinstance(given, str):
+        if not given:
+            raise InvalidParameter("input is empty", param="input")
+        return (), (Message(Role.USER, (Text(given),)),)
+    system: list[Text] = []
+    turns: list[Message] = []
+    for place, item in enumerate(given):
+        where = f"input[{place}]"
+        if item.type == "message" and item.role in SYSTEM:
+            system += (part for part in parts(item.content, f"{where}.content") if isinstance(part, Text))
+        else:
+            turns.append(turn(item, where))
+    return (tuple(system), alternating(turns)) if turns else ((), (Message(Role.USER, tuple(system)),))
+
+
+def turn(item: Item, where: str) -> Message:
+    """One item as a turn; InvalidParameter names what it lacks, or why it cannot be one."""
+    match item.type:
+        case "message":
+            if item.role not in ROLES:
+                raise InvalidParameter(f"{where}.role must be user, assistant, system or developer", param=f"{where}.role")
+            return Message(ROLES[item.role], tuple(parts(item.content, f"{where}.content")))
+        case "function_call":
+            use = ToolUse(needed(item.call_id, f"{where}.call_id"), needed(item.name, f"{where}.name"), item.arguments or "{}")
+            return Message(Role.ASSISTANT, (use,))
+        case "function_call_output":
+            content = tuple(shown(item.output, f"{where}.output"))
+            return Message(Role.USER, (ToolResult(needed(item.call_id, f"{where}.call_id"), content),))
+        case "reasoning":
+            return Message(Role.ASSISTANT, (thought(item),))
+    why = STATELESS if item.type == "item_reference" else "models here know messages, functions and reasoning"
+    raise InvalidParameter(f"{where}.type ({item.type[:50]!r}) cannot be honoured: {why}", param=f"{where}.type")
+
+
+def needed(given: str | None, where: str) -> str:
+    """What must be there."""
+    if not given:
+        raise InvalidParameter(f"{where} is missing", param=where)
+    return given
+
+
+def parts(content: str | Sequence[Content] | None, where: str) -> Iterator[Part]:
+    """The content of a turn."""
+    if not content:
+        raise InvalidParameter(f"{where} is empty", param=where)
+    if isinstance(content, str):
+        yield Text(content)
+        return
+    for place, each in enumerate(content):
+        match each:
+            case InputText():
+                yield Text(each.text, life(each.prompt_cache_breakpoint))
+            case InputImage():
+                yield image(each, f"{where}[{place}]")
+            case InputFile():
+                yield document(each, f"{where}[{place}]")
+            case Refusal():
+                yield Text(each.refusal)
+            case _:
+                yield Text(each.text)
+
+
+def shown(output: str | Sequence[Content] | None, where: str) -> Iterator[Text | Image]:
+    """What a tool gave: text, which may be empty, and pictures."""
+    for place, part in enumerate(parts(output, where) if output else (Text(""),)):
+        if not isinstance(part, Text | Image):
+            raise InvalidParameter(f"{where}[{place}] must be text or a picture", param=f"{where}[{place}]")
+        yield part
+
+
+def image(content: InputImage, where: str) -> Image:
+    """A picture."""
+    url = content.image_url or ""
+    if url.startswith(DATA):
+        media_type, base64 = of_data_url(url, f"{where}.image_url")
+        return Image(media_type, base64, cache=life(content.prompt_cache_breakpoint))
+    if not url.startswith(("https://", "http://")):
+        raise InvalidParameter(
+            f"{where}.image_url must be a data: URL with base64, or begin with https://", param=f"{where}.image_url"
+        )
+    return Image(url=url, cache=life(content.prompt_cache_breakpoint))
+
+
+def document(content: InputFile, where: str) -> Document:
+    """A document."""
+    if not content.file_data:
+        raise InvalidParameter(
+            f"{where}.file_data must be there: a data: URL with the base64 of the document", param=f"{where}.file_data"
+        )
+    media_type, base64 = of_data_url(content.file_data, f"{where}.file_data")
+    return Document(media_type, base64, content.filename or "document", life(content.prompt_cache_breakpoint))
+
+
+def life(point: CacheBreakpoint | None) -> CacheLife | None:
+    """How long the provider may keep everything up to here."""
+    if point is None:
+        return None
+    return "5m" if point.ttl in (None, "5m") else "1h"
+
+
+def thought(item: Item) -> Thinking:
+    """A thought that is given back."""
+    kept = item.encrypted_content or ""
+    if kept.startswith(SEALED):
+        return Thinking("", redacted=kept.removeprefix(SEALED))
+    content = item.content if isinstance(item.content, list) else item.summary
+    said = "\n".join(each.text for each in content if not isinstance(each, Refusal | InputImage | InputFile))
+    return Thinking(said, kept.removeprefix(SIGNED) if kept.startswith(SIGNED) else "")
+
+
+def output(completion: Completion, response: str, status: Status) -> tuple[OutputItem, ...]:
+    """An answer's items, in their order; the last one has the status. Likelihoods stand with the first text."""
+    items: list[OutputItem] = []
+    likely, last = completion.logprobs, len(completion.content) - 1
+    for place, part in enumerate(completion.content):
+        how = status if place == last else "completed"
+        match part:
+            case Text():
+                items.append(MessageItem(name("msg", response, place), how, (OutputText(part.text, logprobs=likely),)))
+                likely = ()
+            case Thinking():
+                items.append(reasoning(name("rs", response, place), how, part))
+            case ToolUse():
+                items.append(FunctionCallItem(name("fc", response, place), how, part.id, part.name, part.input))
+    return tuple(items)
+
+
+def reasoning(identity: str, status: Status, part: Thinking) -> ReasoningItem:
+    """A thought, with what its provider knows it by."""
+    kept = SEALED + part.redacted if part.redacted else SIGNED + part.signature if part.signature else None
+    content = (ReasoningText(part.text),) if part.text else ()
+    return ReasoningItem(identity, status, content=content, encrypted_content=kept)
+
+
+def name(kind: str, response: str, place: int) -> str:
+    """The id of the item at a place of a response."""
+    return f"{kind}_{response.removeprefix('resp_')}_{place}"
