@@ -48,10 +48,24 @@ def conversation(given: Sequence[ChatMessage]) -> tuple[tuple[Text, ...], tuple[
             case ChatUser():
                 turns.append(Message(Role.USER, tuple(parts(message.content, where))))
             case ChatAssistant():
-                turns.append(Message(Role.ASSISTANT, tuple(said(message, where))))
+                if content := tuple(said(message, where)):
+                    turns.append(Message(Role.ASSISTANT, content))
             case ChatToolResult():
                 turns.append(Message(Role.USER, (result(message, where),)))
+    if not turns and not system:
+        raise InvalidParameter("messages say nothing; one of them must", param="messages")
     return (tuple(system), alternating(turns)) if turns else ((), (Message(Role.USER, tuple(system)),))
+
+
+def unheard(given: Sequence[ChatMessage]) -> Iterator[str]:
+    """The names of what is said in turns and no model here gets: who of several speaks, how closely to look at a picture."""
+    for message in given:
+        if not isinstance(message, ChatToolResult) and message.name is not None:
+            yield "messages.name"
+        if isinstance(message, ChatUser) and not isinstance(message.content, str):
+            looked_at = (each.image_url.detail for each in message.content if isinstance(each, ChatImage))
+            if any(detail not in (None, "auto") for detail in looked_at):
+                yield "image_url.detail"
 
 
 def texts(content: str | list[ChatText]) -> Iterator[Text]:
@@ -118,17 +132,17 @@ def of_data_url(url: str, where: str) -> tuple[str, str]:
 
 
 def said(message: ChatAssistant, where: str) -> Iterator[Part]:
-    """What the model thought, said and asked for in a turn."""
+    """What the model thought, said and asked for in a turn: nothing, where it said an empty text."""
     for block in message.thinking_blocks or ():
         yield Thinking(block.thinking or "", block.signature or "", block.data or "")
     if message.reasoning_content and not message.thinking_blocks:
         yield Thinking(message.reasoning_content)
-    content = message.content or message.refusal
+    content = message.refusal if message.content is None else message.content
     if content:
         yield from parts(content, where)
     for call in message.tool_calls or ():
         yield ToolUse(call.id, call.function.name, call.function.arguments or "{}")
-    if not content and not message.tool_calls:
+    if content is None and not message.tool_calls:
         raise InvalidParameter(f"{where} has neither content nor tool_calls", param=where)
 
 
