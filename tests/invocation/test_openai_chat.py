@@ -312,6 +312,20 @@ async def test_members_that_nobody_knows_are_named_in_a_header(door: Door):
         assert "x-evil" not in answer.headers
 
 
+async def test_who_speaks_and_how_a_picture_is_looked_at_are_named_in_a_header(door: Door, upstream: OpenAIServer):
+    picture = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "high"}}
+    turns = [{"role": "user", "name": "ada", "content": [picture]}, {"role": "user", "name": "bob", "content": "Hi."}]
+    answer = await door.post(CHAT, {"model": "upstream", "messages": turns})
+    assert answer.headers["x-ignored-parameters"] == "image_url.detail,messages.name"
+
+
+async def test_an_empty_turn_of_the_model_is_left_out(door: Door, upstream: OpenAIServer):
+    await asked(door, {"messages": [*QUESTION, {"role": "assistant", "content": ""}, *QUESTION]})
+    assert upstream.last["messages"] == [{"role": "user", "content": "\n".join([QUESTION[0]["content"]] * 2)}]
+    answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "assistant", "content": ""}]})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "messages")
+
+
 async def test_labels_prompt_and_trace_are_on_the_account(door: Door):
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     body = {"model": LOCAL, "messages": QUESTION, "max_tokens": 1, "metadata": {"team": "search"}}
@@ -384,8 +398,8 @@ async def test_over_its_limit_the_application_is_429_and_told_when_to_come_again
 
 
 async def test_over_its_budget_the_application_is_402(upstream: OpenAIServer):
-    door = onboarded(allowance=Allowance(usd_per_day=0.0000001))
-    answer = await door.post(CHAT, {"model": "upstream", "messages": QUESTION})
+    door = onboarded(allowance=Allowance(usd_per_day=0.01))
+    answer = await door.post(CHAT, {"model": "upstream", "messages": QUESTION, "max_tokens": 10_000})
     assert (answer.status, answer.json["error"]["code"]) == (402, "insufficient_quota")
 
 
