@@ -260,9 +260,9 @@ def serving(server: BedrockServer | None = None) -> Iterator[BedrockServer]:
     async def run() -> None:
         application = web.Application(client_max_size=2**26)
         application.router.add_route("*", "/{path:.*}", made.handle)
-        runner = web.AppRunner(application)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         ready.set()

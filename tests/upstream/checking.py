@@ -2,10 +2,11 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pytest
 from msgspec.structs import replace
 
 import apps.invocation.adapters.bedrock  # noqa: F401 (its import takes longer than these providers may)
@@ -19,7 +20,8 @@ from tests.invocation.door import Answer, Door
 from tests.upstream.clients import CLIENTS, Client
 from tests.upstream.faults import FAULTS, Fault
 from tests.upstream.unruly import Unruly
-from tests.upstream.wires import WIRES, Wire
+from tests.upstream.wires import WIRES
+from tests.usage.shipped import shipped
 
 T = TypeVar("T")
 # Seconds that a provider may take where it is to take too long, and where it is not.
@@ -32,25 +34,16 @@ STREAMED = [client for client in CLIENTS if client.streamed]
 
 def cases(number: int) -> list[Any]:
     """The faults of one number, for each form of a provider: `fault`, `wire`, as pytest takes them."""
-    import pytest
-
     return [
         pytest.param(fault, wire, id=f"{fault.name}-{fault.url}-{wire.provider}")
         for fault in FAULTS
         for wire in WIRES
-        if fault.number == number and can(wire, fault)
+        if fault.number == number and wire.provider in (fault.only or wire.provider,) and wire.provider != fault.but
     ]
-
-
-def can(wire: Wire, fault: Fault) -> bool:
-    """Whether a provider of this form has the fault: Bedrock's filter gives an answer instead of an error."""
-    return not (wire.provider == "bedrock" and fault.name == "filtered")
 
 
 def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **changed: Any) -> Deployment:
     """A deployment on the server, which behaves so. Its name is its behaviour's."""
-    if server.wire.key:
-        secrets.put(server.wire.key, "a key of these tests")
     refused = f"http://127.0.0.1:{free_port()}{server.wire.suffix}"
     if server.wire.key:
         secrets.create(server.wire.key, "a key")
@@ -87,19 +80,11 @@ async def eventually(condition: Callable[[], T], seconds: float = 15) -> T:
 
 
 async def account(door: Door, model: str) -> Invocation:
-    """The one row that the calls to this model have left on the account; fails when there are two.
-
-    What is put on the account later than the call is so before a call that came after it.
-    """
-    application = door.caller.application
-
-    def rows(name: str) -> Sequence[Invocation]:
-        return [row for row in usage.calls(application).items if row.model_name == name]
-
-    await eventually(lambda: rows(model))
-    found = rows(model)
-    assert len(found) == 1, found
-    return found[0]
+    """The one row that the calls to this model have left on the account; fails when there are none or two."""
+    await asyncio.to_thread(shipped)
+    rows = [row for row in usage.calls(door.caller.application).items if row.model_name == model]
+    assert len(rows) == 1, rows
+    return rows[0]
 
 
 async def asked(door: Door, client: Client, model: str) -> Answer:

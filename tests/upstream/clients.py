@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.invocation.gateway import routes
 from tests.invocation.door import Answer
 
 QUESTION = "Say hello to the reader of this page."
@@ -36,6 +35,8 @@ class Client:
             found = answer.json
             if self.name == "contract":
                 return str(found["output_text"])
+            if self.name == "responses":
+                return str(found["output"][0]["content"][0]["text"])
             message = found["choices"][0]["message"] if "choices" in found else found
             content = message["content"]
             return str(content if isinstance(content, str) else content[0]["text"])
@@ -47,11 +48,12 @@ class Client:
         found = events(answer)[-1] if answer.status == 200 else answer.json
         if self.name == "contract":
             return found["code"], found["detail"]
+        found = found.get("response", found)
         return found["error"].get("code") or found["error"]["type"], found["error"]["message"]
 
     def looks_complete(self, answer: Answer) -> bool:
         """Whether a stream ends as one does that has all of its answer."""
-        ends = ("[DONE]", '"message_stop"', '"finish_reason":"', '"stop_reason":"')
+        ends = ("[DONE]", '"message_stop"', "response.completed", "response.incomplete", '"finish_reason":"', '"stop_reason":"')
         return any(end in answer.body.decode().replace('": "', '":"') for end in ends)
 
 
@@ -65,6 +67,8 @@ def words(event: Any) -> Sequence[str]:
     """The words in an event."""
     if "choices" in event:
         return [choice["delta"].get("content") or "" for choice in event["choices"]]
+    if event.get("type") == "response.output_text.delta":
+        return [event["delta"]]
     return [event["delta"].get("text", "")] if event.get("type") == "content_block_delta" else []
 
 
@@ -79,13 +83,15 @@ STATUSES: Mapping[str, int] = {
     "model_not_found": 400,
 }
 TURN = {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": 50}
+RESPONSE = {"input": QUESTION, "max_output_tokens": 50}
 OPENAI = {"model_not_found": 404}
 ANTHROPIC = {"model_not_found": 404, "unavailable": 529}
-ALL: Sequence[Client] = (
+CLIENTS: Sequence[Client] = (
     Client("contract", "/model/invoke", {"prompt": QUESTION}, named="model_name"),
     Client("openai", "/v1/chat/completions", TURN, statuses=OPENAI),
     Client("openai-stream", "/v1/chat/completions", {**TURN, "stream": True}, streamed=True, statuses=OPENAI),
+    Client("responses", "/v1/responses", RESPONSE, statuses=OPENAI),
+    Client("responses-stream", "/v1/responses", {**RESPONSE, "stream": True}, streamed=True, statuses=OPENAI),
     Client("anthropic", "/v1/messages", TURN, statuses=ANTHROPIC),
     Client("anthropic-stream", "/v1/messages", {**TURN, "stream": True}, streamed=True, statuses=ANTHROPIC),
 )
-CLIENTS = [client for client in ALL if any(route.path == client.path for route in routes)]

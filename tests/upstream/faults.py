@@ -184,7 +184,8 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
 class Fault:
     """One fault and its end: the outcome on the account, and how many tries that takes at the most.
 
-    begun: a stream has begun by then, so there is one try and the stream itself says it. url: `refused` where nothing
+    begun: a stream has begun by then, so there is one try and the stream itself says it. but, only: the provider that does
+    not have it, or has it alone. url: `refused` where nothing
     listens, `https` where what listens speaks no TLS, `untrusted` where nobody knows its certificate.
     """
 
@@ -194,6 +195,8 @@ class Fault:
     tries: int = 1
     begun: bool = False
     url: str = "http"
+    but: str = ""
+    only: str = ""
 
 
 ALL = 4  # ROUTE_TRIES
@@ -215,10 +218,11 @@ FAULTS: Sequence[Fault] = (
     Fault(40, "malformed", "upstream_failed", ALL),
     Fault(40, "a_page", "upstream_failed", ALL),
     Fault(40, "empty", "upstream_failed", ALL),
+    Fault(40, "uncounted", "upstream_failed", ALL, begun=True, only="bedrock"),  # its count is the mark of an answer's end
     Fault(41, "error_in_a_200", "upstream_failed", ALL),
     Fault(42, "trickle", "upstream_timeout"),
     Fault(43, "too_long", "context_length_exceeded"),
-    Fault(43, "filtered", "content_blocked"),
+    Fault(43, "filtered", "content_blocked", but="bedrock"),  # whose filter ends an answer, and is no error
     Fault(43, "unknown", "model_not_found"),
     Fault(43, "denied", "upstream_denied"),
 )

@@ -52,7 +52,8 @@ class Unruly:
         assert task is not None
         self.tasks.add(task)
         try:
-            await self.answer(reader, writer)
+            with suppress(asyncio.CancelledError):
+                await self.answer(reader, writer)
         finally:
             self.tasks.discard(task)
             writer.close()
