@@ -159,6 +159,11 @@ def keys_of(application: str, *, limit: int = 100, cursor: str | None = None) ->
     return keys.page(find(application).application, limit=limit, cursor=cursor)
 
 
+def key_of(application: str, key: str) -> ApiKey:
+    """One API key of an application; NotFound."""
+    return keys.find(find(application).application, key)
+
+
 def find_key(key: str) -> ApiKey:
     """One API key of any application by its id alone, for administrators; NotFound."""
     return keys.anywhere(key)

@@ -7,6 +7,7 @@ from typing import Final
 from apps.applications.services import Connection
 
 PLACEHOLDER: Final = "<client secret>"
+MODEL: Final = "smollm2-135m-instruct"  # the one that every platform has
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,47 @@ WRITERS: Final[Mapping[str, Callable[[Connection, str], str]]] = {
 def snippets(connection: Connection, secret: str = PLACEHOLDER) -> tuple[Snippet, ...]:
     """One for each way to connect; without the secret, a placeholder stands in its place."""
     return tuple(Snippet(title, write(connection, secret)) for title, write in WRITERS.items())
+
+
+def openai(connection: Connection, key: str) -> str:
+    """OpenAI's SDK with a key alone."""
+    return (
+        "from openai import OpenAI\n\n"
+        f'client = OpenAI(base_url="{connection.api_url}/v1", api_key="{key}")\n'
+        "answer = client.chat.completions.create(\n"
+        f'    model="{MODEL}",\n'
+        '    messages=[{"role": "user", "content": "Hello"}],\n'
+        ")\n"
+        "print(answer.choices[0].message.content)\n"
+    )
+
+
+def anthropic(connection: Connection, key: str) -> str:
+    """Anthropic's SDK with a key alone."""
+    return (
+        "from anthropic import Anthropic\n\n"
+        f'client = Anthropic(base_url="{connection.api_url}", api_key="{key}")\n'
+        "answer = client.messages.create(\n"
+        f'    model="{MODEL}",\n'
+        "    max_tokens=200,\n"
+        '    messages=[{"role": "user", "content": "Hello"}],\n'
+        ")\n"
+        "print(answer.content[0].text)\n"
+    )
+
+
+def curl_with_key(connection: Connection, key: str) -> str:
+    """A first call with a key."""
+    return f'curl -s -H "Authorization: Bearer {key}" {connection.api_url}/v1/models\n'
+
+
+KEY_WRITERS: Final[Mapping[str, Callable[[Connection, str], str]]] = {
+    "Shell: the models that may be called": curl_with_key,
+    "Python, with OpenAI’s SDK": openai,
+    "Python, with Anthropic’s SDK": anthropic,
+}
+
+
+def key_snippets(connection: Connection, key: str) -> tuple[Snippet, ...]:
+    """One for each way to call with an API key alone."""
+    return tuple(Snippet(title, write(connection, key)) for title, write in KEY_WRITERS.items())
