@@ -43,7 +43,8 @@ async def test_the_local_model_counts_what_it_then_reads(door: Door):
     body = {"model": LOCAL, "system": "Be brief.", "messages": turns}
     counted = await door.post("/v1/messages/count_tokens", body)
     answered = await door.post("/v1/messages", {**body, "max_tokens": 1})
-    assert counted.json == {"input_tokens": answered.json["usage"]["input_tokens"]}
+    usage = answered.json["usage"]
+    assert counted.json == {"input_tokens": usage["input_tokens"] + usage["cache_read_input_tokens"]}
     assert (counted.headers["x-token-count"], counted.headers["x-served-by"]) == ("counted", LOCAL)
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from apps.invocation.dialects import sse
 from foundation.ambient import now
 from foundation.errors import (
     Conflict,
     Forbidden,
+    InvalidParameter,
     NotFound,
     OverBudget,
     Problem,
@@ -28,11 +29,12 @@ from foundation.errors import (
 )
 
 
-class AnthropicProblem(Struct, frozen=True):
-    """What went wrong."""
+class AnthropicProblem(Struct, frozen=True, omit_defaults=True):
+    """What went wrong. `details` have a stable `error_code` where clients act on it."""
 
     type: str
     message: str
+    details: Mapping[str, str] | None = None
 
 
 class AnthropicError(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -60,6 +62,8 @@ ROWS: Final[Sequence[tuple[type[Problem], int | None, str]]] = (
     (UpstreamTimeout, None, "timeout_error"),
     (Unavailable, 529, "overloaded_error"),
 )
+# By the parameter that cannot be honoured: what Anthropic's SDK then leaves out by itself.
+DETAILS: Final[Mapping[str, Mapping[str, str]]] = {"thread": {"error_code": "thread_unsupported_request"}}
 NAMES: Final[Mapping[bytes, bytes]] = {
     REQUEST_ID: b"request-id",
     b"x-ratelimit-limit-requests": b"anthropic-ratelimit-requests-limit",
@@ -90,12 +94,7 @@ def failure(problem: Problem) -> tuple[int, Mapping[str, Any]]:
     said = described(problem)
     problem.headers = named(problem.headers)
     status = next((status for kind, status, _ in ROWS if isinstance(problem, kind)), None)
-    error = {"type": said.error.type, "message": said.error.message}
-    return status or problem.status, {
-        "type": said.type,
-        "error": error,
-        **({"request_id": said.request_id} if said.request_id else {}),
-    }
+    return status or problem.status, to_builtins(said)
 
 
 def event(problem: Problem) -> bytes:
@@ -108,7 +107,8 @@ def described(problem: Problem) -> AnthropicError:
     fallback = INVALID if problem.status < 500 else FAILED
     kind = next((kind for each, _, kind in ROWS if isinstance(problem, each)), fallback)
     request = next((value.decode() for name, value in problem.headers if name == REQUEST_ID), "")
-    return AnthropicError(type="error", error=AnthropicProblem(kind, message(problem)), request_id=request)
+    details = DETAILS.get(problem.param) if isinstance(problem, InvalidParameter) else None
+    return AnthropicError(type="error", error=AnthropicProblem(kind, message(problem), details), request_id=request)
 
 
 def message(problem: Problem) -> str:
