@@ -4,6 +4,7 @@ service model and against Bedrock's own rules, answers in its own encoding. It a
 import asyncio
 import binascii
 import json
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -252,8 +253,8 @@ async def streamed(request: web.Request, content: bytes) -> web.StreamResponse:
 
 
 @contextmanager
-def serving(server: BedrockServer | None = None) -> Iterator[BedrockServer]:
-    """The server, in a thread of its own."""
+def serving(server: BedrockServer | None = None, tls: ssl.SSLContext | None = None) -> Iterator[BedrockServer]:
+    """The server, in a thread of its own; over https with `tls`."""
     made = server or BedrockServer()
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
@@ -262,9 +263,9 @@ def serving(server: BedrockServer | None = None) -> Iterator[BedrockServer]:
         application.router.add_route("*", "/{path:.*}", made.handle)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        made.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         ready.set()
         await over.wait()
         await runner.cleanup()

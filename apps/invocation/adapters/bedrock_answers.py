@@ -1,6 +1,5 @@
 """Bedrock's answers: the body of Converse, and the events of ConverseStream."""
 
-import base64
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -62,7 +61,7 @@ class ReasoningContent(Struct, frozen=True, rename="camel"):
     """A thought, or one that only the model can read."""
 
     reasoning_text: ReasoningText | None = None
-    redacted_content: str | None = None
+    redacted_content: bytes = b""
 
 
 class ToolUseBlock(Struct, frozen=True, rename="camel"):
@@ -139,7 +138,7 @@ class ReasoningDelta(Struct, frozen=True, rename="camel"):
 
     text: str = ""
     signature: str = ""
-    redacted_content: str = ""
+    redacted_content: bytes = b""
 
 
 class Delta(Struct, frozen=True, rename="camel"):
@@ -213,12 +212,12 @@ def parts(blocks: Sequence[ContentBlock], tool: str) -> Iterator[Text | Thinking
             yield Text("".join(each.text or "" for each in block.citations_content.content))
         elif (thought := block.reasoning_content) is not None:
             text = thought.reasoning_text or ReasoningText()
-            yield Thinking(text.text, text.signature or "", unwrapped(thought.redacted_content or ""))
+            yield Thinking(text.text, text.signature or "", unwrapped(thought.redacted_content))
 
 
-def unwrapped(redacted: str) -> str:
-    """A thought that only its provider can read, as Anthropic itself has it: Bedrock has its bytes in base64."""
-    return base64.b64decode(redacted).decode("latin-1")
+def unwrapped(redacted: bytes) -> str:
+    """A thought that only its provider can read, as Anthropic itself has it: Bedrock has the bytes of that."""
+    return redacted.decode("latin-1")
 
 
 def reason(said: str, asks: bool, tool: str) -> StopReason:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from botocore.tokens import FrozenAuthToken
@@ -15,9 +16,8 @@ from foundation.ambient import now
 from foundation.errors import Problem, Unavailable, UpstreamDenied
 from foundation.settings import CHOSEN
 
-RUNTIME: Final = "bedrock-runtime"
-CONTROL: Final = "bedrock"
 LARGEST_PAGE: Final = 1000
+ON_DEMAND: Final = "ON_DEMAND"
 
 
 class Lifecycle(Struct, frozen=True):
@@ -38,7 +38,8 @@ class Lifecycle(Struct, frozen=True):
 def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
     """Every foundation model and inference profile of the connection's region by its id. It takes seconds: not for requests.
 
-    A model that Bedrock has ended is not there. Problems as a Provider has them.
+    A model that Bedrock has ended and forgotten is not there. Problems as a Provider has them. The control plane has another
+    address than the runtime; where it is not the region's own, AWS_ENDPOINT_URL_BEDROCK has it, which botocore reads.
     """
     try:
         client = control_plane(connection)
@@ -52,13 +53,18 @@ def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
 
 
 def control_plane(connection: Connection) -> Any:
-    """A client of the control plane, with the connection's key where it has one, and at its address where it has one."""
+    """A client of the control plane, with the connection's key where it has one."""
     session = Session()
     token = (secrets.get(connection.key) if connection.key else CHOSEN.bedrock_key) or ""
+    if connection.key and not token:
+        raise UpstreamDenied(f"the secret {connection.key} is not set; it must hold a Bedrock API key")
     if token:
         session.register_component("token_provider", Bearer(token))
-    address = (connection.base_url or CHOSEN.bedrock_url).replace(RUNTIME, CONTROL)
-    return session.create_client(CONTROL, region_name=connection.region or CHOSEN.bedrock_region, endpoint_url=address or None)
+    return session.create_client(
+        "bedrock",
+        region_name=connection.region or CHOSEN.bedrock_region,
+        config=Config(signature_version="bearer") if token else None,
+    )
 
 
 class Bearer:
@@ -86,7 +92,7 @@ def foundation_models(rows: Iterator[Mapping[str, Any]]) -> Iterator[tuple[str, 
                 tuple(modality.lower() for modality in row.get("inputModalities", ())),
                 tuple(modality.lower() for modality in row.get("outputModalities", ())),
                 ends.date().isoformat() if ends is not None else "",
-                direct="ON_DEMAND" in row.get("inferenceTypesSupported", ("ON_DEMAND",)),
+                direct=ON_DEMAND in row.get("inferenceTypesSupported", (ON_DEMAND,)),
             ),
         )
 
