@@ -1,4 +1,4 @@
-"""What every provider of models promises. The OpenAI-compatible one speaks to a real server: llama.cpp's own."""
+"""What every provider of models promises. Those for OpenAI's and Anthropic's APIs speak to a real server: llama.cpp's own."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from msgspec.structs import replace
 
+from apps.invocation.adapters.anthropic import AnthropicApi
 from apps.invocation.adapters.local_embeddings import LocalEmbeddings
 from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
 from apps.invocation.adapters.openai_compatible import OpenAICompatible
@@ -26,7 +27,7 @@ from apps.invocation.invocations import (
     TextDelta,
     complete,
 )
-from apps.invocation.ports import Provider
+from apps.invocation.ports import CountsTokens, Provider
 from foundation.errors import Invalid
 from foundation.settings import CHOSEN
 
@@ -60,15 +61,34 @@ def server() -> Iterator[str]:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
     params.chat_template, params.api_keys, params.ui, params.verbosity = "chatml", ["a key"], False, -1
     running = Server(params)
-    yield f"{running.listening_address}/v1"
+    yield str(running.listening_address)
+
+
+def staged(request: pytest.FixtureRequest) -> Stage:
+    """The provider that a fixture's parameter names."""
+    if request.param == "local_text":
+        return Stage(LocalText(60), MODEL)
+    server = request.getfixturevalue("server")
+    if request.param == "anthropic":
+        return Stage(AnthropicApi(server, "a key", "the key"), MODEL)
+    return Stage(OpenAICompatible(f"{server}/v1", "a key"), MODEL)
+
+
+@pytest.fixture(params=["local_text", "openai_compatible", "anthropic"])
+def text(request: pytest.FixtureRequest) -> Stage:
+    return staged(request)
 
 
 @pytest.fixture(params=["local_text", "openai_compatible"])
-def text(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    if request.param == "local_text":
-        yield Stage(LocalText(60), MODEL)
-    else:
-        yield Stage(OpenAICompatible(request.getfixturevalue("server"), "a key"), MODEL)
+def able(request: pytest.FixtureRequest) -> Stage:
+    """A provider whose server knows seeds, likelihoods, penalties and schemas: llama.cpp does not by Anthropic's API, which
+    has only schemas; see tests/invocation/test_anthropic_messages.py for those."""
+    return staged(request)
+
+
+@pytest.fixture(params=["local_text", "anthropic"])
+def counting(request: pytest.FixtureRequest) -> Stage:
+    return staged(request)
 
 
 async def collected(events: AsyncIterator[Event]) -> list[Event]:
@@ -116,38 +136,38 @@ class TestTextProviders:
         assert whole.content == streamed.content
         assert (whole.reason, whole.usage.output_tokens) == (streamed.reason, streamed.usage.output_tokens)
 
-    async def test_the_answer_keeps_to_a_json_schema(self, text: Stage):
+    async def test_the_answer_keeps_to_a_json_schema(self, able: Stage):
         for schema, kind in ((CITY, dict), ({"type": "array", "items": {"type": "integer"}, "maxItems": 3}, list)):
-            asked = text.request("Name a city of France and its size.", output=OutputFormat(schema), max_tokens=100)
-            made = json.loads((await text.provider.complete(asked)).text)
+            asked = able.request("Name a city of France and its size.", output=OutputFormat(schema), max_tokens=100)
+            made = json.loads((await able.provider.complete(asked)).text)
             assert isinstance(made, kind)
             jsonschema.validate(made, schema)
 
-    async def test_the_answer_is_any_json_object_where_no_schema_is_said(self, text: Stage):
-        asked = text.request("Name a city of France.", output=OutputFormat(), max_tokens=200, seed=1)
-        assert isinstance(json.loads((await text.provider.complete(asked)).text), dict)
+    async def test_the_answer_is_any_json_object_where_no_schema_is_said(self, able: Stage):
+        asked = able.request("Name a city of France.", output=OutputFormat(), max_tokens=200, seed=1)
+        assert isinstance(json.loads((await able.provider.complete(asked)).text), dict)
 
-    async def test_a_json_schema_that_is_none_is_invalid(self, text: Stage):
+    async def test_a_json_schema_that_is_none_is_invalid(self, able: Stage):
         with pytest.raises(Invalid, match="nonsense"):
-            await text.provider.complete(text.request("Hi", output=OutputFormat({"type": "nonsense"})))
+            await able.provider.complete(able.request("Hi", output=OutputFormat({"type": "nonsense"})))
 
-    async def test_a_seed_gives_the_same_answer_again(self, text: Stage):
+    async def test_a_seed_gives_the_same_answer_again(self, able: Stage):
         def asked(seed: int) -> Request:
-            return text.request("Tell me a story.", temperature=1.5, seed=seed)
+            return able.request("Tell me a story.", temperature=1.5, seed=seed)
 
-        first, second, other = [await text.provider.complete(asked(seed)) for seed in (1, 1, 2)]
+        first, second, other = [await able.provider.complete(asked(seed)) for seed in (1, 1, 2)]
         assert first.text == second.text != other.text
 
     @pytest.mark.parametrize("beside", [0, 2])
-    async def test_likelihoods_come_with_each_token(self, text: Stage, beside: int):
-        answer = await text.provider.complete(text.request("What is the capital of France?", logprobs=beside))
+    async def test_likelihoods_come_with_each_token(self, able: Stage, beside: int):
+        answer = await able.provider.complete(able.request("What is the capital of France?", logprobs=beside))
         assert "".join(each["token"] for each in answer.logprobs).strip() == answer.text.strip()
         assert all(each["logprob"] <= 0 and len(each["top_logprobs"]) == beside for each in answer.logprobs)
 
-    async def test_penalties_keep_the_model_from_saying_the_same_again(self, text: Stage):
+    async def test_penalties_keep_the_model_from_saying_the_same_again(self, able: Stage):
         prompt = "Repeat the word red twenty times."
         plain, held = [
-            await text.provider.complete(text.request(prompt, max_tokens=40, frequency_penalty=much, presence_penalty=much))
+            await able.provider.complete(able.request(prompt, max_tokens=40, frequency_penalty=much, presence_penalty=much))
             for much in (-2.0, 2.0)
         ]
         assert len(set(held.text.split())) > len(set(plain.text.split()))
@@ -186,6 +206,21 @@ class TestTextProviders:
     async def test_preparing_twice_is_as_good_as_once(self, text: Stage):
         text.provider.prepare()
         text.provider.prepare()
+
+
+class TestCountingProviders:
+    """Providers that count the tokens of a request before the model is asked."""
+
+    async def test_the_count_is_what_the_model_then_reads(self, counting: Stage):
+        turns = (
+            Message(Role.USER, (Text("My name is Jürgen."),)),
+            Message(Role.ASSISTANT, (Text("Hello Jürgen."),)),
+            Message(Role.USER, (Text("What is my name?"),)),
+        )
+        for asked in (counting.request("Hi"), Request(counting.model, turns, (Text("Be brief."),), max_tokens=1)):
+            assert isinstance(counting.provider, CountsTokens)
+            counted = await counting.provider.count(asked)
+            assert counted == (await counting.provider.complete(asked)).usage.input_tokens > 3
 
 
 class TestEmbeddingProviders:
