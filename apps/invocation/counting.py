@@ -29,6 +29,7 @@ async def tokens(call: Call) -> Count:
     place = next(itinerary(call.by))
     call.by, call.deployment = place.model, place.deployment
     provider = place.provider
-    if isinstance(provider, CountsTokens):
-        return Count(await provider.count(fitted(call, place)), exact=True)
+    counted = await provider.count(fitted(call, place)) if isinstance(provider, CountsTokens) else None
+    if counted is not None:
+        return Count(counted, exact=True)
     return Count(admission.prompt_tokens(call), exact=False)

@@ -53,8 +53,9 @@ class Provider(Protocol):
 class CountsTokens(Protocol):
     """A Provider that can count the tokens of a request. One that cannot has no such verb: a count is exact, or none."""
 
-    async def count(self, request: Request) -> int:
-        """The tokens that the model would read, all of them: Usage.input_tokens of the answer, were it asked.
+    async def count(self, request: Request) -> int | None:
+        """The tokens that the model would read, all of them: Usage.input_tokens of the answer, were it asked. None for a
+        model whose tokens the provider counts only when it is asked.
 
         Runs no model and costs nothing. Raises as the other verbs do.
         """

@@ -1,4 +1,5 @@
-"""What every provider of models promises. Those for OpenAI's and Anthropic's APIs speak to a real server: llama.cpp's own."""
+"""What every provider of models promises. Those for OpenAI's and Anthropic's APIs speak to a real server: llama.cpp's own;
+the one for Bedrock to the server of tests/upstream, behind which the same model speaks."""
 
 import asyncio
 import json
@@ -12,6 +13,8 @@ from asgiref.sync import async_to_sync
 from msgspec.structs import replace
 
 from apps.invocation.adapters.anthropic import AnthropicApi
+from apps.invocation.adapters.bedrock import Bedrock
+from apps.invocation.adapters.bedrock_wire import Runtime
 from apps.invocation.adapters.local_embeddings import LocalEmbeddings
 from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
 from apps.invocation.adapters.openai_compatible import OpenAICompatible
@@ -30,6 +33,8 @@ from apps.invocation.invocations import (
 from apps.invocation.ports import CountsTokens, Provider
 from foundation.errors import Invalid
 from foundation.settings import CHOSEN
+from tests.upstream import bedrock_server
+from tests.upstream.bedrock_voice import Voice
 
 CITY = {
     "type": "object",
@@ -37,6 +42,8 @@ CITY = {
     "required": ["city", "size"],
     "additionalProperties": False,
 }
+
+COUNTED = "anthropic.claude-3-5-haiku-20241022-v1:0"
 
 
 @dataclass(frozen=True)
@@ -64,17 +71,27 @@ def server() -> Iterator[str]:
     yield str(running.listening_address)
 
 
+@pytest.fixture(scope="module")
+def bedrock() -> Iterator[Bedrock]:
+    """Bedrock with the text model of this machine, under its name and under that of a model whose tokens are counted."""
+    with bedrock_server.serving() as running:
+        Voice(LocalText(60)).lend(running, MODEL, COUNTED)
+        yield Bedrock(Runtime(running.url, running.region, bedrock_server.BEARER))
+
+
 def staged(request: pytest.FixtureRequest) -> Stage:
     """The provider that a fixture's parameter names."""
     if request.param == "local_text":
         return Stage(LocalText(60), MODEL)
+    if request.param.startswith("bedrock"):
+        return Stage(request.getfixturevalue("bedrock"), MODEL if request.param == "bedrock" else COUNTED)
     server = request.getfixturevalue("server")
     if request.param == "anthropic":
         return Stage(AnthropicApi(server, "a key", "the key"), MODEL)
     return Stage(OpenAICompatible(f"{server}/v1", "a key"), MODEL)
 
 
-@pytest.fixture(params=["local_text", "openai_compatible", "anthropic"])
+@pytest.fixture(params=["local_text", "openai_compatible", "anthropic", "bedrock"])
 def text(request: pytest.FixtureRequest) -> Stage:
     return staged(request)
 
@@ -86,7 +103,7 @@ def able(request: pytest.FixtureRequest) -> Stage:
     return staged(request)
 
 
-@pytest.fixture(params=["local_text", "anthropic"])
+@pytest.fixture(params=["local_text", "anthropic", "bedrock_counted"])
 def counting(request: pytest.FixtureRequest) -> Stage:
     return staged(request)
 

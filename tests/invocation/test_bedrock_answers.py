@@ -322,3 +322,29 @@ async def test_a_200_that_is_no_answer_is_a_failure(bedrock: Bedrock, server: Be
     server.answers["odd"] = lambda _: body
     with pytest.raises(UpstreamFailed):
         await bedrock.complete(request("odd"))
+
+
+class TestCounts:
+    """Tokens that Bedrock counts before a model is asked: test_bedrock_inference_profile_count_tokens.yaml."""
+
+    @pytest.fixture(autouse=True)
+    def counting(self, server: BedrockServer) -> Iterator[None]:
+        async def count(body: Any) -> int:
+            return len(json.dumps(body))
+
+        server.counts = count
+        yield
+        server.counts = None
+
+    async def test_an_inference_profile_is_counted_by_the_model_behind_it(self, bedrock: Bedrock, server: BedrockServer):
+        wanted = request("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", tools=(WEATHER,), max_tokens=5)
+        assert await bedrock.count(wanted) == len(json.dumps(server.last.body["input"]["converse"]))
+        assert (server.last.action, server.last.model) == ("count-tokens", "anthropic.claude-sonnet-4-5-20250929-v1:0")
+        assert set(server.last.body["input"]["converse"]) == {"messages", "toolConfig"}
+
+    async def test_a_model_that_cannot_be_counted_has_no_count(self, bedrock: Bedrock, server: BedrockServer):
+        asked = len(server.asked)
+        assert await bedrock.count(request("eu.amazon.nova-micro-v1:0")) is None
+        assert len(server.asked) == asked
+        server.counts = None
+        assert await bedrock.count(request("anthropic.claude-3-haiku-20240307-v1:0")) is None

@@ -7,7 +7,7 @@ import json
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,13 +54,15 @@ Answer = Callable[[Asked], Any]
 
 @dataclass
 class BedrockServer:
-    """`answers` says what a model answers, by its id: a JSON body, the frames of a stream (bytes), or a Refusal; the name of
-    a model that is not there is echoed. `models` and `profiles` are what the control plane lists."""
+    """`answers` says what a model answers, by its id: a JSON body, the frames of a stream (bytes, or as they come), or a
+    Refusal; or it is a coroutine that does. A model that is not there echoes. `counts` says how many tokens a body has that
+    is to be counted. `models` and `profiles` are what the control plane lists."""
 
     url: str = ""
     region: str = "eu-central-1"
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
+    counts: Callable[[Any], Awaitable[int]] | None = None
     models: Sequence[Mapping[str, Any]] = ()
     profiles: Sequence[Mapping[str, Any]] = ()
     under_way: int = 0
@@ -91,6 +93,8 @@ class BedrockServer:
         self.asked.append(asked)
         if raw != quote(model, safe=""):
             raise Refusal(403, "InvalidSignatureException", f"the path {request.raw_path} is not encoded as AWS encodes it")
+        if action == "count-tokens":
+            return web.json_response({"inputTokens": await self.tokens(model, body)})
         if action != "invoke":
             check(OPERATIONS[action], body)
         self.under_way += 1
@@ -98,14 +102,23 @@ class BedrockServer:
         try:
             await asyncio.sleep(0.002)
             found = self.answers.get(model, echo)(asked)
+            found = await found if isinstance(found, Awaitable) else found
         finally:
             self.under_way -= 1
         if isinstance(found, Refusal):
             raise found
         if action == "converse-stream":
-            return await streamed(request, found if isinstance(found, bytes) else b"".join(frames(found)))
+            return await streamed(request, found if isinstance(found, bytes | AsyncIterator) else b"".join(frames(found)))
         headers = {"x-amzn-bedrock-input-token-count": "7"} if action == "invoke" else {}
         return web.json_response(found, headers=headers)
+
+    async def tokens(self, model: str, body: Mapping[str, Any]) -> int:
+        """The tokens of a body; a Refusal where they cannot be counted."""
+        if found := wrong("CountTokens", body):
+            raise Refusal(400, "ValidationException", "; ".join(found))
+        if self.counts is None or not model.startswith("anthropic."):
+            raise Refusal(400, "ValidationException", "The provided model doesn't support counting tokens.")
+        return await self.counts(body["input"]["converse"])
 
     def listed(self, request: web.Request) -> Any:
         """A page of the control plane."""
@@ -176,8 +189,8 @@ def check(operation: str, body: Mapping[str, Any]) -> None:
 
 def echo(asked: Asked) -> Any:
     """The words of the last turn."""
-    words = " ".join(block["text"] for block in asked.body["messages"][-1]["content"] if "text" in block)
-    return converse([{"text": f"You said: {words}"}])
+    said = " ".join(block["text"] for block in asked.body["messages"][-1]["content"] if "text" in block)
+    return converse([{"text": f"You said: {said}"}])
 
 
 def converse(content: Sequence[Any], reason: str = "end_turn", **usage: int) -> Any:
@@ -242,12 +255,16 @@ def encoded(headers: Mapping[str, str], payload: Any) -> bytes:
     return message + struct.pack(">I", binascii.crc32(message))
 
 
-async def streamed(request: web.Request, content: bytes) -> web.StreamResponse:
-    """Bytes as an event stream, in small pieces that cut frames anywhere."""
+async def streamed(request: web.Request, content: bytes | AsyncIterator[bytes]) -> web.StreamResponse:
+    """Frames as they come; bytes in small pieces that cut frames anywhere."""
     response = web.StreamResponse(headers={"Content-Type": STREAM})
     await response.prepare(request)
-    for start in range(0, len(content), 97):
-        await response.write(content[start : start + 97])
+    if isinstance(content, bytes):
+        for start in range(0, len(content), 97):
+            await response.write(content[start : start + 97])
+    else:
+        async for each in content:
+            await response.write(each)
     await response.write_eof()
     return response
 
@@ -261,7 +278,7 @@ def serving(server: BedrockServer | None = None, tls: ssl.SSLContext | None = No
     async def run() -> None:
         application = web.Application(client_max_size=2**26)
         application.router.add_route("*", "/{path:.*}", made.handle)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from apps.invocation.adapters.bedrock_answers import completion, events
+from apps.invocation.adapters.bedrock_answers import completion, counted, events
 from apps.invocation.adapters.bedrock_embeddings import Embedder, embedder, ranked, reranking, unit
-from apps.invocation.adapters.bedrock_families import lost
+from apps.invocation.adapters.bedrock_families import family, foundation, lost
 from apps.invocation.adapters.bedrock_requests import asked
 from apps.invocation.adapters.bedrock_wire import Runtime, endpoint
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
@@ -86,6 +86,18 @@ class Bedrock:
     async def complete(self, request: Request) -> Completion:
         wanted = asked(request)
         return completion(await self.runtime.converse(request.model, wanted.encoded), wanted.tool)
+
+    async def count(self, request: Request) -> int | None:
+        row, body = family(request.model), msgspec.json.encode(asked(request).read)
+        if not row.counts:
+            return None
+        try:  # an inference profile counts no tokens, its model does
+            answer = await self.runtime.converse(foundation(request.model), body, "count-tokens")
+        except Invalid as refused:
+            if type(refused) is not Invalid:
+                raise
+            return None
+        return readable(counted, answer)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         row = embedder(model)

@@ -50,6 +50,12 @@ class TokenUsage(Struct, frozen=True, rename="camel"):
         return Usage(self.input_tokens + cached + written, self.output_tokens, cached, written)
 
 
+class Counted(Struct, frozen=True, rename="camel"):
+    """The answer of CountTokens."""
+
+    input_tokens: int
+
+
 class ReasoningText(Struct, frozen=True):
     """A thought with its signature."""
 
@@ -196,6 +202,11 @@ def completion(body: bytes, tool: str = "") -> Completion:
     return Completion(
         content, answer.usage.usage, reason(answer.stop_reason, asks, tool), stopped(answer.additional_model_response_fields)
     )
+
+
+def counted(body: bytes) -> int:
+    """The tokens that CountTokens counted."""
+    return msgspec.json.decode(body, type=Counted).input_tokens
 
 
 def parts(blocks: Sequence[ContentBlock], tool: str) -> Iterator[Text | Thinking | ToolUse]:

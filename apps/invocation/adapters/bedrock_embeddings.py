@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.adapters.bedrock_families import PROFILE
+from apps.invocation.adapters.bedrock_families import foundation
 from apps.invocation.invocations import Ranked
 from foundation.errors import Invalid, UpstreamFailed
 
@@ -122,7 +122,7 @@ EMBEDDERS: Final[tuple[Embedder, ...]] = (
 
 def embedder(model: str) -> Embedder:
     """How a model embeds; Invalid for one that does not."""
-    bare = PROFILE.sub("", model.rpartition("/")[2], count=1)
+    bare = foundation(model)
     found = next((row for row in EMBEDDERS if bare.startswith(row.ids)), None)
     if found is None:
         raise Invalid(f"{model} is no embedding model of Bedrock that this platform knows")
@@ -157,7 +157,7 @@ MOST_DOCUMENTS: Final = 1000
 
 def reranking(model: str, query: str, documents: Sequence[str], top: int | None) -> Mapping[str, Any]:
     """The body for a reranker; Invalid for a model that is none, and for more than 1,000 documents."""
-    bare = PROFILE.sub("", model.rpartition("/")[2], count=1)
+    bare = foundation(model)
     more = next((members for prefix, members in RERANKERS.items() if bare.startswith(prefix)), None)
     if more is None:
         raise Invalid(f"{model} is no reranker of Bedrock that this platform knows")

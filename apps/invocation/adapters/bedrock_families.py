@@ -29,6 +29,7 @@ class Family(Struct, frozen=True):
     thinking: how it is asked to think, a name in HEARD. thoughts: whether it takes its own thoughts back. neighbours: what
     may stand beside the results of tools in one turn. marks: whether it takes the status of a tool's result. serial: whether
     it can be told to use one tool at a time. stop_paths: where its answer says which stop sequence ended it.
+    counts: whether Bedrock counts its tokens beforehand.
     """
 
     ids: tuple[str, ...]
@@ -47,6 +48,7 @@ class Family(Struct, frozen=True):
     marks: bool = False
     serial: bool = False
     stop_paths: tuple[str, ...] = ()
+    counts: bool = False
 
 
 def claude(*ids: str, **more: Any) -> Family:
@@ -59,6 +61,7 @@ def claude(*ids: str, **more: Any) -> Family:
         "marks": True,
         "serial": True,
         "stop_paths": ("/stop_sequence",),
+        "counts": True,
     }
     return Family(tuple(f"anthropic.claude-{each}" for each in ids), **{**common, **more})
 
@@ -67,7 +70,7 @@ PENALTIES: Final = {"frequency_penalty": "frequency_penalty", "presence_penalty"
 NO_SAMPLING: Final[Mapping[str, Any]] = {"sampling": frozenset(), "extras": {}}
 MARKED: Final[Mapping[str, Any]] = {"marks": True, "caches": frozenset({"messages", "system"})}
 FAMILIES: Final[tuple[Family, ...]] = (
-    claude("v2", "instant", thoughts=False, caches=frozenset(), serial=False, tools=False),
+    claude("v2", "instant", thoughts=False, caches=frozenset(), serial=False, tools=False, counts=False),
     claude("3-7", thinking="budget"),
     claude("3", thoughts=False),
     claude("sonnet-4-2", "opus-4-2", thinking="budget"),  # their ids go on with the year
@@ -106,13 +109,18 @@ UNKNOWN: Final = Family(("",))
 PROFILE: Final = re.compile(r"(?:us|eu|apac|au|jp|us-gov|global|ca|sa|me|af|il|mx)\.(?=[a-z0-9]+\.)")
 
 
+def foundation(model: str) -> str:
+    """The id of the foundation model that an inference profile's id or an ARN names."""
+    return PROFILE.sub("", model.rpartition("/")[2], count=1)
+
+
 @cache
 def family(model: str) -> Family:
     """The row of a model by its id: a foundation model's, an inference profile's, or an ARN that holds one of them.
 
     An ARN that does not tell (an application's own inference profile, a provisioned model) has the row of no family.
     """
-    bare = PROFILE.sub("", model.rpartition("/")[2], count=1)
+    bare = foundation(model)
     return next((row for row in FAMILIES if bare.startswith(row.ids)), UNKNOWN)
 
 

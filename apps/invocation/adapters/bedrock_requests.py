@@ -29,6 +29,7 @@ LONGEST_METADATA: Final = 256
 MOST_METADATA: Final = 16
 LONGEST_TOOL: Final = 64
 ANSWER: Final = "Give the answer by using this tool."
+READ: Final = ("messages", "system", "toolConfig", "additionalModelRequestFields")
 ANY_OBJECT: Final = {"type": "object"}
 INFERENCE: Final = (("max_tokens", "maxTokens"), ("temperature", "temperature"), ("top_p", "topP"), ("stop", "stopSequences"))
 TUNING: Final = ("temperature", "top_p", "top_k", "stop", "seed", "frequency_penalty", "presence_penalty")
@@ -39,6 +40,11 @@ class Asked(Struct, frozen=True):
 
     body: Mapping[str, Any]
     tool: str = ""
+
+    @property
+    def read(self) -> Mapping[str, Any]:
+        """What of the body the model reads, as CountTokens has it."""
+        return {"input": {"converse": {name: value for name, value in self.body.items() if name in READ}}}
 
     @property
     def encoded(self) -> bytes:

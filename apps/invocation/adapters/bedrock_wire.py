@@ -71,9 +71,9 @@ class Runtime:
         if not self.bearer:
             self.credentials.get(self.region)
 
-    async def converse(self, model: str, body: bytes) -> bytes:
-        """The whole answer of a model, as JSON text."""
-        async with self._answer(path(model, "converse"), body, JSON, self.server.whole_timeout) as answer:
+    async def converse(self, model: str, body: bytes, action: str = "converse") -> bytes:
+        """The whole answer of a model, or to another action on it, as JSON text."""
+        async with self._answer(path(model, action), body, JSON, self.server.whole_timeout) as answer:
             return await limited(answer, LARGEST_ANSWER)
 
     async def invoke(self, model: str, body: bytes) -> tuple[bytes, int | None]:
