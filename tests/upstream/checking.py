@@ -59,9 +59,10 @@ def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **cha
 
 
 @contextmanager
-def listed(*places: Deployment, **more: Any) -> Iterator[str]:
+def listed(*places: Deployment, prices: tuple[float, float] = (1.0, 10.0), **more: Any) -> Iterator[str]:
     """A model that runs at these places, for as long as the block lasts; its name, which no other has."""
-    model = Model(f"model-{uuid.uuid4().hex[:10]}", "", Kind.TEXT, "", prices=PRICES, deployments=places, **more)
+    name = f"model-{uuid.uuid4().hex[:10]}"
+    model = Model(name, "", Kind.TEXT, "", prices=Prices(*prices), deployments=places, **more)
     listing.save_model(model)
     try:
         yield model.name
