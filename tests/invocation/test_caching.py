@@ -11,10 +11,12 @@ import pytest
 from apps.applications import services as applications
 from apps.applications.records import Allowance, CacheScope, Caching, Guard
 from apps.invocation import services
+from apps.invocation.caching.reading import LARGEST, Memory
 from apps.invocation.records import CachedAnswer, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.adapters import records
+from foundation.ambient import now
 from tests.invocation.door import Answer, Door, onboarded
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
@@ -266,3 +268,22 @@ async def test_many_answers_at_once_are_all_kept_and_found_again(upstream: OpenA
     for question in questions:
         again = await ask(door, {"messages": question})
         assert (again.headers["x-cache"], said(again)) == ("exact", f"You said: {question[0]['content']}")
+
+
+def test_the_memory_of_answers_read_lately_holds_the_latest_and_never_more_than_its_bound():
+    moment = now()
+    held = Memory()
+    for number in range(40):
+        content = json.dumps(
+            {"content": [], "usage": {"input_tokens": 1, "output_tokens": 1}, "reason": "end", "x": "y" * 300_000}
+        )
+        held.put(CachedAnswer("a", f"place {number}", moment, moment, content))
+    assert 0 < held.size <= LARGEST
+    assert held.get("a", "place 39") is not None
+    assert held.get("b", "place 39") is None
+    assert held.get("a", "place 0") is None
+    held.forget("a", "place 39")
+    assert held.get("a", "place 39") is None
+    for number in range(40):
+        held.forget("a", f"place {number}")
+    assert held.size == 0

@@ -2,7 +2,8 @@
 
 Kept is what left the platform, after the guard, when the model ended its answer by itself: no failure, nothing filtered, and
 nothing that was cut at its greatest length. A request with `cache-control: no-cache` gets a new answer, which is kept; one
-with `no-store` leaves no trace here. An application never gets what another one's request brought.
+with `no-store` leaves no trace here. An application never gets what another one's request brought. Who has answers by
+meaning has those to the very same request too.
 """
 
 import asyncio
@@ -11,10 +12,9 @@ from contextlib import suppress
 from typing import Final
 
 from apps.invocation.caching import keeping, meanings, places
-from apps.invocation.caching.reading import kept_at
-from apps.invocation.calls import Call, Slot
+from apps.invocation.caching.reading import Given, in_memory, in_store
+from apps.invocation.calls import Call
 from apps.invocation.invocations import Completion
-from apps.invocation.records import CachedAnswer
 from foundation.ambient import now
 from foundation.grouped import Full
 
@@ -37,24 +37,24 @@ async def find(call: Call) -> Completion | None:
     wanted = call.policy.caching
     if not (wanted.exact or wanted.semantic) or NO_STORE in call.cache_control:
         return None
-    call.slot, found = await asyncio.to_thread(looked_up, call)
-    how = EXACT
-    if found is None and call.slot is not None and wanted.semantic and places.has_meaning(call.request):
+    call.slot = places.slot_of(call)
+    if call.slot is None:
+        return None
+    is_new = NO_CACHE in call.cache_control
+    found, how = None if is_new else await looked_up(call, call.slot.place), EXACT
+    if found is None and wanted.semantic and places.has_meaning(call.request):
         call.slot = await meanings.understood(call, call.slot)
-        if call.slot.bucket and NO_CACHE not in call.cache_control:
+        if call.slot.bucket and not is_new:
             found, how = await asyncio.to_thread(meanings.nearest, call, call.slot), SEMANTIC
     if found is None:
         return None
     call.cache, call.age = how, max(0, int((now() - found.created).total_seconds()))
-    return found.completion
+    return found.answer
 
 
-def looked_up(call: Call) -> tuple[Slot | None, CachedAnswer | None]:
-    """The slot of this very request, None where it has none; and the answer that lies in it, if there is one."""
-    slot = places.slot_of(call)
-    if slot is None or not call.policy.caching.exact or NO_CACHE in call.cache_control:
-        return slot, None
-    return slot, kept_at(call, slot.place)
+async def looked_up(call: Call, place: str) -> Given | None:
+    """The answer that lies at a place, if there is one."""
+    return in_memory(call, place) or await asyncio.to_thread(in_store, call, place)
 
 
 def keep(call: Call, answer: Completion) -> None:

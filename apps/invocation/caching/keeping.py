@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from apps.invocation.caching import meanings
+from apps.invocation.caching.reading import memory
 from apps.invocation.calls import Slot
 from apps.invocation.invocations import Completion, StopReason
 from apps.invocation.records import CachedAnswer
@@ -47,6 +48,7 @@ def put(wanted: Kept, moment: datetime) -> None:
     if len(content) <= LARGEST:
         ends = moment + timedelta(seconds=wanted.seconds)
         records.put(CachedAnswer(wanted.application, wanted.slot.place, moment, ends, content), expect=ANY)
+        memory.forget(wanted.application, wanted.slot.place)
         if wanted.slot.bucket:
             meanings.add(wanted.application, wanted.slot, ends)
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from apps.invocation import routing
 from apps.invocation.caching import places
-from apps.invocation.caching.reading import kept_at
+from apps.invocation.caching.reading import Given, in_store
 from apps.invocation.calls import Call, Slot
 from apps.invocation.catalogue import current
 from apps.invocation.invocations import Message, Request, Role, Text
-from apps.invocation.records import CachedAnswer, CachedMeanings, Kind
+from apps.invocation.records import CachedMeanings, Kind
 from apps.usage import services as usage
 from foundation.adapters import records
 from foundation.errors import Conflict, Problem
@@ -56,7 +56,7 @@ async def understood(call: Call, slot: Slot) -> Slot:
     return replace(slot, bucket=places.bucket_of(call), vector=tuple(made.vectors[0]))
 
 
-def nearest(call: Call, slot: Slot) -> CachedAnswer | None:
+def nearest(call: Call, slot: Slot) -> Given | None:
     """The kept answer to the request of this bucket that means most nearly the same, if that is near enough."""
     held = records.get(CachedMeanings, call.caller.application, slot.bucket)
     if held is None or not held.places:
@@ -65,7 +65,7 @@ def nearest(call: Call, slot: Slot) -> CachedAnswer | None:
     for best in (-likeness).argsort()[:TRIED]:
         if float(likeness[best]) < call.policy.caching.threshold:
             return None
-        if found := kept_at(call, held.places[best]):
+        if found := in_store(call, held.places[best]):
             return found
     return None
 

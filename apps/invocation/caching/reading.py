@@ -1,15 +1,79 @@
-"""Kept answers as they are read: under their application, and no older than its policy now says."""
+"""Kept answers as they are read: under their application, and no older than its policy now says.
 
-from datetime import timedelta
+What was read lately is also in memory, so that an answer that is asked for often costs no read each time.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 from apps.invocation.calls import Call
+from apps.invocation.invocations import Completion
 from apps.invocation.records import CachedAnswer
 from foundation.adapters import records
 from foundation.ambient import now
 
+FRESH: Final = 5.0  # seconds for which what was read is good
+LARGEST: Final = 8_000_000  # characters of answers in memory
 
-def kept_at(call: Call, place: str) -> CachedAnswer | None:
-    """The answer at a place, if it is no older than the application's policy now says."""
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer to give again, and when it was new."""
+
+    answer: Completion
+    created: datetime
+
+
+class Memory:
+    """Answers read in the last 5 seconds, the latest last; never more than 8 million characters of them."""
+
+    def __init__(self) -> None:
+        self.held: OrderedDict[tuple[str, str], tuple[float, int, Given]] = OrderedDict()
+        self.size = 0
+        self.lock = threading.Lock()
+
+    def get(self, application: str, place: str) -> Given | None:
+        """The answer, if it is here."""
+        found = self.held.get((application, place))
+        return found[2] if found is not None and time.monotonic() - found[0] < FRESH else None
+
+    def put(self, read: CachedAnswer) -> Given:
+        """Hold what was read, and give it."""
+        given = Given(read.completion, read.created)
+        self.forget(read.application, read.place)
+        with self.lock:
+            self.held[read.application, read.place] = (time.monotonic(), len(read.content), given)
+            self.size += len(read.content)
+            while self.size > LARGEST:
+                self.size -= self.held.popitem(last=False)[1][1]
+        return given
+
+    def forget(self, application: str, place: str) -> None:
+        """Read it anew the next time."""
+        with self.lock:
+            gone = self.held.pop((application, place), None)
+            self.size -= gone[1] if gone is not None else 0
+
+
+memory: Final = Memory()
+
+
+def in_memory(call: Call, place: str) -> Given | None:
+    """The answer at a place, if it was read lately and is not too old."""
+    return young(call, memory.get(call.caller.application, place))
+
+
+def in_store(call: Call, place: str) -> Given | None:
+    """The answer at a place, if there is one and it is not too old. It waits for the store."""
     found = records.get(CachedAnswer, call.caller.application, place)
+    return young(call, None if found is None else memory.put(found))
+
+
+def young(call: Call, given: Given | None) -> Given | None:
+    """The answer, if it is no older than the application's policy says."""
     oldest = now() - timedelta(seconds=call.policy.caching.seconds)
-    return found if found is not None and found.created > oldest else None
+    return given if given is not None and given.created > oldest else None
