@@ -4,21 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from apps.invocation import labels
-from apps.invocation.dialects.openai_chat_shapes import (
+from apps.invocation.dialects.openai_answer_shapes import (
     CachedTokens,
     ChatAnswer,
     ChatChoice,
     ChatCompletion,
-    ChatFunctionCall,
     ChatLogprobs,
+    ChatUsage,
+    ReasoningTokens,
+)
+from apps.invocation.dialects.openai_chat_shapes import (
+    ChatFunctionCall,
     ChatRequest,
     ChatTool,
     ChatToolCall,
-    ChatUsage,
     FormatObject,
     FormatSchema,
     GuardrailConfig,
-    ReasoningTokens,
     ThinkingBlock,
 )
 from apps.invocation.dialects.openai_turns import conversation

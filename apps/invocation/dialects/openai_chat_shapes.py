@@ -1,10 +1,9 @@
-"""The wire shapes of OpenAI's chat completions (https://platform.openai.com/docs/api-reference/chat).
+"""What OpenAI's chat completions are asked, on the wire (https://platform.openai.com/docs/api-reference/chat).
 
 Beside them stand the members by which others have extended it: top_k (vLLM), reasoning_content (DeepSeek), thinking,
 thinking_blocks, cache_control and guardrailConfig (LiteLLM). What no model here can do is in the shapes too, to be refused.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -255,64 +254,3 @@ class ChatRequest(Struct, frozen=True):
     modalities: Any = None
     moderation: Any = None
     web_search_options: Any = None
-
-
-class CachedTokens(Struct, frozen=True):
-    """Of the tokens read: those from the provider's cache, and those that were put there."""
-
-    cached_tokens: int
-    cache_write_tokens: int
-
-
-class ReasoningTokens(Struct, frozen=True):
-    """Of the tokens written: thoughts."""
-
-    reasoning_tokens: int
-
-
-class ChatUsage(Struct, frozen=True):
-    """Tokens."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: CachedTokens
-    completion_tokens_details: ReasoningTokens
-
-
-class ChatLogprobs(Struct, frozen=True):
-    """How likely each token was."""
-
-    content: tuple[Mapping[str, Any], ...]
-    refusal: None = None
-
-
-class ChatAnswer(Struct, frozen=True, omit_defaults=True):
-    """The model's turn."""
-
-    role: Literal["assistant"]
-    content: str | None
-    refusal: str | None
-    tool_calls: list[ChatToolCall] | None = None
-    reasoning_content: str | None = None
-    thinking_blocks: list[ThinkingBlock] | None = None
-
-
-class ChatChoice(Struct, frozen=True):
-    """The answer; finish_reason: stop, length, tool_calls or content_filter."""
-
-    index: int
-    message: ChatAnswer
-    logprobs: ChatLogprobs | None
-    finish_reason: str
-
-
-class ChatCompletion(Struct, frozen=True):
-    """A whole answer; `model` is the name that was asked for, the header x-served-by has the one that answered."""
-
-    id: str
-    object: Literal["chat.completion"]
-    created: int
-    model: str
-    choices: tuple[ChatChoice, ...]
-    usage: ChatUsage

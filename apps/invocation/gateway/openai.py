@@ -4,7 +4,8 @@ from typing import Final
 
 from apps.invocation import pipeline
 from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, openai_turns, rerank, sse
-from apps.invocation.dialects.openai_chat_shapes import ChatCompletion, ChatRequest
+from apps.invocation.dialects.openai_answer_shapes import ChatCompletion
+from apps.invocation.dialects.openai_chat_shapes import ChatRequest
 from apps.invocation.dialects.openai_chunks import Chunks
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
