@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.adapters import is_configured
+from apps.invocation import adapters  # the module: settings read the records before it is whole
 from apps.invocation.invocations import Completion, Usage
 from apps.invocation.ports import Connection
 from foundation.records import Record, record
@@ -114,7 +114,7 @@ class Model(Struct, frozen=True):
         """Where it runs by a provider that this platform can call; none when it may not be called."""
         if self.state in (State.RETIRED, State.DISABLED):
             return ()
-        return tuple(place for place in self.placements if is_configured(place.provider, place.region))
+        return tuple(place for place in self.placements if adapters.is_configured(place.provider, place.region))
 
     def cost(self, usage: Usage) -> int | None:
         """What so many tokens of it cost, in millionths of a US dollar; None when its prices are not known."""
