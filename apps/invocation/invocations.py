@@ -121,7 +121,7 @@ class Request(Struct, frozen=True):
 
     messages: at least one; a last turn of the assistant is the beginning of its answer, which the model continues.
     None: not said, the provider's default holds. A temperature of 0 is 0. `labels` and `prompt` (a template's name and
-    version) are the caller's own words for the account; no provider gets them.
+    version) are the caller's own words for the account; no model reads them (Bedrock's log of invocations has the labels).
     """
 
     model: str

@@ -5,6 +5,7 @@ botocore finds the credentials, signs and decodes; its client, which blocks, is 
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -27,6 +28,7 @@ SERVICE: Final = "bedrock"
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "application/vnd.amazon.eventstream"
 KEPT: Final = 60.0  # seconds; botocore renews credentials ten minutes before their end or earlier
+IN_VAIN: Final = 2.0  # seconds for which nobody looks again for credentials that are not there
 LARGE: Final = 2**20
 # Where the regions of a partition have their names (botocore's endpoints.json).
 DOMAINS: Final = {
@@ -62,7 +64,7 @@ class Runtime:
     def __init__(self, base_url: str, region: str, bearer: str = "", key_name: str = "", timeouts: Timeouts = TIMEOUTS) -> None:
         self.server = Server(base_url, timeouts=timeouts, refused=refused)
         self.region, self.bearer, self.key_name = region, bearer, key_name
-        self.session, self.finding = Session(), threading.Lock()
+        self.session, self.finding, self.in_vain_until = Session(), threading.Lock(), 0.0
         self.credentials: Fresh[str, Any] = Fresh(self._credentials, KEPT)
 
     def prepare(self) -> None:
@@ -132,16 +134,20 @@ class Runtime:
             raise UpstreamDenied(f"the secret {self.key_name} is not set; it must hold a Bedrock API key")
 
     def _credentials(self, _: str) -> Any:
-        """The credentials of this moment, from wherever botocore finds them."""
-        try:
-            with self.finding:
+        """The credentials of this moment, from wherever botocore finds them. Looking in vain takes seconds, so not every call
+        does."""
+        with self.finding:
+            if time.monotonic() < self.in_vain_until:
+                raise UpstreamDenied(NO_CREDENTIALS)
+            try:
                 found = self.session.get_credentials()
-            frozen = None if found is None else found.get_frozen_credentials()
-        except BotoCoreError as failed:
-            raise Unavailable(f"the AWS credentials cannot be had: {failed}", retry_after=5) from failed
-        if frozen is None or not frozen.access_key:
-            raise UpstreamDenied(NO_CREDENTIALS)
-        return frozen
+                frozen = None if found is None else found.get_frozen_credentials()
+            except BotoCoreError as failed:
+                raise Unavailable(f"the AWS credentials cannot be had: {failed}", retry_after=5) from failed
+            if frozen is None or not frozen.access_key:
+                self.in_vain_until = time.monotonic() + IN_VAIN
+                raise UpstreamDenied(NO_CREDENTIALS)
+            return frozen
 
 
 def signed(credentials: Any, region: str, url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
