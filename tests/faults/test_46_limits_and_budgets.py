@@ -1,0 +1,240 @@
+"""Fault 46: 64 clients at once against a limit and a budget, over two web processes; what is reserved is never passed, and
+what a killed process held back comes back."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.conftest import HOME, free_port
+from tests.invocation import unruly
+from tests.running import Platform, wait_for
+from tests.upstream.openai_server import OpenAIServer, running
+
+CLIENTS = 64
+PROMPT = "Say it once more, please."
+SAID = [{"role": "user", "content": PROMPT}]
+# The upstream counts 5 tokens of the prompt and writes 7: 0.019 USD at these prices. Reserved are 7 and 20: 0.047 USD.
+PRICE_IN, PRICE_OUT = 1_000, 2_000
+COST, RESERVED = 5 * PRICE_IN + 7 * PRICE_OUT, 7 * PRICE_IN + 20 * PRICE_OUT
+DOLLAR = 1_000_000
+OWN_PORT = free_port()  # where a test has the model `own` answer as it needs it
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gateway(upstream: OpenAIServer) -> Iterator[Platform]:
+    """A platform of two web processes with a model that has a price, and reservations that expire soon."""
+    made = Platform(
+        HOME / "limited",
+        free_port(),
+        WEB_CONCURRENCY="2",
+        SERVE="invocation,usage,applications,issuer",
+        ROUTE_DEADLINE="10",
+        ROUTE_LONGEST="10",
+    )
+    prices = ("--price-input", str(PRICE_IN), "--price-output", str(PRICE_OUT))
+    for name, url in (("priced", upstream.url), ("own", f"http://127.0.0.1:{OWN_PORT}/v1")):
+        made.manage("models", "add", name, "--provider", "openai", "--model", "m", "--base-url", url, *prices)
+    made.start()
+    yield made
+    made.stop()
+
+
+def key_of(gateway: Platform, name: str, *limits: str) -> str:
+    """The key of a new application with these limits."""
+    gateway.create_application(name)
+    gateway.manage("limits", "set", name, *limits)
+    return str(json.loads(gateway.manage("keys", "create", name, "--json"))["key"])
+
+
+def used(gateway: Platform, name: str, field: str) -> Any:
+    """What is used of a limit now."""
+    return json.loads(gateway.manage("limits", "show", name, "--json"))["limits"][0]["used"][field]
+
+
+@dataclass
+class Told:
+    """What the clients were told: how many calls were answered, what they cost, and the refusals."""
+
+    answered: int = 0
+    cost: int = 0
+    refused: list[tuple[int, Any, Any]] = field(default_factory=list)
+
+
+Ask = Callable[[aiohttp.ClientSession, Told], Any]
+
+
+def chat(url: str, *, streamed: bool) -> Ask:
+    """A call in OpenAI's dialect; what it cost is taken from the usage that the client is told."""
+    body = {"model": "priced", "messages": SAID, "max_tokens": 20, "stream": streamed}
+    if streamed:
+        body["stream_options"] = {"include_usage": True}
+
+    async def ask(session: aiohttp.ClientSession, told: Told) -> None:
+        async with session.post(f"{url}/v1/chat/completions", json=body) as answer:
+            text = await answer.text()
+        if answer.status != 200:
+            told.refused.append((answer.status, answer.headers, json.loads(text)))
+            return
+        lines = text.split("\n\n") if streamed else []
+        assert not streamed or lines[-2] == "data: [DONE]", text
+        usage = json.loads(lines[-3].removeprefix("data: ") if streamed else text)["usage"]
+        told.answered += 1
+        told.cost += usage["prompt_tokens"] * PRICE_IN + usage["completion_tokens"] * PRICE_OUT
+
+    return ask
+
+
+def messages(url: str) -> Ask:
+    """A call in Anthropic's dialect, with the key as its clients send it."""
+    body = {"model": "priced", "messages": SAID, "max_tokens": 20}
+
+    async def ask(session: aiohttp.ClientSession, told: Told) -> None:
+        async with session.post(f"{url}/v1/messages", json=body) as answer:
+            given = await answer.json()
+        if answer.status != 200:
+            told.refused.append((answer.status, answer.headers, given))
+            return
+        told.answered += 1
+        told.cost += given["usage"]["input_tokens"] * PRICE_IN + given["usage"]["output_tokens"] * PRICE_OUT
+
+    return ask
+
+
+async def rushed(key: str, ask: Ask, turns: int) -> Told:
+    """What 64 clients are told, each of which asks so many times without a pause."""
+    told = Told()
+
+    async def client() -> None:
+        async with aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+            for _ in range(turns):
+                await ask(session, told)
+
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return told
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_46_of_a_limit_of_100_requests_a_minute_exactly_100_are_served(gateway: Platform, streamed: bool) -> None:
+    name = f"minute {streamed}"
+    key = key_of(gateway, name, "--requests-per-minute", "100")
+    began = time.monotonic()
+    told = await rushed(key, chat(gateway.url, streamed=streamed), 4)
+    assert time.monotonic() - began < 60, "the clients took longer than the minute that the limit is for"
+    assert (told.answered, len(told.refused)) == (100, 4 * CLIENTS - 100)
+    for status, headers, body in told.refused:
+        assert (status, body["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert 1 <= int(headers["retry-after"]) <= 61
+        assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("100", "0")
+    assert used(gateway, name, "requests_per_minute") == 100
+
+
+@pytest.mark.parametrize("way", ["whole", "streamed", "messages"])
+async def test_46_a_budget_of_a_dollar_is_never_passed_and_used_up(gateway: Platform, way: str) -> None:
+    name = f"dollar {way}"
+    key = key_of(gateway, name, "--usd-per-day", "1")
+    ask = messages(gateway.url) if way == "messages" else chat(gateway.url, streamed=way == "streamed")
+    told = await rushed(key, ask, 3)
+    async with aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+        end = time.monotonic() + 10
+        while told.cost <= DOLLAR - RESERVED and time.monotonic() < end:  # what was held back is given back soon
+            await ask(session, told)
+        await ask(session, told)
+    assert told.cost == told.answered * COST
+    assert DOLLAR - RESERVED < told.cost <= DOLLAR
+    assert {status for status, _, _ in told.refused} == {402}
+    assert all(int(headers["retry-after"]) > 0 for _, headers, _ in told.refused)
+    wait_for(lambda: used(gateway, name, "usd_per_day") == told.cost / DOLLAR, 10)  # the account says the same
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[], Awaitable[None]]) -> AsyncIterator[list[int]]:
+    """Serve the model `own`: each request is answered when `answer` returns; yields a list that grows with each."""
+    asked: list[int] = []
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+        asked.append(1)
+        await answer()
+        whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}], "usage": {}}
+        writer.write(unruly.reply(200, whole))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(reply, "127.0.0.1", OWN_PORT)
+    try:
+        yield asked
+    finally:
+        server.close()
+
+
+async def invoked(session: aiohttp.ClientSession, gateway: Platform, model: str) -> int:
+    """The status of a call; 0: the connection broke."""
+    body = {"model_name": model, "prompt": PROMPT, "max_tokens": 20}
+    try:
+        async with session.post(f"{gateway.url}/model/invoke", json=body) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return 0
+
+
+async def test_46_no_more_calls_are_under_way_than_may_be(gateway: Platform) -> None:
+    key = key_of(gateway, "at once", "--concurrent", "10")
+    under_way: list[int] = [0]
+
+    async def slowly() -> None:
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(0.02)
+        under_way.append(under_way[-1] - 1)
+
+    async def client(session: aiohttp.ClientSession) -> list[int]:
+        return [await invoked(session, gateway, "own") for _ in range(4)]
+
+    async with answering(slowly), aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+        told = await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
+    statuses = [status for each in told for status in each]
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) >= 10
+    assert 1 <= max(under_way) <= 10
+    wait_for(lambda: used(gateway, "at once", "concurrent") == 0, 10)
+
+
+async def test_46_what_a_killed_process_held_back_comes_back_by_itself(gateway: Platform) -> None:
+    key = key_of(gateway, "killed", "--concurrent", "4", "--usd-per-day", "1")
+    never = asyncio.Event()
+    silent = answering(lambda: asyncio.wait_for(never.wait(), 120))
+    async with silent as asked, aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+        calls = [asyncio.create_task(invoked(session, gateway, "own")) for _ in range(4)]
+        async with asyncio.timeout(20):
+            while len(asked) < 4:
+                await asyncio.sleep(0.02)
+        assert await invoked(session, gateway, "priced") == 429
+        for process in web_processes(gateway):
+            os.kill(process.pid, signal.SIGKILL)
+        assert await asyncio.gather(*calls) == [0, 0, 0, 0]
+        wait_for(gateway.is_up)
+        assert used(gateway, "killed", "concurrent") == 4
+        wait_for(lambda: used(gateway, "killed", "concurrent") == 0, 30, every=0.5)
+        assert await invoked(session, gateway, "priced") == 200
+
+
+def web_processes(gateway: Platform) -> list[psutil.Process]:
+    assert gateway.process is not None
+    family = psutil.Process(gateway.process.pid).children(recursive=True)
+    return [process for process in family if process.cmdline()[-1:] == ["web"]]
