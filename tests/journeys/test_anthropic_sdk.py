@@ -175,6 +175,11 @@ def test_tokens_are_counted(client: Anthropic, upstream: AnthropicServer):
     assert client.messages.count_tokens(model=CLAUDE, messages=QUESTION).input_tokens == read(upstream.body)
 
 
+def test_models_are_listed_by_their_names(client: Anthropic):
+    assert {LOCAL, CLAUDE} <= {model.id for model in client.models.list()}
+    assert client.models.retrieve(CLAUDE).id == CLAUDE
+
+
 def test_errors_are_the_sdks_own(client: Anthropic, gateway: Platform):
     asked: dict[str, Any] = {"messages": QUESTION, "max_tokens": 20}
     with pytest.raises(anthropic.NotFoundError) as unknown:
