@@ -15,7 +15,7 @@ from tests.upstream.bedrock_server import ACCESS, SECRET, TOKEN, BedrockServer, 
 
 OLD = [model for model in shipped() if model.provider == "bedrock"]
 TEXT = [model for model in OLD if model.kind is Kind.TEXT]
-SONNET = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+SONNET, RANKER = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.rerank-v1:0"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,9 @@ def platform(server: BedrockServer, tmp_path_factory: pytest.TempPathFactory) ->
     }
     running = Platform(tmp_path_factory.mktemp("bedrock") / "home", free_port(), **settings)
     running.start()
-    added = ("models", "add", "sonnet", "--provider", "bedrock", "--model", SONNET, "--input", "image", "--json")
-    running.manage(*added)
+    add = ("models", "add", "--provider", "bedrock", "--json")
+    running.manage(*add, "sonnet", "--model", SONNET, "--input", "image")
+    running.manage(*add, "ranker", "--model", RANKER, "--kind", "rerank")
     yield running
     running.stop()
 
@@ -106,6 +107,44 @@ def test_tools_go_to_bedrock_and_come_back(api: Api, server: BedrockServer):
     called = choice["message"]["tool_calls"][0]["function"]
     assert (called["name"], json.loads(called["arguments"])) == ("weather", {"city": "Rome"})
     assert server.last.body["toolConfig"]["tools"][0]["toolSpec"]["name"] == "weather"
+
+
+def test_anthropics_form_keeps_its_thoughts_cache_points_and_counts(api: Api, server: BedrockServer):
+    thought = {"reasoningContent": {"reasoningText": {"text": "I think.", "signature": "Eu4C"}}}
+    counted = {"cacheReadInputTokens": 100, "cacheWriteInputTokens": 20}
+    server.answers[SONNET] = lambda _: converse([thought, {"text": "Hello"}], **counted)
+    asked = {
+        "model": "sonnet",
+        "max_tokens": 3000,
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+        "system": [{"type": "text", "text": "Be brief", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    answer = api.ok("POST", "/v1/messages", asked)
+    del server.answers[SONNET]
+    assert answer["content"][0] == {"type": "thinking", "thinking": "I think.", "signature": "Eu4C"}
+    assert [answer["usage"][name] for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")] == [
+        11,
+        100,
+        20,
+    ]
+    assert server.last.body["system"][1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
+    assert server.last.body["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+
+
+def test_a_guardrail_and_the_callers_labels_reach_bedrock(api: Api, server: BedrockServer):
+    guard = {"guardrailIdentifier": "xbgw7g293v7o", "guardrailVersion": "DRAFT"}
+    asked = {"model": "sonnet", "messages": [{"role": "user", "content": "Hello"}], "guardrailConfig": guard}
+    answer = api.post("/v1/chat/completions", asked, headers={"x-labels": "team=search"})
+    assert answer.status_code == 200
+    assert server.last.body["guardrailConfig"] == {**guard, "trace": "disabled"}
+    assert server.last.body["requestMetadata"] == {"team": "search"}
+
+
+def test_documents_are_ranked_by_bedrock(api: Api, server: BedrockServer):
+    server.answers[RANKER] = lambda _: {"results": [{"index": 1, "relevance_score": 0.9}]}
+    answer = api.ok("POST", "/v1/rerank", {"model": "ranker", "query": "Who?", "documents": ["a", "b"], "top_n": 1})
+    assert [(each["index"], each["relevance_score"]) for each in answer["results"]] == [(1, 0.9)]
 
 
 def test_what_only_tunes_and_the_model_does_not_have_is_reported(api: Api, server: BedrockServer):

@@ -32,8 +32,8 @@ class Meaning(Struct, frozen=True):
 DENIED: Final = Meaning(
     UpstreamDenied,
     "AWS does not let this platform do this",
-    "The platform's AWS credentials must be valid and allow bedrock:InvokeModel for this model, and the account must have "
-    "access to it.",
+    "The platform's AWS credentials must be valid and allow bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream for "
+    "this model, and the account must have access to it.",
 )
 # By error code: the service model of bedrock-runtime has the first ten, the common errors of AWS the others
 # (docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
