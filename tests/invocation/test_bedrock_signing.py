@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,28 @@ async def test_credentials_that_came_too_late_are_found_by_a_later_call(server: 
         return False
 
     assert await eventually(answered)
+
+
+async def test_credentials_that_are_renewed_elsewhere_are_taken_up_when_they_are_refused(
+    server: BedrockServer, credentials: Credentials, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """By botocore's own chain: a program gives credentials that end soon (AWS's `credential_process`)."""
+    credentials(access="", secret="")
+    given, config = tmp_path / "given.json", tmp_path / "config"
+
+    def give(secret: str) -> None:
+        ends = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+        keys = {"AccessKeyId": ACCESS, "SecretAccessKey": secret, "SessionToken": TOKEN}
+        given.write_text(json.dumps({"Version": 1, **keys, "Expiration": ends}))
+
+    config.write_text(f"[default]\ncredential_process = cat {given}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    give("outdated")
+    provider = bedrock(server)
+    with pytest.raises(UpstreamDenied):
+        await provider.complete(request())
+    give(SECRET)
+    assert (await provider.complete(request())).text == "You said: Hi"
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> bool:
