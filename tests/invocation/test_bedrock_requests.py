@@ -40,6 +40,7 @@ NEWEST, OPUS_4_8 = "global.anthropic.claude-opus-5-5", "us.anthropic.claude-opus
 PNG = base64.b64encode(b"\x89PNG a picture").decode()
 PDF = base64.b64encode(b"%PDF-1.7 a document").decode()
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TREE = {"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}}}
 WEATHER = Tool("weather", "The weather in a city.", CITY)
 
 
@@ -339,6 +340,13 @@ class TestForms:
         assert definition["name"] == "a_city"
         assert json.loads(definition["schema"]) == {**CITY, "additionalProperties": False}
 
+    def test_definitions_and_lists_inside_a_schema_are_closed_too(self):
+        nested = {"type": "object", "properties": {"cities": {"type": "array", "items": {"$ref": "#/$defs/city"}}}}
+        config = body(request(SONNET, output=OutputFormat({**nested, "$defs": {"city": CITY}, "title": "Cities"})))
+        schema = json.loads(config["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
+        closed_city = {**CITY, "additionalProperties": False}
+        assert schema == {**nested, "$defs": {"city": closed_city}, "additionalProperties": False}
+
     @pytest.mark.parametrize(
         ("model", "schema"),
         [
@@ -347,7 +355,8 @@ class TestForms:
             (SONNET, None),
             (SONNET, {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}),
             (SONNET, {"type": "object", "properties": {"any": {"type": "object"}}}),
-            (SONNET, {"$ref": "#/$defs/tree", "$defs": {"tree": CITY}}),
+            (SONNET, TREE),
+            (SONNET, {"$ref": "https://example.com/schema"}),
         ],
     )
     def test_others_and_other_schemas_by_a_tool_that_must_be_used(self, model: str, schema: Any):

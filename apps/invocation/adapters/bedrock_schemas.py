@@ -13,15 +13,31 @@ LISTED: Final = ("anyOf", "allOf", "oneOf", "prefixItems")
 DEEPEST: Final = 20
 
 
-def fits(schema: Mapping[str, Any], depth: int = 0) -> bool:
+def fits(schema: Mapping[str, Any]) -> bool:
     """Whether Bedrock takes it, once it is closed."""
-    if depth > DEEPEST or BOUNDS & schema.keys() or "$ref" in schema:
+    return _fits(schema, schema, frozenset(), 0)
+
+
+def _fits(schema: Mapping[str, Any], root: Mapping[str, Any], inside: frozenset[str], depth: int) -> bool:
+    """The same for a part of it, which lies inside what these references name."""
+    if depth > DEEPEST or BOUNDS & schema.keys() or schema.get("minItems", 0) not in (0, 1):
         return False
-    if schema.get("minItems", 0) not in (0, 1):
-        return False
+    if "$ref" in schema:
+        name = schema["$ref"]
+        found = named(root, name)
+        return name not in inside and found is not None and _fits(found, root, inside | {name}, depth + 1)
     if is_object(schema) and ("properties" not in schema or schema.get("additionalProperties", False) is not False):
         return False
-    return all(fits(inner, depth + 1) for inner in within(schema))
+    return all(_fits(inner, root, inside, depth + 1) for inner in within(schema))
+
+
+def named(root: Mapping[str, Any], reference: Any) -> Mapping[str, Any] | None:
+    """The definition that a reference names, if it is one of the schema's own."""
+    steps = reference.split("/") if isinstance(reference, str) else []
+    if len(steps) != 3 or steps[0] != "#" or steps[1] not in ("$defs", "definitions"):
+        return None
+    found = (root.get(steps[1]) or {}).get(steps[2])
+    return found if isinstance(found, dict) else None
 
 
 def closed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
