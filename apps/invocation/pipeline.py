@@ -31,7 +31,7 @@ from apps.invocation.invocations import (
 from apps.invocation.records import Kind
 from apps.usage import services as usage
 from apps.usage.records import Invocation
-from foundation.errors import Problem
+from foundation.errors import Problem, Unprocessable
 from foundation.identity import Caller
 
 Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
@@ -180,7 +180,7 @@ def outcome_of(failed: BaseException) -> str:
         return failed.code
     if isinstance(failed, asyncio.CancelledError | GeneratorExit):
         return CANCELLED
-    return "internal_error"
+    return Unprocessable.code if isinstance(failed, RecursionError) else "internal_error"
 
 
 def partial(call: Call, answer: Answer) -> Usage:

@@ -142,6 +142,8 @@ def as_problem(raised: Exception, path: str) -> Problem:
             return raised
         case UnicodeError():
             return Unprocessable([issue("json_invalid", ["body"], f"the body is not valid JSON: {raised}")], path)
+        case RecursionError():  # JSON that could just be read, and is too deep to be written
+            return Unprocessable([issue("json_invalid", ["body"], "the body is nested too deeply")], path)
         case exceptions.NotFound():
             return NotFound("Not Found")
         case RequestDataTooBig():
