@@ -20,7 +20,9 @@ async def test_what_goes_to_no_model_is_reported(door: Door, server: AnthropicSe
     answer = await say(
         door,
         {"type": "text", "text": "Hi", "citations": [{"type": "char_location"}]},
+        system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "scope": "global"}}],
         thinking={"type": "adaptive", "display": "summarized"},
+        output_config={"effort": "low", "task_budget": {"type": "tokens", "total": 20_000}},
         tools=[{**WEATHER, "input_examples": [{"city": "Bern"}]}],
         speed="fast",
         context_management={"edits": []},
@@ -28,9 +30,11 @@ async def test_what_goes_to_no_model_is_reported(door: Door, server: AnthropicSe
     )
     assert answer.status == 200
     assert answer.headers["x-ignored-parameters"].split(",") == [
+        "system.0.cache_control.scope",
         "messages.0.content.0.citations",
         "tools.0.input_examples",
         "thinking.display",
+        "output_config.task_budget",
         "anthropic-beta=context-management-2025-06-27",
         "anthropic-beta=files-api-2025-04-14",
         "context_management",

@@ -14,6 +14,7 @@ from apps.invocation.dialects.anthropic_shapes import (
     ImageBlock,
     MessageParam,
     MessagesRequest,
+    OutputConfig,
     RedactedThinkingBlock,
     TextBlock,
     TextSource,
@@ -58,7 +59,8 @@ REPORTED: Final[Mapping[type[Any], tuple[str, ...]]] = {
     ToolUseBlock: ("cache_control", "toolset_name"),
     ToolResultBlock: ("toolset_name",),
     ToolParam: ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples"),
-    ThinkingParam: ("display",),
+    ThinkingParam: ("display", "block_binding"),
+    OutputConfig: ("task_budget",),
 }
 BETAS: Final = "anthropic-beta"
 # The dialect's own names of the inner request's fields (see honoured).
@@ -126,17 +128,23 @@ def ignored(wanted: CountTokensRequest, headers: Mapping[str, str]) -> tuple[str
 
 def unheard(wanted: CountTokensRequest) -> Iterator[str]:
     """The members of the body that no provider gets, each by its path."""
-    blocks = (
-        (f"messages.{turn}.content.{place}", block)
-        for turn, message in enumerate(wanted.messages)
-        if not isinstance(message.content, str)
-        for place, block in enumerate(message.content)
-    )
-    tools = ((f"tools.{place}", each) for place, each in enumerate(wanted.tools or ()))
-    for path, each in (*blocks, *tools, ("thinking", wanted.thinking)):
+    for path, each in (*visited(wanted), ("thinking", wanted.thinking), ("output_config", wanted.output_config)):
         for name in REPORTED.get(type(each), ()):
             if getattr(each, name):
                 yield f"{path}.{name}"
+        control = getattr(each, "cache_control", None)
+        if control is not None and control.scope:
+            yield f"{path}.cache_control.scope"
+
+
+def visited(wanted: CountTokensRequest) -> Iterator[tuple[str, Any]]:
+    """Every block and every tool, with its path."""
+    if isinstance(wanted.system, list):
+        yield from ((f"system.{place}", block) for place, block in enumerate(wanted.system))
+    for turn, message in enumerate(wanted.messages):
+        if isinstance(message.content, list):
+            yield from ((f"messages.{turn}.content.{place}", block) for place, block in enumerate(message.content))
+    yield from ((f"tools.{place}", each) for place, each in enumerate(wanted.tools or ()))
 
 
 def parts(message: MessageParam) -> tuple[Part, ...]:

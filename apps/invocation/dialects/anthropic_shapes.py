@@ -31,6 +31,7 @@ class CacheControl(Wire, frozen=True):
 
     type: Literal["ephemeral"]
     ttl: CacheLife = "5m"
+    scope: Any = None
 
 
 class Base64Source(Typed, frozen=True, tag="base64"):
@@ -152,6 +153,7 @@ class ThinkingParam(Wire, frozen=True):
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: Thoughts | None = None
     display: Any = None
+    block_binding: Any = None
 
 
 class JsonFormat(Wire, frozen=True):
@@ -166,6 +168,7 @@ class OutputConfig(Wire, frozen=True):
 
     effort: str | None = None
     format: JsonFormat | None = None
+    task_budget: Any = None
 
 
 class Metadata(Wire, frozen=True):
