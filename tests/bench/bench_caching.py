@@ -2,7 +2,8 @@
 guard costs beside it.
 
 The provider gives a fixed answer at once, in a process of its own: a call to a real one takes a thousand times as long.
-Run: `python -m tests.bench caching [calls]`. Medians of three runs, 16 at once. Fails where an exact hit costs more CPU than a call.
+Run: `python -m tests.bench caching [calls]`. Medians of three runs, 16 at once. Fails where an exact hit
+costs more CPU than a call.
 """
 
 import asyncio

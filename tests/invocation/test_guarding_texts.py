@@ -103,6 +103,13 @@ async def test_a_stream_cut_at_any_one_place_or_after_each_character_leaks_nothi
     assert (await streamed(EVERYTHING, list(map(TextDelta, said)))).text == whole
 
 
+async def test_a_key_that_touches_another_one_in_its_armour_is_found_wherever_the_stream_is_cut():
+    said = f"{FOUND['google_api_key'][0]}{PEM}"
+    for place in range(len(said)):
+        events: list[Event] = [TextDelta(said[:place]), TextDelta(said[place : place + 9]), TextDelta(said[place + 9 :])]
+        assert (await streamed(EVERYTHING, events)).text == "[GOOGLE_API_KEY][PRIVATE_KEY]"
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     some.recursive(

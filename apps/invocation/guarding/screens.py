@@ -56,10 +56,13 @@ class Screen:
         return found
 
     def begun(self, text: str) -> int:
-        """From where a plain text that goes on could hold something that is not whole yet."""
-        places = [family.begun(text) for family, _ in self.families]
+        """From where a plain text that goes on could hold something that is not whole yet.
+
+        Where a private key may begin, what stands before it may end there, or go on.
+        """
         if self.secrets is not Action.OFF:
-            places.append(blocks.begun(text))
+            text = text[: blocks.begun(text)]
+        places = [family.begun(text) for family, _ in self.families]
         if self.phrases is not None:
             places.append(self.phrases.begun(text))
         return min(places, default=len(text))
