@@ -18,7 +18,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
@@ -73,7 +73,8 @@ class Route:
 
     request and response are msgspec Structs; summary is its line in the OpenAPI document. headers are the request's, by
     their names in lower case. failure: how its dialect says a problem, and refusal: the Struct that this has the form of,
-    where it is not the platform's own. streams: the answer may be server-sent events.
+    where it is not the platform's own. streams: the answer may be server-sent events. takes and tells: the headers that a
+    request may and an answer will have, each with what it says, for the document.
     """
 
     path: str
@@ -84,6 +85,8 @@ class Route:
     failure: Callable[[Problem], tuple[int, Mapping[str, Any]]] = failure
     refusal: type[msgspec.Struct] | None = None
     streams: bool = False
+    takes: Headers = field(default_factory=dict)
+    tells: Headers = field(default_factory=dict)
 
 
 class Front:

@@ -54,6 +54,7 @@ PROBLEMS: Final[tuple[tuple[Problem, str], ...]] = (
     (Unavailable(""), "The model cannot be reached right now."),
     (UpstreamTimeout(""), "The model's provider did not answer in time."),
 )
+TEXT: Final = {"type": "string"}
 EVENT_STREAM: Final = "text/event-stream"
 SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -171,9 +172,20 @@ def operation(capability: type[Capability], route: Route, schemas: Mapping[type[
         "summary": route.summary,
         "tags": [capability.manifest.title],
         "security": [{scheme: []} for scheme in ALTERNATIVES["bearer"]],
+        "parameters": [
+            {"in": "header", "name": name, "description": text, "schema": TEXT} for name, text in route.takes.items()
+        ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schemas[route.request]}}},
-        "responses": {"200": {"description": "Done.", "content": {**good, **stream}}, **refusals(route, schemas)},
+        "responses": {
+            "200": {"description": "Done.", "content": {**good, **stream}, "headers": told(route)},
+            **refusals(route, schemas),
+        },
     }
+
+
+def told(route: Route) -> Mapping[str, Any]:
+    """The headers of a hot route's answer."""
+    return {name: {"description": text, "schema": TEXT} for name, text in route.tells.items()}
 
 
 def refusals(route: Route, schemas: Mapping[type[Struct], Any]) -> Mapping[str, Any]:

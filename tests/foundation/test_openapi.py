@@ -68,6 +68,13 @@ def test_a_refusal_is_shown_with_the_status_and_the_shape_of_its_dialect(documen
         assert set(body) <= set(document["components"]["schemas"][shown]["properties"]), shown
 
 
+@pytest.mark.parametrize("route", routes, ids=lambda route: route.path)
+def test_the_headers_that_a_hot_route_takes_and_tells_are_shown(document: Any, route: Route) -> None:
+    operation = document["paths"][route.path]["post"]
+    assert {each["name"] for each in operation["parameters"]} >= {"x-labels", "x-prompt", "traceparent"}
+    assert operation["responses"]["200"]["headers"].keys() >= {"x-request-id", "x-served-by", "x-ignored-parameters"}
+
+
 def test_a_token_or_a_key_does_wherever_an_application_calls(document: Any) -> None:
     both = [{"bearer": []}, {"api_key": []}]
     for path in ("/v1/chat/completions", "/v1/models", "/model/invoke", "/model/list_models", "/usage/daily"):

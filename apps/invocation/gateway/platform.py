@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import pipeline, services
+from apps.invocation import labels, pipeline, services
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
@@ -41,7 +41,8 @@ async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers:
 
 async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/async_invoke."""
-    started = await asyncio.to_thread(services.start_async, caller, platform.request(wanted))
+    request = labels.labelled(platform.request(wanted), headers)
+    started = await asyncio.to_thread(services.start_async, caller, request)
     return Reply(AsyncInvokeResponse(started.invocation))
 
 
