@@ -10,7 +10,7 @@ from apps.invocation.invocations import NOTHING, Request, Usage
 from apps.invocation.records import Deployment, Model
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome, Try
-from foundation.ambient import new_id, now
+from foundation.ambient import new_timed_id, now
 from foundation.identity import Caller
 
 CANCELLED = "cancelled"
@@ -47,7 +47,7 @@ class Call:
     streamed: bool = False
     trace: str = ""
     deployment: Deployment | None = None
-    invocation: str = field(default_factory=new_id)
+    invocation: str = field(default_factory=new_timed_id)
     created: datetime = field(default_factory=now)
     started: float = field(default_factory=time.monotonic)
     first: float | None = None

@@ -76,7 +76,7 @@ class Journal:
         self.segments: list[Segment] = []
         self.written = self.shipped = self.adopted = 0
         self.written_rows = self.shipped_rows = self.adopted_rows = 0
-        self.number = 0
+        self.number, self.opened = 0, time.monotonic()
         self.is_crowded = False
         self.since: float | None = None
 
@@ -113,6 +113,12 @@ class Journal:
                 self._prepare()
             except OSError:
                 self.is_crowded = True
+
+    def retire(self) -> None:
+        """Write no more to this segment if it has anything, so that it can go when it is shipped."""
+        with self.room:
+            if self.file >= 0 and self.current.end:
+                self._close()
 
     def _append(self, framed: Sequence[bytes]) -> None:
         self._open()
@@ -158,7 +164,7 @@ class Journal:
         if self.file < 0:
             path = self.spare or self._allocated()
             self.file, self.spare = os.open(path, os.O_WRONLY | os.O_CLOEXEC), None
-            self.current = Segment(path)
+            self.current, self.opened = Segment(path), time.monotonic()
             with self.changed:
                 self.segments.append(self.current)
 

@@ -113,11 +113,6 @@ class Segment:
         self.shipped_rows += len(block.payloads)
         return size
 
-    def leave(self) -> None:
-        """Note that the last block is in the store too, so that the next process need not ship it again."""
-        if self.begun == self.shipped > 0:
-            self._mark(self.begun)
-
     def remove(self) -> None:
         """Remove its files; nothing happens when they are gone."""
         self.path.unlink(missing_ok=True)
@@ -127,9 +122,7 @@ class Segment:
         found = [end for end, _ in frames(self._read(min(BLOCK_BYTES, self.end - self.shipped)))][:BLOCK_ROWS]
         if not found:
             raise OSError(f"{self.path} does not read as it was written")
-        self._mark(self.shipped + found[-1])
-
-    def _mark(self, begun: int) -> None:
+        begun = self.shipped + found[-1]
         mark = framed(PLACE.pack(begun))
         file = os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o600)
         try:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 PACE: Final = 0.5  # seconds from one shipping to the next
 LOOK: Final = 5.0  # seconds from one look for dead processes to the next
 SNAPSHOT: Final = 1.0
+OLDEST: Final = 3600.0  # seconds for which a segment is written to: what is in the store stays no longer on this disk
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
 GRACE: Final = 5.0  # seconds for the rest when the process ends
@@ -91,7 +92,9 @@ class Shipper:
         """Beside the shipping, which may have to wait for the store: have room again after the disk was full, and say how
         things stand."""
         while not self.ended.is_set():
-            if self.journal.folder is None or self.journal.is_crowded:
+            if time.monotonic() - self.journal.opened > OLDEST:
+                self.journal.retire()
+            if self.journal.file < 0 or self.journal.is_crowded:
                 self.journal.make_room()
             with suppress(OSError):
                 self._snapshot()
@@ -101,6 +104,7 @@ class Shipper:
         end = time.monotonic() + GRACE
         while time.monotonic() < end:
             try:
+                self.journal.retire()
                 self._ship()
                 break
             except Exception as failed:
@@ -108,8 +112,6 @@ class Shipper:
                 time.sleep(FIRST_PAUSE)
         with suppress(OSError):
             self._snapshot()
-            for segment in self.journal.segments:
-                segment.leave()
         self.ended.set()
 
     def _work(self) -> None:

@@ -21,7 +21,9 @@ from tests.running import Platform, token, wait_for
 
 MODEL = "fixed"
 ANSWER = {
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "The answer of a fixed provider."}, "finish_reason": "stop"}
+    ],
     "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
 }
 

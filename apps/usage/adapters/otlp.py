@@ -3,6 +3,7 @@
 https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
 """
 
+import atexit
 import random
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -22,6 +23,7 @@ RESOURCE: Final = Resource.create({"service.name": "generative-ai-foundation"})
 SCOPE: Final = InstrumentationScope("apps.usage")
 OPERATIONS: Final = {"text": "chat", "embed": "embeddings", "rerank": "rerank"}
 PROVIDERS: Final = {"bedrock": "aws.bedrock", "openai": "openai", "openai_compatible": "openai", "anthropic": "anthropic"}
+PATIENCE: Final = 3  # seconds for which a sending is tried, also when the process ends
 NANO: Final = 1_000_000_000
 
 
@@ -29,7 +31,8 @@ class OtlpTracer:
     """The Tracer port over OTLP. Spans that find the sender's queue full are dropped."""
 
     def __init__(self, endpoint: str) -> None:
-        self.processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"))
+        self.processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=PATIENCE))
+        atexit.register(self.processor.shutdown)
 
     def ended(self, rows: Sequence[Invocation]) -> None:
         for row in rows:
