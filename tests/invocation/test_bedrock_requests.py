@@ -276,6 +276,15 @@ def test_each_family_is_asked_to_think_in_its_own_way(model: str, asks: Any, fie
     assert extra(request(model, **asks)) == fields
 
 
+def test_a_profile_of_the_accounts_own_may_say_which_model_is_behind_it():
+    arn = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/a1b2c3"
+    wanted = request(f"{arn}#{SONNET}", user(Text("Hi", "5m")), temperature=0.5, top_p=0.9, top_k=5)
+    sent = json.loads(asked(wanted).encoded)
+    assert (sent["inferenceConfig"], sent["additionalModelRequestFields"]) == ({"temperature": 0.5}, {"top_k": 5})
+    assert "cachePoint" in sent["messages"][0]["content"][1]
+    assert path(wanted.model, "converse") == path(arn, "converse")
+
+
 def test_effort_is_bedrocks_own_where_it_has_it():
     assert body(request(NEWEST, effort="xhigh"))["outputConfig"] == {"effort": "xhigh"}
 

@@ -110,16 +110,18 @@ PROFILE: Final = re.compile(r"(?:us|eu|apac|au|jp|us-gov|global|ca|sa|me|af|il|m
 
 
 def foundation(model: str) -> str:
-    """The id of the foundation model that an inference profile's id or an ARN names."""
-    return PROFILE.sub("", model.rpartition("/")[2], count=1)
+    """The id of the foundation model that an inference profile's id or an ARN names.
+
+    An ARN of the account's own (an application's inference profile, a provisioned model) does not tell: `ARN#id` does, with
+    the id of the model behind it.
+    """
+    called, _, behind = model.partition("#")
+    return PROFILE.sub("", (behind or called).rpartition("/")[2], count=1)
 
 
 @cache
 def family(model: str) -> Family:
-    """The row of a model by its id: a foundation model's, an inference profile's, or an ARN that holds one of them.
-
-    An ARN that does not tell (an application's own inference profile, a provisioned model) has the row of no family.
-    """
+    """The row of a model by its id; that of no family, where the id does not tell which model it is."""
     bare = foundation(model)
     return next((row for row in FAMILIES if bare.startswith(row.ids)), UNKNOWN)
 

@@ -50,8 +50,8 @@ def endpoint(region: str) -> str:
 
 
 def path(model: str, action: str) -> str:
-    """The path of an action on a model; an id may be an ARN."""
-    return f"model/{quote(model, safe='')}/{action}"
+    """The path of an action on a model; an id may be an ARN, with the model behind it after a # (see bedrock_families)."""
+    return f"model/{quote(model.partition('#')[0], safe='')}/{action}"
 
 
 class Runtime:
