@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 
 from apps.applications import services as applications
 from apps.applications.records import Policy
-from apps.invocation import admission, breaker, pipeline
+from apps.invocation import admission, breaker, contents, pipeline
 from apps.invocation.adapters import provider
 from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
@@ -180,7 +180,8 @@ def abandon_async(reason: str, application: str, invocation: str) -> None:
 
 def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
     """Keep the answer."""
-    usage.record(call.account(pipeline.DONE))
+    content = contents.redacted(call, answer) if call.policy.content_days else None
+    usage.record(call.account(pipeline.DONE), call.reserved, content)
     settle(
         changed(
             found,

@@ -83,11 +83,11 @@ async def note(invocation: Invocation, reserved: Mapping[str, str] | None = None
         raise Unavailable(FULL, retry_after=RETRY) from crowded
 
 
-def record(invocation: Invocation, reserved: Mapping[str, str] | None = None) -> None:
+def record(invocation: Invocation, reserved: Mapping[str, str] | None = None, content: Content | None = None) -> None:
     """The same for a worker. A repeat with the same invocation id changes no sum."""
     shipper.start()
     try:
-        appending.wait(encoded(Entry(invocation, reserved or {}, repeats=True)))
+        appending.wait(encoded(Entry(invocation, reserved or {}, content, repeats=True)))
     except Full as crowded:
         raise Unavailable(FULL, retry_after=RETRY) from crowded
 

@@ -38,6 +38,7 @@ class Flow:
         chunking = self.chunking(extraction)
         self.vectors(chunking)
         self.call("GET", "/usage/daily?start_date=2020-01-01&end_date=2100-01-01")
+        self.call("GET", "/usage/calls?start_date=2020-01-01&end_date=2100-01-01")
 
     def services(self) -> None:
         for name in ("model", "document", "vector", "prompt", "chunking", "vectorization", "usage"):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from apps.applications import services as applications
+from apps.applications.records import Policy
 from apps.invocation import services
 from apps.invocation.records import AsyncInvocation
 from apps.usage import services as usage
@@ -132,3 +134,13 @@ async def test_what_a_deactivated_application_left_behind_is_not_worked_on():
 async def test_a_name_that_no_model_has_is_refused_before_anything_is_queued(door: Door):
     answer = await door.post("/model/async_invoke", {**WANTED, "model_name": "nothing"})
     assert (answer.status, answer.json["detail"]) == (400, "Unsupported model: nothing")
+
+
+async def test_what_was_said_is_kept_redacted_where_the_policy_says_so(door: Door):
+    records.put(Policy(door.caller.application, content_days=1))
+    applications.policies.forget(door.caller.application)
+    invocation = await started(door, prompt="Write to jane.doe@example.com about otters.")
+    await worked(door, invocation)
+    shipped()
+    _, content = usage.call(door.caller.application, invocation)
+    assert content is not None and "otters" in content.asked and "jane.doe@example.com" not in content.asked
