@@ -14,6 +14,7 @@ from foundation.errors import Conflict, Invalid, NotFound, Problem
 from foundation.records import ANY, UNSAFE
 
 LONGEST_NAME: Final = 200
+LONGEST: Final = {"first_token_seconds": 300, "idle_seconds": 120, "answer_seconds": 900}
 PROBE: Final = "Say hello."
 
 
@@ -78,6 +79,10 @@ def checked(model: Model) -> None:
             raise Invalid(f"provider ({place.provider}) must be one of {', '.join(sorted(known))}")
         if not 0 <= place.weight <= 1_000_000:
             raise Invalid(f"weight ({place.weight}) must be from 0 to 1000000")
+        for field, most in LONGEST.items():
+            seconds = getattr(place, field)
+            if seconds is not None and not 0 < seconds <= most:
+                raise Invalid(f"{field} ({seconds:g}) must be more than 0 and at most {most}")
     names = [place.name for place in model.placements]
     if len(set(names)) < len(names):
         raise Invalid("two deployments of a model may not have one name")

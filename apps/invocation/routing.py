@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from apps.invocation import guarding
 from apps.invocation.balance import Place
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.invocations import Completion, Embeddings, Event, Finish, Ranking, Request
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
 from apps.invocation.patience import patient
 from apps.invocation.records import Deployment
 from apps.invocation.tries import Route
-from foundation.errors import Problem, UpstreamFailed, UpstreamTimeout
+from foundation.errors import Problem, UpstreamTimeout
 from foundation.settings import CHOSEN
 
 Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
@@ -74,7 +74,7 @@ async def whole(call: Call, ask: Callable[[Place], Awaitable[Whole]]) -> Whole:
 
 
 async def stream(call: Call) -> AsyncGenerator[Event, None]:
-    """The events of the first deployment that gives one, and Finish as the last. What fails after the first is raised.
+    """The events of the first deployment that gives one. What fails after the first is raised.
 
     Closing it stops the model.
     """
@@ -82,7 +82,6 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
     while True:
         place = await route.next()
         limits = limits_of(place.deployment, route.left)
-        event: Event | None = None
         try:
             source = place.provider.stream(fitted(call, place))
             async with aclosing(source), aclosing(patient(source, *limits)) as events:  # type: ignore[type-var]
@@ -90,8 +89,6 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
                     if not route.begun:
                         route.began()
                     yield event
-            if not isinstance(event, Finish):
-                raise UpstreamFailed(f"{place.deployment.name} ended its answer before its end")
         except TimeoutError:
             route.failed(UpstreamTimeout(too_late(place.deployment, limits, route.begun)))
         except Problem as failure:

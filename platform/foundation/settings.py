@@ -200,10 +200,10 @@ class Settings:
         "Seconds in which a whole answer, or the first of a streamed one, must have come, all tries together.",
     )
     route_first_token: int = setting(
-        "ROUTE_FIRST_TOKEN", whole(1, 900), "120", "Seconds in which the first of a streamed answer must come from one try."
+        "ROUTE_FIRST_TOKEN", whole(1, 300), "120", "Seconds in which the first of a streamed answer must come from one try."
     )
     route_idle: int = setting(
-        "ROUTE_IDLE", whole(1, 900), "60", "Longest silence in the middle of a streamed answer, in seconds."
+        "ROUTE_IDLE", whole(1, 120), "60", "Longest silence in the middle of a streamed answer, in seconds."
     )
     route_longest: int = setting("ROUTE_LONGEST", whole(1, 900), "600", "Longest that a streamed answer may take, in seconds.")
     circuit_pause: int = setting(

@@ -50,3 +50,13 @@ async def test_34_other_deployments_serve_while_one_is_left_alone(door: Door):
             answers = [await asked(door, CLIENTS[0], model) for _ in range(4)]
     assert [answer.status for answer in answers] == [200] * 4
     assert (len(server.asked["main"]), len(server.asked["spare"])) == (1, 4)
+
+
+async def test_34_a_provider_that_is_often_over_its_limits_is_no_provider_that_is_down(door: Door):
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        place = deployed(server, "main", "limited")
+        with listed(place, deployed(server, "spare", "good", weight=0)) as model:
+            answers = [await asked(door, CLIENTS[0], model) for _ in range(8)]
+            states = [each.state for each in services.circuits() if each.base_url == place.base_url]
+    assert [answer.status for answer in answers] == [200] * 8
+    assert len(server.asked["main"]) == 8 and states == [State.CLOSED]

@@ -42,6 +42,11 @@ def test_an_added_model_is_listed_with_where_it_runs_and_what_it_costs(name: str
     assert made in models("list")
 
 
+def test_a_deployment_may_have_limits_of_its_own(name: str) -> None:
+    place = added(name, "--first-token-seconds", "2.5", "--idle-seconds", "30")["deployments"][0]
+    assert (place["first_token_seconds"], place["idle_seconds"], place["answer_seconds"]) == (2.5, 30, None)
+
+
 async def test_an_added_model_can_be_called_at_once(name: str, door: Door) -> None:
     import asyncio
 
@@ -66,6 +71,9 @@ def test_a_second_model_of_one_name_is_refused(name: str) -> None:
         (["--price-input", "nan"], "prices"),
         (["--price-output", "1"], "--price-input"),
         (["--weight", "-1"], "weight"),
+        (["--first-token-seconds", "0"], "first_token_seconds"),
+        (["--idle-seconds", "121"], "idle_seconds"),
+        (["--answer-seconds", "nan"], "answer_seconds"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(name: str, more: list[str], named: str) -> None:

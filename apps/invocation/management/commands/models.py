@@ -21,6 +21,11 @@ PROVIDERS: Final = {
     "bedrock": "bedrock",
 }
 PRICES: Final = ("input", "output", "cached", "cache_written")
+SECONDS: Final = {
+    "first_token_seconds": "to the first of a stream",
+    "idle_seconds": "to silence in a stream",
+    "answer_seconds": "to a whole answer by one try",
+}
 
 
 class Command(BaseCommand):
@@ -62,6 +67,8 @@ def place_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--region", default="", help="the AWS region, where it is not the configured one")
     parser.add_argument("--weight", type=int, default=1, help="its share among the model's deployments; 0: only if others fail")
     parser.add_argument("--deployment", default="", metavar="NAME", help="what to call this place (default: the provider)")
+    for limit, what in SECONDS.items():
+        parser.add_argument(f"--{limit.replace('_', '-')}", type=float, metavar="S", help=f"its own limit {what}")
     parser.add_argument("--key-stdin", action="store_true", help="read the provider's key from the standard input")
 
 
@@ -84,7 +91,9 @@ def deployment(given: Mapping[str, Any], model: str) -> Deployment:
     kind = PROVIDERS[given["provider"]]
     name = given["deployment"] or given["provider"]
     key = services.keep_model_key(model, name, sys.stdin.read().strip()) if given["key_stdin"] else ""
-    return Deployment(name, kind, given["model"], given["base_url"].rstrip("/"), given["region"], key, given["weight"])
+    limits = {limit: given[limit] for limit in SECONDS}
+    url = given["base_url"].rstrip("/")
+    return Deployment(name, kind, given["model"], url, given["region"], key, given["weight"], **limits)
 
 
 def members(given: Mapping[str, Any], before: Model | None = None) -> Mapping[str, Any]:
