@@ -1,7 +1,7 @@
 """Whether a call may be made: the application's allow-list, and its limits for all models and for this one.
 
 What a call may use is reserved before it and settled after it, for all processes of the platform together. Reserved are the
-tokens of the prompt (a token for each 4 characters) and of the answer (max_tokens, or the model's default), and in dollars
+tokens of the prompt (a token for each 4 bytes of text) and of the answer (max_tokens, or the model's default), and in dollars
 the most that the call can cost: with all that the dearest model of its way can write.
 """
 

@@ -13,7 +13,7 @@ from typing import Final
 from apps.applications.records import Allowance, Policy
 from apps.invocation.balance import chain
 from apps.invocation.calls import Call
-from apps.invocation.invocations import Usage
+from apps.invocation.invocations import Part, Text, Thinking, ToolResult, ToolUse, Usage
 from apps.invocation.records import Kind, Model
 from foundation.errors import Forbidden
 from foundation.ports import Claim
@@ -94,8 +94,24 @@ def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
 
 
 def prompt_tokens(call: Call) -> int:
-    """About how many tokens the model will read."""
-    return -(-call.request.characters // CHARACTERS_A_TOKEN)
+    """About how many tokens the model will read: one for each 4 bytes, as a letter of most scripts is more than one."""
+    request = call.request
+    parts = (*request.system, *(part for message in request.messages for part in message.content))
+    return -(-(request.characters + sum(map(beyond_ascii, parts))) // CHARACTERS_A_TOKEN)
+
+
+def beyond_ascii(part: Part) -> int:
+    """The bytes of a part's text in UTF-8, beyond one for each character."""
+    match part:
+        case Text() | Thinking():
+            text = part.text
+        case ToolUse():
+            text = part.input
+        case ToolResult():
+            return sum(map(beyond_ascii, part.content))
+        case _:
+            return 0
+    return 0 if text.isascii() else len(text.encode(errors="surrogatepass")) - len(text)
 
 
 def answer_tokens(call: Call) -> int:

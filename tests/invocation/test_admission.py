@@ -303,6 +303,12 @@ async def test_embedding_reserves_no_answer(upstream: OpenAIServer) -> None:
     assert (answer.status, rate(answer, "tokens")) == (200, (100, 93))
 
 
+@pytest.mark.parametrize(("prompt", "tokens"), [("a" * 400, 100), ("ж" * 400, 200), ("語" * 400, 300), ("🙂" * 400, 400)])
+async def test_a_prompt_in_any_script_reserves_what_it_may_cost(upstream: OpenAIServer, prompt: str, tokens: int) -> None:
+    door = onboarded(allowance=Allowance(tokens_per_minute=1000))
+    assert rate(await ask(door, prompt=prompt), "tokens") == (1000, 1000 - tokens - 20)
+
+
 async def test_who_leaves_while_it_is_let_in_holds_nothing_back(upstream: OpenAIServer) -> None:
     door = onboarded(allowance=Allowance(concurrent=3, tokens_per_minute=10_000))
     tasks = [asyncio.create_task(ask(door)) for _ in range(3)]
