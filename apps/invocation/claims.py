@@ -82,13 +82,16 @@ def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
     An answer that was kept from before counts as a request, and uses nothing else.
     """
     amounts: dict[str, int] | None = None
+    prompt = 0
     for scope, allowance in scopes(call.policy, call.asked.name):
         for limit in LIMITS:
             most = bound(allowance, limit)
             if most is not None and not (call.cache and limit.kind != "requests"):
-                amounts = amounts or {"requests": 1, "concurrent": 1, "tokens": prompt_tokens(call) + answer_tokens(call)}
+                if amounts is None:
+                    prompt = prompt_tokens(call)
+                    amounts = {"requests": 1, "concurrent": 1, "tokens": prompt + answer_tokens(call)}
                 if limit.kind == COST and COST not in amounts:
-                    amounts[COST] = highest_cost(call)
+                    amounts[COST] = highest_cost(call, prompt)
                 key = counter(call.caller.application, scope, limit, moment)
                 yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
 
@@ -130,9 +133,9 @@ def most_tokens(call: Call, model: Model) -> int:
     return min(wanted, model.output_limit or wanted)
 
 
-def highest_cost(call: Call) -> int:
+def highest_cost(call: Call, prompt: int) -> int:
     """What the call can cost at the most, by any model that may answer it, in millionths of a dollar."""
-    return max(cost(model, prompt_tokens(call), most_tokens(call, model)) for model in chain(call.by))
+    return max(cost(model, prompt, most_tokens(call, model)) for model in chain(call.by))
 
 
 def cost(model: Model, prompt: int, answer: int) -> int:
