@@ -11,6 +11,7 @@ class UsageConfig(Capability):
         prefixes=("usage",),
         services=("usage",),
         records=(Invocation, DayUsage, Content),
+        checks="apps.usage.services:findings",
         starts="apps.usage.services:start",
         metrics="apps.usage.services:prometheus",
     )

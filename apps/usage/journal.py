@@ -18,6 +18,7 @@ from foundation.ambient import new_hex_id
 from foundation.errors import Unavailable
 
 LOCK: Final = "lock"
+REFUSED: Final = "refused"  # what the store will never take lies there
 FULL: Final = "the account of calls waits for its store, and this machine has no room for more; try again later"
 RETRY: Final = 5  # seconds
 
@@ -232,7 +233,7 @@ class Orphan:
 def orphans(home: Path) -> list[Orphan]:
     """Take over every folder that no living process holds. To be called under `holding`."""
     found = []
-    for folder in sorted(path for path in home.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in home.iterdir() if path.is_dir() and path.name != REFUSED):
         lock = seized(folder)
         if lock is not None:
             found.append(Orphan(folder, lock))

@@ -14,7 +14,7 @@ from foundation.adapters import limits, records
 from foundation.ambient import now
 from foundation.errors import Conflict
 from foundation.ports import Settlement
-from foundation.records import ANY, Record
+from foundation.records import ANY, Record, composed
 from foundation.settings import CHOSEN
 
 MOST_IN_A_BATCH: Final = 100
@@ -72,8 +72,11 @@ def day_of(row: Invocation) -> Day:
 def post(entries: Sequence[Entry], token: str) -> None:
     """Put calls on the account. A repeat with the same calls and the same token changes nothing.
 
-    Raises Unavailable when a store does not answer; then some of it may be there already.
+    Raises Unavailable when a store does not answer; then some of it may be there already. Invalid for names that no store
+    takes; then nothing is counted.
     """
+    for day in {day_of(entry.row) for entry in entries}:
+        composed(day)  # what cannot be a key is found before anything is counted
     keep([entry.row for entry in entries])
     keep([entry.content for entry in entries if entry.content is not None])
     count([entry.row for entry in entries if not entry.repeats], token)

@@ -9,12 +9,13 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from apps.usage.adapters import tracer
-from apps.usage.journal import FULL, RETRY, Journal
+from apps.usage.journal import FULL, REFUSED, RETRY, Journal
 from apps.usage.posting import Entry, encoded, post, until
 from apps.usage.records import MICRO, Content, DayUsage, Invocation
 from apps.usage.shipping import Shipper, of_all
 from apps.usage.totals import UnderWay, families
 from foundation.adapters import records
+from foundation.doctor import Finding
 from foundation.errors import NotFound, Unavailable
 from foundation.grouped import Full, Grouped
 from foundation.records import MAXIMUM_PAGE, Page
@@ -96,6 +97,14 @@ def accept() -> None:
     """Unavailable when the journal has no room for another call: better none than one that is on no account."""
     if journal.is_full:
         raise Unavailable(FULL, retry_after=RETRY)
+
+
+def findings() -> Iterator[Finding]:
+    """Whether every call came on the account."""
+    refused = sum(1 for _ in (CHOSEN.journal_home / REFUSED).glob("*"))
+    text = f"{refused} calls could not be put there" if refused else "every call is there, or on its way"
+    remedy = f"Read the log for the reason; the calls are kept in {CHOSEN.journal_home / REFUSED}." if refused else ""
+    yield Finding("account of calls", not refused, text, remedy)
 
 
 def start() -> None:

@@ -5,18 +5,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from apps.usage.journal import Journal, Orphan, holding, orphans
+from apps.usage.journal import REFUSED, Journal, Orphan, holding, orphans
 from apps.usage.posting import DECODER, Entry
 from apps.usage.segments import Block, Segment
 from apps.usage.totals import Totals, UnderWay
 from foundation.ambient import number_between
+from foundation.errors import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -133,21 +134,41 @@ class Shipper:
         if block is None:
             return 0
         moment = time.time()
-        entries = self._shipped(block)
+        self._put(block)
         size, journal = block.segment.finish(block), self.journal
         if segments is journal.segments:
             with journal.changed:
-                journal.shipped, journal.shipped_rows = journal.shipped + size, journal.shipped_rows + len(entries)
+                journal.shipped, journal.shipped_rows = journal.shipped + size, journal.shipped_rows + len(block.payloads)
                 journal.since = moment if journal.shipped < journal.written else None
         return size
 
-    def _shipped(self, block: Block) -> Sequence[Entry]:
-        entries = [DECODER.decode(payload) for payload in block.payloads]
-        self.post(entries, block.name)
+    def _put(self, block: Block) -> None:
+        try:
+            entries = [DECODER.decode(payload) for payload in block.payloads]
+            self.post(entries, block.name)
+        except Exception as failed:
+            if is_passing(failed):
+                raise
+            entries = list(self._one_by_one(block))
         for entry in entries:
             self.totals.add(entry.row)
         self.told(entries)
-        return entries
+
+    def _one_by_one(self, block: Block) -> Iterator[Entry]:
+        """Ship a block that holds something which the store will never take; that is set aside and stands in nobody's way."""
+        for place, payload in enumerate(block.payloads):
+            name = f"{block.name}/{place}"
+            try:
+                entry = DECODER.decode(payload)
+                self.post([entry], name)
+                yield entry
+            except Exception as failed:
+                if is_passing(failed):
+                    raise
+                aside = self.journal.home / REFUSED
+                aside.mkdir(exist_ok=True, mode=0o700)
+                (aside / name.replace("/", "-")).write_bytes(payload)
+                logger.error("a call cannot be put on the account and is kept in %s: %s", aside, type(failed).__name__)
 
     def _step_of_orphans(self) -> bool:
         if not self.adopted:
@@ -195,6 +216,11 @@ class Shipper:
                 draft.write_bytes(content)
                 draft.replace(self.journal.folder / TOTALS)
                 self.written = content
+
+
+def is_passing(failed: Exception) -> bool:
+    """Whether a repeat may work: a store that does not answer, unlike a row that it refuses."""
+    return failed.retryable if isinstance(failed, Problem) else isinstance(failed, OSError)
 
 
 def read(path: Path) -> Totals:

@@ -163,6 +163,21 @@ def test_a_store_that_fails_in_the_middle_is_asked_again_and_counts_once(opened:
     assert (len(rows(caller)), counted(caller)) == (5, 5)
 
 
+def test_a_row_that_the_store_never_takes_is_set_aside_and_stands_in_nobodys_way(opened: Opened, caller: Caller):
+    journal = opened.shipped()
+    good = [called(caller) for _ in range(3)]
+    odd = Invocation(caller.application, new_id(), now(), "a\x1fname", "a", "A", "text", Outcome.SUCCESS, 1, 1, 1)
+    journal.append([encoded(Entry(row)) for row in (good[0], odd, *good[1:])] + [b"no entry at all"])
+    wait_for(lambda: not journal.waiting, 30)
+    assert counted(caller) == 3 and {row.invocation for row in good} <= set(rows(caller))
+    aside = sorted((opened.home / "refused").iterdir())
+    assert [path.read_bytes() for path in aside] == [encoded(Entry(odd)), b"no entry at all"]
+    assert opened.shipped(opened.journal()).folder != opened.home / "refused"
+    add(journal, called(caller))
+    wait_for(lambda: counted(caller) == 4, 30)
+    assert len(list((opened.home / "refused").iterdir())) == 2
+
+
 def test_a_journal_over_its_limit_is_full_until_the_store_has_it(opened: Opened, caller: Caller):
     away = [True]
 
