@@ -97,6 +97,10 @@ def checked_names(model: Model) -> None:
     taken = [alias for alias in model.aliases if alias in others or any(alias in other.aliases for other in others.values())]
     if taken:
         raise Invalid(f"aliases: {taken[0]} is the name of another model")
+    if model.fallbacks and model.kind is Kind.EMBED:
+        raise Invalid(
+            "fallbacks: another model's vectors cannot be compared with this one's; let it run in more places instead"
+        )
     wrong = [name for name in model.fallbacks if name not in others or others[name].kind is not model.kind]
     if wrong:
         raise Invalid(f"fallbacks: {wrong[0]} is no other {model.kind} model of the catalogue")

@@ -67,6 +67,7 @@ def test_a_second_model_of_one_name_is_refused(name: str) -> None:
         (["--alias", "TITAN_TEXT_LITE_V1"], "aliases: TITAN_TEXT_LITE_V1"),
         (["--fallback", "nobody"], "fallbacks: nobody"),
         (["--fallback", "all-minilm-l6-v2"], "fallbacks: all-minilm-l6-v2"),
+        (["--kind", "embed", "--fallback", "all-minilm-l6-v2"], "vectors cannot be compared"),
         (["--price-input", "-1"], "prices"),
         (["--price-input", "nan"], "prices"),
         (["--price-output", "1"], "--price-input"),
