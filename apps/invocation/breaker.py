@@ -66,6 +66,10 @@ class Circuit:
         """The seconds until it may admit a call again."""
         return max(self.busy, *((self.rests, self.tried) if self.opened else ()), moment) - moment
 
+    def back(self, moment: float) -> float:
+        """The seconds after which who is turned away may come back: while a call tries it, those of the first pause."""
+        return CHOSEN.circuit_pause if self.opened and moment < self.tried else self.ready(moment)
+
     def worked(self, moment: float) -> None:
         """A call there ended well."""
         self._count(moment)

@@ -103,7 +103,7 @@ class Route:
     def _failure(self) -> Problem:
         """Why there is no answer. Who gets Unavailable is told when to come back."""
         moment = time.monotonic()
-        wait = math.ceil(min((circuit.ready(moment) for circuit in self.seen), default=0)) or 1
+        wait = math.ceil(min((circuit.back(moment) for circuit in self.seen), default=0)) or 1
         if self.failure is None:
             name = self.call.asked.name
             if all(circuit.opened for circuit in self.seen):
