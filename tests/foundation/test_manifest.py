@@ -12,7 +12,7 @@ from tests.running import ROOT
 
 VENDORS = {
     *("boto3", "botocore", "opensearchpy", "redis", "lancedb", "pyarrow", "onnxruntime", "onnx", "tokenizers", "xllamacpp"),
-    *("pypdfium2", "rapidocr", "aiohttp", "sqlite3", "pypdf", "openai", "numpy", "safetensors"),
+    *("pypdfium2", "rapidocr", "aiohttp", "sqlite3", "pypdf", "openai", "anthropic", "opentelemetry", "safetensors"),
 }
 ALL = capabilities("apps")
 
