@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.records import PLATFORM, CatalogueRow, Kind, Model
+from apps.invocation.records import PLATFORM, CatalogueRow, Kind, Model, State
 from foundation.adapters import records
 from foundation.errors import Invalid, Unavailable, UnknownModel
 from foundation.fresh import Recent
@@ -81,9 +81,12 @@ class Catalogue:
         return {alias: model for model in self.models.values() for alias in model.aliases}
 
     def answering(self, model: Model) -> Model | None:
-        """The model that answers for a name: itself where a provider here runs it, or else its first alias's target."""
-        if model.usable:
-            return model
+        """The model that answers for a name: itself where a provider here runs it, or else its first alias's target.
+
+        For one that is switched off nobody does: an alias would bring back what an administrator took away.
+        """
+        if model.usable or model.state is State.DISABLED:
+            return model if model.usable else None
         return next((self.models[alias.target] for alias in self.aliases if alias.covers(model)), None)
 
     def serving(self, name: str, kind: Kind) -> Served:
@@ -106,6 +109,8 @@ class Catalogue:
 
     def _served(self, model: Model) -> Served:
         answering = self.answering(model)
+        if model.state is State.DISABLED:
+            raise Invalid(f"{model.name} is switched off; an administrator can switch it on again")
         if answering is None:
             local = next(m.name for m in self.models.values() if m.kind is model.kind and m.usable)
             bedrock = "set BEDROCK_REGION to call it at Amazon Bedrock, or " if model.provider == "bedrock" else ""

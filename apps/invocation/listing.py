@@ -1,14 +1,17 @@
 """How administrators change the catalogue: add a model, say where it runs and what it costs, switch it off, take it back."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from apps.invocation.adapters import PROVIDERS, provider
+from apps.invocation.adapters import PROVIDERS, is_configured, lifecycles, provider
 from apps.invocation.catalogue import configured, current, forget, shipped, stored
 from apps.invocation.invocations import Message, Request, Role, Text
-from apps.invocation.records import PLATFORM, CatalogueRow, Deployment, Kind, Model
+from apps.invocation.ports import Connection, Lifecycle
+from apps.invocation.records import PLATFORM, CatalogueRow, Deployment, Kind, Model, State
 from foundation.adapters import records, secrets
 from foundation.errors import Conflict, Invalid, NotFound, Problem
 from foundation.records import ANY, UNSAFE
@@ -108,6 +111,40 @@ def checked_names(model: Model) -> None:
         configured([*(row for row in stored() if row.name != model.name), model])
     except ValueError as refused:
         raise Invalid(str(refused)) from refused
+
+
+def refresh_models() -> list[Model]:
+    """Give the models that Bedrock runs the states that it reports; those that changed, as they are now.
+
+    Invalid where Bedrock is not configured. A model that is switched off stays so.
+    """
+    places = {place.connection for model in current().models.values() for place in bedrock_places(model)}
+    if not places:
+        raise Invalid("no model runs at Bedrock; set BEDROCK_REGION, or add one with `manage.py models add`")
+    known = {place: lifecycles(place) for place in places}
+    changed = [
+        replace(model, state=state)
+        for model in current().models.values()
+        if model.state is not State.DISABLED and (state := reported(model, known)) not in (None, model.state)
+    ]
+    return [save_model(model) for model in changed]
+
+
+def reported(model: Model, known: Mapping[Connection, Mapping[str, Lifecycle]]) -> State | None:
+    """The best state of a model in any place where Bedrock runs it, retired where it is no longer there; None: not told.
+
+    Of an ARN, and of a model that others run as well, Bedrock's lists do not tell.
+    """
+    places = bedrock_places(model)
+    if not places or len(places) < len(model.placements) or any(place.id.startswith("arn:") for place in places):
+        return None
+    states = [State(known[place.connection][place.id].state) for place in places if place.id in known[place.connection]]
+    return next((state for state in (State.ACTIVE, State.LEGACY) if state in states), State.RETIRED)
+
+
+def bedrock_places(model: Model) -> list[Deployment]:
+    """Where a configured Bedrock runs a model."""
+    return [p for p in model.placements if p.provider == "bedrock" and is_configured(p.provider, p.region)]
 
 
 async def test_model(model: Model) -> list[tuple[Deployment, str, str]]:

@@ -67,3 +67,18 @@ class Selective(Protocol):
 
     def lost(self, model: str, asks: frozenset[str]) -> frozenset[str]:
         """Of these names, which `honours` has, those that this model, by its id, cannot honour."""
+
+
+class Lifecycle(Struct, frozen=True):
+    """A model, or an inference profile, which has what the models behind it have.
+
+    state: `active`, `legacy` (its provider will end it, at `ends` where that is known) or `retired`. inputs and outputs: text,
+    image, embedding, as Bedrock says it. direct: whether it is called by this id, and not by an inference profile only.
+    """
+
+    name: str
+    state: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    ends: str = ""
+    direct: bool = True

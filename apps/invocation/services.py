@@ -22,7 +22,16 @@ from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
-from apps.invocation.listing import answering, find_model, is_changed, keep_model_key, remove_model, save_model, test_model
+from apps.invocation.listing import (
+    answering,
+    find_model,
+    is_changed,
+    keep_model_key,
+    refresh_models,
+    remove_model,
+    save_model,
+    test_model,
+)
 from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind, Model
 from apps.invocation.shares import Scope, shares_of
 from apps.usage import services as usage
@@ -34,7 +43,16 @@ from foundation.identity import Caller
 from foundation.records import update
 
 # what listing.py adds to this door
-__all__ = ["answering", "find_model", "is_changed", "keep_model_key", "remove_model", "save_model", "test_model"]
+__all__ = [
+    "answering",
+    "find_model",
+    "is_changed",
+    "keep_model_key",
+    "refresh_models",
+    "remove_model",
+    "save_model",
+    "test_model",
+]
 
 LIFETIME: Final = timedelta(hours=1)
 GONE: Final = "Invocation ID not found or result expired"

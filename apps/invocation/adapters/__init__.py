@@ -4,10 +4,11 @@ Each file has `adapter(settings, connection)`, which returns a Provider. An engi
 """
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from apps.invocation.ports import Connection, Provider
+from apps.invocation.ports import Connection, Lifecycle, Provider
 from foundation.settings import CHOSEN
 
 PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible", "anthropic", "bedrock")
@@ -23,6 +24,13 @@ def provider(connection: Connection) -> Provider:
     """The provider behind a connection, made once a process."""
     made: Provider = importlib.import_module(f"{__name__}.{connection.provider}").adapter(CHOSEN, connection)
     return made
+
+
+def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
+    """What Bedrock says of every model of a region by its id: see bedrock_lifecycles. It takes seconds."""
+    from apps.invocation.adapters import bedrock_lifecycles  # noqa: PLC0415 (botocore takes half a second to import)
+
+    return bedrock_lifecycles.lifecycles(connection)
 
 
 if CHOSEN.bedrock_region:  # importing botocore takes half a second, which no call is to wait for

@@ -7,10 +7,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from botocore.tokens import FrozenAuthToken
-from msgspec import Struct
 
 from apps.invocation.adapters.bedrock_errors import meant
-from apps.invocation.ports import Connection
+from apps.invocation.ports import Connection, Lifecycle
 from foundation.adapters import secrets
 from foundation.ambient import now
 from foundation.errors import Problem, Unavailable, UpstreamDenied
@@ -18,21 +17,6 @@ from foundation.settings import CHOSEN
 
 LARGEST_PAGE: Final = 1000
 ON_DEMAND: Final = "ON_DEMAND"
-
-
-class Lifecycle(Struct, frozen=True):
-    """A model, or an inference profile, which has what the models behind it have.
-
-    state: `active`, `legacy` (its provider will end it, at `ends` where that is known) or `retired`. inputs and outputs: text,
-    image, embedding, as Bedrock says it. direct: whether it is called by this id, and not by an inference profile only.
-    """
-
-    name: str
-    state: str
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    ends: str = ""
-    direct: bool = True
 
 
 def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:

@@ -176,6 +176,11 @@ def remove(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"name": given["name"], "removed": True}
 
 
+def refresh(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """models refresh."""
+    return [{"name": model.name, "id": model.id, "state": model.state.value} for model in services.refresh_models()]
+
+
 def test(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """models test [NAME]."""
     chosen = [services.find_model(given["name"])] if given["name"] else [model for model, _ in services.models()]
@@ -215,5 +220,6 @@ ACTIONS: Final = {
     "disable": ("refuse calls of a model", disable),
     "enable": ("let it be called again", enable),
     "remove": ("forget a model that was added, or the changes of one that ships", remove),
+    "refresh": ("read from Bedrock which models it will end or has ended", refresh),
     "test": ("call each deployment of one or of every model once", test),
 }
