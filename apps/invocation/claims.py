@@ -140,14 +140,15 @@ def highest_cost(call: Call, prompt: int) -> int:
 
 def cost(model: Model, prompt: int, answer: int) -> int:
     """What so many tokens of a model cost, the prompt read or kept in the provider's cache, whichever costs more."""
-    costs = [model.cost(Usage(prompt, answer)), model.cost(Usage(prompt, answer, cache_written_tokens=prompt))]
-    known = [each for each in costs if each is not None]
-    if not known:
+    if model.prices is None:
         raise Forbidden(
             f"the prices of {model.name} are not known, so the budget of this application cannot be held to with it; "
             f"an administrator can name them (manage.py models set {model.name} --price-input USD --price-output USD)"
         )
-    return max(known)
+    plain = model.prices.cost(Usage(prompt, answer))
+    if model.prices.cache_written is None:
+        return plain
+    return max(plain, model.prices.cost(Usage(prompt, answer, cache_written_tokens=prompt)))
 
 
 def in_dollars(policy: Policy, model: str) -> bool:

@@ -165,13 +165,16 @@ async def ended(call: Call, failed: BaseException | None = None, said: contents.
     admission.settle(call)
     if isinstance(failed, Problem):
         failed.headers = call.headers
-    await asyncio.shield(noted(call, call.account(DONE if failed is None else outcome_of(failed)), said))
+    row = call.account(DONE if failed is None else outcome_of(failed))
+    if call.policy.content_days:
+        await asyncio.shield(noted_with_content(call, row, said))
+    else:
+        await usage.note(row, call.reserved)  # who is cancelled while it waits has noted it all the same
 
 
-async def noted(call: Call, row: Invocation, said: contents.Said) -> None:
-    """Put a call on the account, with what was said where the application's policy has that kept."""
-    content = await contents.kept(call, said) if call.policy.content_days else None
-    await usage.note(row, call.reserved, content)
+async def noted_with_content(call: Call, row: Invocation, said: contents.Said) -> None:
+    """Put a call on the account with what was said."""
+    await usage.note(row, call.reserved, await contents.kept(call, said))
 
 
 def outcome_of(failed: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What was noted in the journal becomes records: a row for each call, the sums of its day, and the end of its reservation."""
+"""What was noted in the journal becomes records: a row for each call, and the sums of its day."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -83,9 +83,11 @@ def post(entries: Sequence[Entry], token: str) -> None:
     for entry in entries:
         if entry.repeats:
             count([entry.row], entry.row.invocation)
-    ended = [entry for entry in entries if entry.reserved]
-    if ended:
-        limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in ended])
+
+
+def settle(entries: Sequence[Entry]) -> None:
+    """End the reservations of calls whose process ended before it did so itself. A repeat changes nothing."""
+    limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in entries if entry.reserved])
 
 
 def count(rows: Iterable[Invocation], token: str) -> None:

@@ -31,16 +31,18 @@ GRACE: Final = 5.0  # seconds for the rest when the process ends
 TOTALS: Final = "totals"
 
 Post = Callable[[Sequence[Entry], str], None]
+Told = Callable[[Sequence[Entry]], None]
 
 
 class Shipper:
-    """Ships what is in a journal by `post`, and tells `told` of the calls that are in the store.
+    """Ships what is in a journal by `post`, and tells `told` of the calls that are in the store, and `left` before that of
+    those which a process that ended left behind.
 
-    `post` may be repeated with the same entries and token after a failure, in this process or the next.
+    `post` and `left` may be repeated with the same entries after a failure, in this process or the next.
     """
 
-    def __init__(self, journal: Journal, post: Post, told: Callable[[Sequence[Entry]], None], under_way: UnderWay) -> None:
-        self.journal, self.post, self.told, self.under_way = journal, post, told, under_way
+    def __init__(self, journal: Journal, post: Post, left: Told, told: Told, under_way: UnderWay) -> None:
+        self.journal, self.post, self.left, self.told, self.under_way = journal, post, left, told, under_way
         self.process = 0
         self.starting = threading.Lock()
 
@@ -134,7 +136,10 @@ class Shipper:
         if block is None:
             return 0
         moment = time.time()
-        self._put(block)
+        entries = self._put(block)
+        if segments is not self.journal.segments:
+            self.left(entries)
+        self._tell(entries)
         size, journal = block.segment.finish(block), self.journal
         if segments is journal.segments:
             with journal.changed:
@@ -142,7 +147,7 @@ class Shipper:
                 journal.since = moment if journal.shipped < journal.written else None
         return size
 
-    def _put(self, block: Block) -> None:
+    def _put(self, block: Block) -> list[Entry]:
         try:
             entries = [DECODER.decode(payload) for payload in block.payloads]
             self.post(entries, block.name)
@@ -150,6 +155,9 @@ class Shipper:
             if is_passing(failed):
                 raise
             entries = list(self._one_by_one(block))
+        return entries
+
+    def _tell(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             self.totals.add(entry.row)
         self.told(entries)
