@@ -1,0 +1,100 @@
+"""docs/gateway.md says nothing that is not so: its tests, headers, settings, paths, files and commands all exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Final
+
+import pytest
+from django.core.management import load_command_class
+
+from apps.invocation.gateway.beginning import TAKES, TELLS
+from foundation.openapi import described
+from foundation.settings import Settings
+from tests.running import ROOT
+
+PAGE: Final = (ROOT / "docs/gateway.md").read_text()
+APPS: Final = {
+    "apps": "apps.applications",
+    "keys": "apps.applications",
+    "policies": "apps.applications",
+    "limits": "apps.invocation",
+    "models": "apps.invocation",
+    "doctor": "foundation",
+    "worker": "foundation",
+}
+TESTS: Final = tuple(dict.fromkeys(re.findall(r"(tests/[\w/]+\.py)::(test_\w+)", PAGE)))
+CODE: Final = tuple(dict.fromkeys(re.findall(r"`([^`\n]+)`", PAGE)))
+HEADERS: Final = tuple(code for code in CODE if re.fullmatch(r"x-[a-z-]+", code))
+SETTINGS: Final = tuple(code for code in CODE if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", code))
+PATHS: Final = tuple(code for code in CODE if code.startswith(("/v1/", "/model/", "/usage/")))
+FILES: Final = tuple(code for code in CODE if re.fullmatch(r"(?:apps|platform|docs|tests)/[\w/.]+\.\w+", code))
+
+
+def commands(page: str) -> Iterator[str]:
+    """Every command of the page: those of its blocks, and those in its sentences."""
+    for line in page.replace("\\\n", " ").splitlines():
+        if line.startswith("manage.py "):
+            yield line
+    yield from (code for code in re.findall(r"`(manage\.py [^`]+)`", page))
+
+
+def sources() -> str:
+    """All of the code."""
+    return "".join(path.read_text() for folder in ("apps", "platform") for path in (ROOT / folder).rglob("*.py"))
+
+
+def test_the_page_has_what_is_looked_for() -> None:
+    assert min(map(len, (TESTS, HEADERS, SETTINGS, PATHS, FILES, list(commands(PAGE))))) > 0
+    assert len(TESTS) > 30
+
+
+@pytest.mark.parametrize(("file", "function"), TESTS, ids="::".join)
+def test_a_test_that_the_table_names_is_there(file: str, function: str) -> None:
+    assert re.search(rf"^\s*(?:async )?def {function}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file} has no {function}"
+
+
+def test_every_header_that_it_names_is_in_the_code_and_every_header_of_a_call_is_named() -> None:
+    code = sources()
+    assert [header for header in HEADERS if f'"{header}"' not in code] == []
+    assert [header for header in (*TAKES, *TELLS) if f"`{header}`" not in PAGE] == []
+
+
+def test_every_setting_that_it_names_is_one() -> None:
+    known = {each.metadata["name"] for each in fields(Settings)}
+    assert [name for name in SETTINGS if name not in known] == []
+
+
+def test_every_path_that_it_names_is_in_the_document_and_every_path_of_other_vendors_is_named() -> None:
+    documented = set(described()["paths"])
+    assert [path for path in PATHS if path not in documented] == []
+    assert [path for path in documented if path.startswith("/v1/") and "{" not in path and f"`{path}`" not in PAGE] == []
+
+
+def test_every_file_that_it_names_is_there() -> None:
+    assert [file for file in FILES if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize("line", tuple(dict.fromkeys(commands(PAGE))))
+def test_a_command_is_taken_as_it_stands(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, name, *arguments = shlex.split(line)
+    parser = load_command_class(APPS[name], name).create_parser("manage.py", name)
+    parser.called_from_command_line = True
+    try:
+        parser.parse_args(arguments)
+    except SystemExit:
+        pytest.fail(f"{line}: {capsys.readouterr().err.strip().splitlines()[-1]}")
+
+
+@pytest.mark.parametrize("command", ["keys", "limits", "models"])
+def test_every_action_of_a_command_is_shown(command: str) -> None:
+    parser = load_command_class(APPS[command], command).create_parser("manage.py", command)
+    (choices,) = (action.choices for action in parser._actions if action.dest == "action")
+    assert [action for action in choices if not re.search(rf"manage\.py {command} {action}\b", PAGE)] == []
+
+
+@pytest.mark.parametrize("source", tuple(dict.fromkeys(re.findall(r"\[([LPB]\d+)\]", PAGE))))
+def test_what_is_said_of_others_has_its_source(source: str) -> None:
+    listed = PAGE.rpartition("\nSources: ")[2]
+    assert f"[{source}]" in listed
