@@ -9,7 +9,24 @@ from typing import Final
 import pytest
 from django.core.management import load_command_class
 
+from apps.invocation.dialects import anthropic_errors, openai_errors
 from apps.invocation.gateway.beginning import TAKES, TELLS
+from foundation.errors import (
+    Blocked,
+    Forbidden,
+    InvalidParameter,
+    OverBudget,
+    Problem,
+    TooLong,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    UnknownModel,
+    Unprocessable,
+    UpstreamDenied,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
 from foundation.openapi import described
 from foundation.settings import Settings
 from tests.running import ROOT
@@ -30,6 +47,26 @@ HEADERS: Final = tuple(code for code in CODE if re.fullmatch(r"x-[a-z-]+", code)
 SETTINGS: Final = tuple(code for code in CODE if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", code))
 PATHS: Final = tuple(code for code in CODE if code.startswith(("/v1/", "/model/", "/usage/")))
 FILES: Final = tuple(code for code in CODE if re.fullmatch(r"(?:apps|platform|docs|tests)/[\w/.]+\.\w+", code))
+
+
+WALK: Final = (ROOT / "docs/architecture.md").read_text().partition("## A walk: one model call\n")[2].partition("\n## ")[0]
+STEPS: Final = tuple(dict.fromkeys(re.findall(r"`(?:[\w/]+/)?(\w+\.py)(?:: (\w+))?`", WALK)))
+
+FAULTS: Final[tuple[tuple[str, Problem], ...]] = (
+    ("no good key or token", Unauthenticated("")),
+    ("a model that the application may not call", Forbidden("")),
+    ("no such model", UnknownModel("")),
+    ("a field without its form", Unprocessable(())),
+    ("a parameter that the model cannot honour", InvalidParameter("", param="tools")),
+    ("a prompt that is too long", TooLong("")),
+    ("a guard blocked it", Blocked("")),
+    ("over a limit, ours or the provider's", TooMany("")),
+    ("over a budget", OverBudget("")),
+    ("the provider failed, or does not let us in", UpstreamFailed("")),
+    ("the provider failed, or does not let us in", UpstreamDenied("")),
+    ("the provider did not answer in time", UpstreamTimeout("")),
+    ("nothing is left to try, or the journal is full", Unavailable("")),
+)
 
 
 def commands(page: str) -> Iterator[str]:
@@ -74,6 +111,24 @@ def test_every_path_that_it_names_is_in_the_document_and_every_path_of_other_ven
 
 def test_every_file_that_it_names_is_there() -> None:
     assert [file for file in FILES if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize(("what", "problem"), FAULTS, ids=lambda each: getattr(each, "code", ""))
+def test_a_fault_is_said_in_each_dialect_as_the_page_has_it(what: str, problem: Problem) -> None:
+    (row,) = (line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith(f"| {what} |"))
+    _, own, openai, anthropic = row
+    assert own == "reported" or (str(problem.status) in own and f"`{problem.code}`" in own)
+    status, body = openai_errors.failure(problem)
+    assert str(status) in openai and ("`" not in openai or f"`{body['error']['code']}`" in openai or "`param`" in openai)
+    status, body = anthropic_errors.failure(problem)
+    assert anthropic == f"{status} `{body['error']['type']}`"
+
+
+@pytest.mark.parametrize(("file", "name"), STEPS, ids=str)
+def test_the_way_of_a_call_is_told_by_the_files_and_functions_that_there_are(file: str, name: str) -> None:
+    found = [path.read_text() for folder in ("apps", "platform") for path in (ROOT / folder).rglob(file)]
+    assert found
+    assert not name or any(re.search(rf"^(?:async )?(?:def|class) {name}\b", text, re.MULTILINE) for text in found)
 
 
 @pytest.mark.parametrize("line", tuple(dict.fromkeys(commands(PAGE))))
