@@ -25,7 +25,7 @@ STEPS = (
     "apps.vectors.adapters.lancedb:LanceVectors.settle",
 )
 WORKER = """
-import importlib, os, signal, sys
+import importlib, os, signal, sys, threading
 import django
 
 django.setup()
@@ -37,7 +37,7 @@ real, calls = getattr(owner, method), [0]
 
 
 def dying(*arguments, **options):
-    calls[0] += 1
+    calls[0] += threading.current_thread() is threading.main_thread()  # the account is shipped by another
     last = calls[0] == int(nth)
     if last and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
