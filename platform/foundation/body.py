@@ -3,14 +3,16 @@
 import json
 import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from foundation.errors import TooLarge, Unprocessable
-from foundation.settings import CHOSEN
+from foundation.settings import CHOSEN, HOUSE
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+UPLOADS: Final = frozenset(f"/{path}" for capability in HOUSE.served for path in capability.manifest.uploads)
 
 
 def issue(kind: str, loc: list[str | int], message: str) -> Mapping[str, Any]:
@@ -82,6 +84,6 @@ async def whole(receive: Receive) -> bytes:
 
 def limit_of(path: str) -> tuple[int, str]:
     """The limit of a body in megabytes, and the setting that says so: uploads have their own."""
-    if path.startswith("/files/"):
+    if path.startswith("/files/") or path in UPLOADS:
         return CHOSEN.upload_limit_mb, "UPLOAD_LIMIT_MB"
     return CHOSEN.body_limit_mb, "BODY_LIMIT_MB"

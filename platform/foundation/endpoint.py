@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework import exceptions, serializers
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -41,6 +42,7 @@ class Endpoint(APIView):
     query: the serializer of the query string, whose validated data is passed on as keywords.
     response: the serializer of the answer. many: the answer is a list of it.
     refusal: the serializer of what `failure` says, where that is not the platform's own.
+    form: the body is multipart/form-data, with a file among its fields.
     paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
@@ -52,6 +54,7 @@ class Endpoint(APIView):
     query_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     refusal_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    form: ClassVar[bool] = False
     many: ClassVar[bool] = False
     paged: ClassVar[bool] = False
     open: ClassVar[bool] = False
@@ -65,22 +68,37 @@ class Endpoint(APIView):
         asked = self.initialize_request(request, *args, **path)
         self.request, self.headers = asked, {}
         try:
-            response = self._answer(asked, path)
+            response = cast(Response, self._answer(asked, path))  # DRF's own finalize_response takes any
         except Exception as raised:
             response = self._failed(as_problem(raised, request.path))
         self.response = self.finalize_response(asked, response, *args, **path)
         return self.response
 
-    def _answer(self, request: Request, path: Mapping[str, Any]) -> Response:
+    @classmethod
+    def answering(cls, method: str) -> type["Endpoint"]:
+        """The endpoint that answers a method at this URL."""
+        return cls
+
+    def get_parsers(self) -> list[BaseParser]:
+        """What DRF parses: forms; JSON is parsed in body.py."""
+        return [MultiPartParser()]
+
+    def _given(self, request: Request) -> Any:
+        """The body, where there is one to read."""
+        if self.request_shape is None:
+            return None
+        return form_of(request) if self.form else parsed(request.body, request.content_type or "")
+
+    def _answer(self, request: Request, path: Mapping[str, Any]) -> HttpResponseBase:
         self.initial_negotiation(request)
         handler = getattr(self, str(request.method).lower(), None)
         if request.method not in self.allowed_methods or handler is None:
             raise MethodNotAllowed("Method Not Allowed")
-        given = parsed(request.body, request.content_type or "") if self.request_shape is not None else None
+        given = self._given(request)
         callers = [] if self.open else [self.caller(request)]
         page = paging(request.query_params) if self.paged else {}
         result = handler(*callers, *self._wanted(given), **path, **page, **self._asked_by_query(request))
-        return self._rendered(result)
+        return self._rendered(result) if not isinstance(result, HttpResponseBase) else result  # a file is as it is
 
     def caller(self, request: Request) -> Caller:
         """The application on whose behalf this is done; a subclass for another kind of caller overrides it."""
@@ -123,6 +141,38 @@ class Endpoint(APIView):
             result = result.items
         body = result if self.response_shape is None else self.response_shape(result, many=self.many).data
         return Response(body, status=self.success, headers=headers)
+
+
+class SeveralMethods(Endpoint):
+    """One URL with several methods, each of which is an Endpoint of its own (see `by_method`)."""
+
+    endpoints: ClassVar[Mapping[str, type[Endpoint]]] = {}
+
+    @classmethod
+    def answering(cls, method: str) -> type[Endpoint]:
+        return cls.endpoints.get(method.upper(), cls)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
+        endpoint = self.answering(str(request.method))
+        if isinstance(self, endpoint):
+            return super().dispatch(request, *args, **path)
+        return endpoint.as_view()(request, *args, **path)
+
+
+def by_method(**endpoints: type[Endpoint]) -> type[SeveralMethods]:
+    """The endpoint of a URL that has a method for each keyword: `by_method(get=ListFiles, post=UploadFile)`."""
+    named = {method.upper(): endpoint for method, endpoint in endpoints.items()}
+    first = next(iter(endpoints.values()))
+    methods = {method: getattr(endpoint, method) for method, endpoint in endpoints.items()}
+    return type(first.__name__, (SeveralMethods,), {"__doc__": first.__doc__, "endpoints": named, **methods})
+
+
+def form_of(request: Request) -> Any:
+    """The fields and files of a form; Unprocessable for a body that is none."""
+    try:
+        return request.data
+    except (exceptions.ParseError, exceptions.UnsupportedMediaType, SuspiciousOperation) as refused:
+        raise Unprocessable([issue("content_type", ["body"], f"the body must be multipart/form-data: {refused}")]) from refused
 
 
 def paging(query: Mapping[str, str]) -> Mapping[str, Any]:

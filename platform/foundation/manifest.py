@@ -29,10 +29,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The first part of file paths that the capability reads, or also writes."""
+    """The first part of file paths that the capability reads, or also writes; `days` after which a file is removed, if so."""
 
     name: str
     writes: bool
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Manifest:
     services: names under which `/<name>/service/health` and `/<name>/service/meta` answer for it.
     calls: the other capabilities whose services it calls in process.
     actions: IAM actions that no record, queue or folder implies.
+    uploads: those of its paths whose body is a file, for which UPLOAD_LIMIT_MB holds and not BODY_LIMIT_MB.
     hot: `module:routes`, the async routes that stand in front of Django.
     prepare: `module:function`, run once by `manage.py up` before anything serves; safe to repeat; returns lines to show.
     django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
@@ -63,6 +65,7 @@ class Manifest:
     files: tuple[Folder, ...] = ()
     calls: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    uploads: tuple[str, ...] = ()
     hot: str | None = None
     prepare: str | None = None
     django: str | None = None

@@ -79,8 +79,8 @@ class EndpointSchema(AutoSchema):
 
     @property
     def endpoint(self) -> Endpoint:
-        """The view that is described."""
-        return cast(Endpoint, self.view)
+        """The view that is described: of several at one URL, that of the method."""
+        return cast(Endpoint, self.view).answering(self.method)()
 
     def get_request_serializer(self) -> Any:
         return self.endpoint.request_shape
@@ -106,7 +106,7 @@ class EndpointSchema(AutoSchema):
         ]
 
     def map_parsers(self) -> list[str]:
-        return ["application/json"]
+        return ["multipart/form-data" if self.endpoint.form else "application/json"]
 
     def get_tags(self) -> list[str]:
         return [tag_of(self.path)]

@@ -4,7 +4,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from django.core import signing
 
 from foundation.ambient import new_secret, now
 from foundation.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from foundation.manifest import Folder
 from foundation.ports import HOUR, StoredFile
 from foundation.records import UNSAFE
 from foundation.settings import Settings
@@ -137,12 +138,14 @@ class DiskFiles:
                 raise Forbidden(HANDED_IN)
             draft.replace(place)
 
-    def sweep(self) -> int:
-        """Remove the drafts that a process left when it was killed, once they are a day old; their number."""
+    def sweep(self, folders: Iterable[Folder] = ()) -> int:
+        """Remove the drafts that a process left when it was killed, once they are a day old, and what has lain in one of
+        the folders for its `days`; their number."""
+        ages = [(self.drafts, 1), *((self.folder / each.name, each.days) for each in folders if each.days is not None)]
         with answering():
-            old = [each for each in self.drafts.glob("*") if each.stat().st_mtime < now().timestamp() - DAY]
-            for draft in old:
-                draft.unlink(missing_ok=True)
+            old = [each for place, days in ages for each in aged(place, now().timestamp() - days * DAY)]
+            for each in old:
+                each.unlink(missing_ok=True)
         return len(old)
 
     @contextmanager
@@ -178,6 +181,15 @@ def is_name(part: str) -> bool:
 def seal_of(place: Path) -> Path:
     """The empty file whose being there says that no upload reaches this place any more."""
     return place.with_name(f".{place.name}.sealed")
+
+
+def aged(place: Path, moment: float) -> Iterator[Path]:
+    """The files under a folder that were last written before the moment, in seconds since 1970."""
+    for folder, _, names in os.walk(place):
+        for name in names:
+            with suppress(FileNotFoundError):
+                if (Path(folder) / name).stat().st_mtime < moment:
+                    yield Path(folder) / name
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from foundation.settings import HOUSE, Settings
 
 
 def sweep(settings: Settings) -> int:
-    """Remove the records that have expired and the files that were never finished; their number.
+    """Remove the records and files that have expired and the files that were never finished; their number.
 
     Raises Unavailable when a store does not answer.
     """
@@ -16,4 +16,5 @@ def sweep(settings: Settings) -> int:
         *(kind for capability in HOUSE.needed for kind in capability.manifest.records),
     ]
     expired = records.adapter(settings).sweep([kind for kind in kinds if kind.kind.expires])
-    return expired + files.adapter(settings).sweep()
+    folders = [folder for capability in HOUSE.needed for folder in capability.manifest.files if folder.writes]
+    return expired + files.adapter(settings).sweep(folders)

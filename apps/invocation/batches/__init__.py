@@ -1,0 +1,1 @@
+"""Many requests in one file, answered by workers: OpenAI's files and batches."""

@@ -1,0 +1,153 @@
+"""What batches remember: files, and batches with the counts of their lines."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from foundation.records import Record, record
+
+FOLDER: Final = "batches"
+
+
+class Purpose(enum.StrEnum):
+    """What a file is for: the requests of a batch, or what became of them."""
+
+    BATCH = "batch"
+    OUTPUT = "batch_output"
+
+
+class BatchStatus(enum.StrEnum):
+    """Where a batch stands, in OpenAI's words."""
+
+    VALIDATING = "validating"
+    FAILED = "failed"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+class Results(enum.StrEnum):
+    """The two files of results: the answers, and the lines that have none. The value is also the end of the file's id."""
+
+    OUTPUT = "output"
+    ERRORS = "errors"
+
+
+@record(
+    table="batch_files",
+    key=("application", "file"),
+    indexes={"by_purpose": ("application", "purpose", "file")},
+    expires="expires",
+)
+class UploadedFile(Record):
+    """A file of an application; ids begin with their time. One of results lies in the parts of its `batch`, and grows with
+    it: its size is a count of the batch, and `size` here is 0."""
+
+    application: str
+    file: str
+    created: datetime
+    expires: datetime
+    name: str
+    size: int
+    purpose: Purpose = Purpose.BATCH
+    batch: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where an uploaded one lies."""
+        return f"{FOLDER}/{self.application}/{self.file}.jsonl"
+
+    @property
+    def results(self) -> Results:
+        """Which of the results of its batch this is."""
+        return Results.ERRORS if self.file.endswith(Results.ERRORS) else Results.OUTPUT
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """What is wrong with a line of a batch's file: a stable word, and to the person who wrote it; None: the whole file."""
+
+    code: str
+    message: str
+    line: int | None = None
+    param: str | None = None
+
+
+@record(table="batches", key=("application", "batch"), expires="expires")
+class Batch(Record):
+    """The lines of a file, which workers answer in parts of some lines; ids begin with their time.
+
+    total counts lines, parts the messages; both stand when the batch has begun. ended counts the parts that have their
+    results; completed, failed, expired and cancelled count the lines of those. deadline: when what has not begun expires.
+    output_size and errors_size are bytes. Each moment is None until it comes; errors say why a batch failed.
+    """
+
+    application: str
+    batch: str
+    created: datetime
+    expires: datetime
+    deadline: datetime
+    client: str
+    endpoint: str
+    input_file: str
+    window: str
+    metadata: Mapping[str, str]
+    total: int = 0
+    parts: int = 0
+    ended: int = 0
+    completed: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    output_size: int = 0
+    errors_size: int = 0
+    begun: datetime | None = None
+    cancelling: datetime | None = None
+    finalizing: datetime | None = None
+    finished: datetime | None = None
+    errors: tuple[LineError, ...] = ()
+
+    @property
+    def status(self) -> BatchStatus:
+        """Derived from the counts and moments: nothing sets it, so nothing can set it wrong."""
+        if self.errors:
+            return BatchStatus.FAILED
+        if self.finished is not None:
+            if self.cancelling is not None:
+                return BatchStatus.CANCELLED
+            return BatchStatus.EXPIRED if self.expired else BatchStatus.COMPLETED
+        if self.cancelling is not None:
+            return BatchStatus.CANCELLING
+        if self.begun is None:
+            return BatchStatus.VALIDATING
+        return BatchStatus.IN_PROGRESS if self.ended < self.parts else BatchStatus.FINALIZING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.finished is not None or bool(self.errors)
+
+    def size(self, results: Results) -> int:
+        """How many bytes of these results there are by now."""
+        return self.output_size if results is Results.OUTPUT else self.errors_size
+
+    def file_of(self, results: Results) -> str:
+        """The id of the file of these results."""
+        return f"file-{self.batch.removeprefix('batch_')}-{results}"
+
+    def input_of(self, part: int) -> str:
+        """Where the lines of a part lie until they are answered."""
+        return f"{FOLDER}/{self.application}/{self.batch}/input/{part:05d}.jsonl"
+
+    def results_of(self, results: Results, part: int) -> str:
+        """Where the results of a part lie, if it has any of these."""
+        return f"{FOLDER}/{self.application}/{self.batch}/{results}/{part:05d}.jsonl"
+
+    def outcome_of(self, part: int) -> str:
+        """Where the counts of a part lie; that they are there says that its results are."""
+        return f"{FOLDER}/{self.application}/{self.batch}/outcome/{part:05d}.json"

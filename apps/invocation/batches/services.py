@@ -1,0 +1,189 @@
+"""Every use case of files and batches. Views come in here; the work of a batch is in work.
+
+Everything is looked up under the caller: what is another's is not there. Lists go by ids, which begin with their time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from apps.invocation.batches.lines import ENDPOINTS
+from apps.invocation.batches.records import Batch, BatchStatus, Purpose, Results, UploadedFile
+from foundation.adapters import files, queues, records
+from foundation.ambient import new_timed_id, now
+from foundation.errors import Conflict, Invalid, InvalidParameter, NotFound
+from foundation.identity import Caller
+from foundation.records import Record, update
+
+QUEUE: Final = "batches"
+LIFETIME: Final = timedelta(days=30)
+WINDOWS: Final = {"24h": timedelta(hours=24)}
+MOST_LISTED: Final = 998  # a page of the store, but for the one that was seen last and the one that says that there are more
+LONGEST_ID: Final = 100
+PIECE: Final = 2**20
+R = TypeVar("R", bound=Record)
+
+
+def keep_file(caller: Caller, name: str, content: Iterable[bytes]) -> UploadedFile:
+    """Keep the requests of a batch for 30 days; what is in them is looked at when the batch is made."""
+    moment = now()
+    sized = Sized(content)
+    made = UploadedFile(caller.application, f"file-{new_timed_id()}", moment, moment + LIFETIME, name, 0)
+    files.write(made.path, sized)
+    return records.put(replace(made, size=sized.size))
+
+
+class Sized:
+    """Parts of a content, counted as they go by."""
+
+    def __init__(self, content: Iterable[bytes]) -> None:
+        self.content, self.size = content, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self.content:
+            self.size += len(part)
+            yield part
+
+
+def file(caller: Caller, identifier: str) -> UploadedFile:
+    """One of the caller's files."""
+    found = records.get(UploadedFile, caller.application, identifier) if is_id(identifier) else None
+    if found is None:
+        raise NotFound(f"No such File object: {identifier[:LONGEST_ID]}")
+    return found
+
+
+def size_of(kept: UploadedFile) -> int:
+    """The bytes of a file at this moment."""
+    if kept.purpose is Purpose.BATCH:
+        return kept.size
+    source = records.get(Batch, kept.application, kept.batch)
+    return 0 if source is None else source.size(kept.results)
+
+
+def listed_files(
+    caller: Caller, *, purpose: str | None, after: str, limit: int, order: str
+) -> tuple[Sequence[UploadedFile], bool]:
+    """Some of the caller's files, and whether there are more; `order` asc or desc, by time."""
+    prefix, index = ((caller.application, Purpose(purpose)), "by_purpose") if purpose else ((caller.application,), None)
+    return listed(UploadedFile, prefix, index, "file", after, limit, ascending=order == "asc")
+
+
+def content(kept: UploadedFile) -> Iterator[bytes]:
+    """What a file holds at this moment, in pieces, never as a whole. NotFound, before the first piece, when it is gone."""
+    if kept.purpose is Purpose.BATCH:
+        return pieces([kept.path])
+    source = records.get(Batch, kept.application, kept.batch)
+    if source is None:
+        raise NotFound(f"No such File object: {kept.file}")
+    return pieces(
+        place
+        for place in (source.results_of(kept.results, part) for part in range(source.parts))
+        if files.find(place) is not None
+    )
+
+
+def pieces(places: Iterable[str]) -> Iterator[bytes]:
+    """The contents of files, one after the other."""
+    for place in places:
+        with files.open(place) as opened:
+            while piece := opened.read(PIECE):
+                yield piece
+
+
+def delete_file(caller: Caller, identifier: str) -> UploadedFile:
+    """Delete a file with what it holds. Invalid for results of a batch that is still worked on."""
+    gone = file(caller, identifier)
+    source = records.get(Batch, gone.application, gone.batch) if gone.batch else None
+    if source is not None and not source.is_over:
+        raise Invalid(f"{source.batch} is still writing this file; cancel the batch, or wait for its end")
+    places = [gone.path] if source is None else [source.results_of(gone.results, part) for part in range(source.parts)]
+    for place in places:
+        files.delete(place)
+    records.delete(UploadedFile, gone.application, gone.file)
+    return gone
+
+
+def create(caller: Caller, *, input_file: str, endpoint: str, window: str, metadata: Mapping[str, str]) -> Batch:
+    """Have workers answer every line of a file by the path `endpoint`, as if each were sent there on its own."""
+    if endpoint not in ENDPOINTS:
+        raise InvalidParameter(f"endpoint must be one of {', '.join(ENDPOINTS)}", param="endpoint")
+    source = file(caller, input_file)
+    if source.purpose is not Purpose.BATCH:
+        raise InvalidParameter(f"{source.file} has the purpose {source.purpose}; it must be batch", param="input_file_id")
+    moment = now()
+    made = records.put(
+        Batch(
+            application=caller.application,
+            batch=f"batch_{new_timed_id()}",
+            created=moment,
+            expires=moment + LIFETIME,
+            deadline=moment + WINDOWS[window],
+            client=caller.client,
+            endpoint=endpoint,
+            input_file=source.file,
+            window=window,
+            metadata=metadata,
+        )
+    )
+    queues.send("begin_batch", queue=QUEUE, application=made.application, batch=made.batch)
+    return made
+
+
+def batch(caller: Caller, identifier: str) -> Batch:
+    """One of the caller's batches as it is now."""
+    found = records.get(Batch, caller.application, identifier) if is_id(identifier) else None
+    if found is None:
+        raise NotFound(f"No batch found with id '{identifier[:LONGEST_ID]}'")
+    return found
+
+
+def listed_batches(caller: Caller, *, after: str, limit: int) -> tuple[Sequence[Batch], bool]:
+    """Some of the caller's batches, newest first, and whether there are more."""
+    return listed(Batch, (caller.application,), None, "batch", after, limit, ascending=False)
+
+
+def cancel(caller: Caller, identifier: str) -> Batch:
+    """Begin no more of a batch. What has begun ends, and its results stay. Invalid when the batch is over; a repeat is good."""
+    asked = batch(caller, identifier)
+
+    def cancelled(current: Batch) -> Batch | None:
+        if current.is_over or current.finalizing is not None or current.cancelling is not None:
+            return None
+        return replace(current, cancelling=now())
+
+    stored = update(records, Batch, asked.application, asked.batch, change=cancelled) or asked
+    if stored.cancelling is None or (stored.is_over and stored.status is not BatchStatus.CANCELLED):
+        raise Invalid(f"Cannot cancel a batch with status '{stored.status}'.")
+    return stored
+
+
+def listed(
+    kind: type[R], prefix: Sequence[object], index: str | None, field: str, after: str, limit: int, *, ascending: bool
+) -> tuple[Sequence[R], bool]:
+    """At most `limit` records of a group whose ids, in `field`, come after the id `after`, and whether there are more."""
+    limit = min(limit, MOST_LISTED)
+    if after and not is_id(after):
+        raise InvalidParameter("after must be the id of the last one that was listed", param="after")
+    between = None if not after else (after, "~") if ascending else ("!", after)
+    found = records.query(kind, *prefix, index=index, between=between, descending=not ascending, limit=limit + 2)
+    rest = [each for each in found.items if getattr(each, field) != after]
+    return rest[:limit], len(rest) > limit
+
+
+def is_id(text: str) -> bool:
+    """Whether this can be an id at all."""
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
+
+
+def show_results(target: Batch, results: Results, moment: datetime) -> None:
+    """Have a file of results among the application's files; a repeat changes nothing."""
+    name = f"{target.batch}_{results}.jsonl"
+    made = UploadedFile(
+        target.application, target.file_of(results), moment, target.expires, name, 0, Purpose.OUTPUT, target.batch
+    )
+    if records.get(UploadedFile, made.application, made.file) is None:
+        with suppress(Conflict):
+            records.put(made)
