@@ -1,14 +1,18 @@
 """docs/gateway.md says nothing that is not so: its tests, headers, settings, paths, files and commands all exist."""
 
+import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
+from io import StringIO
 from typing import Final
 
 import pytest
-from django.core.management import load_command_class
+from django.core.management import call_command, load_command_class
 
+from apps.applications import services as applications
 from apps.invocation.dialects import anthropic_errors, openai_errors
 from apps.invocation.gateway.beginning import TAKES, TELLS
 from foundation.errors import (
@@ -29,7 +33,7 @@ from foundation.errors import (
 )
 from foundation.openapi import described
 from foundation.settings import Settings
-from tests.running import ROOT
+from tests.running import ROOT, Platform
 
 PAGE: Final = (ROOT / "docs/gateway.md").read_text()
 APPS: Final = {
@@ -42,6 +46,7 @@ APPS: Final = {
     "worker": "foundation",
 }
 TESTS: Final = tuple(dict.fromkeys(re.findall(r"(tests/[\w/]+\.py)::(test_\w+)", PAGE)))
+EXAMPLES: Final = tuple(re.findall(r"```python\n(from (?:openai|anthropic) .+?)```", PAGE, re.DOTALL))
 CODE: Final = tuple(dict.fromkeys(re.findall(r"`([^`\n]+)`", PAGE)))
 HEADERS: Final = tuple(code for code in CODE if re.fullmatch(r"x-[a-z-]+", code))
 SETTINGS: Final = tuple(code for code in CODE if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", code))
@@ -153,3 +158,37 @@ def test_every_action_of_a_command_is_shown(command: str) -> None:
 def test_what_is_said_of_others_has_its_source(source: str) -> None:
     listed = PAGE.rpartition("\nSources: ")[2]
     assert f"[{source}]" in listed
+
+
+@pytest.fixture(scope="module")
+def key(platform: Platform) -> str:
+    """The key of an application that is onboarded as the page says."""
+    platform.create_application("My application")
+    return str(json.loads(platform.manage("keys", "create", "My application", "--json"))["key"])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.split()[1])
+def test_an_example_of_an_sdk_runs(example: str, platform: Platform, key: str) -> None:
+    exec(here(example, platform, key), {})
+
+
+def test_the_example_without_an_sdk_runs(platform: Platform, key: str) -> None:
+    (command,) = re.findall(r"```\n(curl .+?)```", PAGE, re.DOTALL)
+    done = subprocess.run(here(command, platform, key), shell=True, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout)["object"] == "chat.completion"
+
+
+def here(example: str, platform: Platform, key: str) -> str:
+    """An example with the address and the key of this platform."""
+    return example.replace("http://127.0.0.1:8000", platform.url).replace("gaf_...", key)
+
+
+def test_what_an_administrator_is_shown_can_be_done_in_its_order() -> None:
+    """The commands that change models, limits and policies; keys have ids of their own, and no provider is asked."""
+    applications.create("My application", "It calls models.")
+    for line in dict.fromkeys(commands(PAGE)):
+        if re.match(r"manage\.py (?:models|limits|policies) ", line) and not re.search(
+            r"models (?:test|refresh|add gpt)", line
+        ):
+            _, name, *arguments = shlex.split(line.replace(" --fallback gpt", ""))
+            call_command(name, *arguments, stdout=StringIO())
