@@ -32,6 +32,8 @@ class OpenAIServer:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.asked.append(body)
+        if body["model"] == "slow":
+            await asyncio.sleep(0.2)
         wrong = refusal(body)
         if wrong is not None:
             status, message = wrong
