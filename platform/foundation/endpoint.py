@@ -150,7 +150,7 @@ class SeveralMethods(Endpoint):
 
     @classmethod
     def answering(cls, method: str) -> type[Endpoint]:
-        return cls.endpoints.get(method.upper(), cls)
+        return cls.endpoints.get("GET" if method == "HEAD" else method.upper(), cls)
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:
         endpoint = self.answering(str(request.method))
@@ -164,7 +164,9 @@ def by_method(**endpoints: type[Endpoint]) -> type[SeveralMethods]:
     named = {method.upper(): endpoint for method, endpoint in endpoints.items()}
     first = next(iter(endpoints.values()))
     methods = {method: getattr(endpoint, method) for method, endpoint in endpoints.items()}
-    return type(first.__name__, (SeveralMethods,), {"__doc__": first.__doc__, "endpoints": named, **methods})
+    return type(
+        first.__name__, (SeveralMethods,), {"__doc__": first.__doc__, "failure": first.failure, "endpoints": named, **methods}
+    )
 
 
 def form_of(request: Request) -> Any:

@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from apps.applications.records import Allowance
+from apps.applications import services as applications
+from apps.applications.records import Allowance, Policy
 from apps.invocation import tasks
 from apps.invocation.batches.records import Batch, UploadedFile
 from apps.usage import services as usage
-from foundation.adapters import directory, files, records
+from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now
 from foundation.errors import NotFound
+from foundation.openapi import described
 from tests.invocation.door import Answer, Door, ask, onboarded, opened
 from tests.usage.shipped import shipped
 
@@ -161,7 +164,7 @@ async def test_a_batch_is_answered_line_by_line(door: Door):
 
 
 async def test_a_line_is_answered_as_a_request_of_its_own_would_be(door: Door):
-    chat = {"model": "smollm2-135m-instruct", "temperature": 0, "max_tokens": 8}
+    chat = {"model": "smollm2-135m-instruct", "temperature": 0, "max_tokens": 3}
     chat["messages"] = [{"role": "user", "content": "What is the capital of France?"}]
     for url, body in (
         (CHAT, chat),
@@ -323,8 +326,6 @@ async def test_the_lines_of_a_deactivated_application_are_not_answered():
 async def test_what_has_not_begun_by_the_deadline_expires(door: Door):
     batch = await made(door, await kept(door, line("a"), line("b")))
     await begun(door, batch)
-    from dataclasses import replace
-
     stored = records.get(Batch, door.caller.application, batch)
     assert stored is not None
     records.put(replace(stored, deadline=now()))
@@ -361,6 +362,58 @@ async def test_limits_hold_and_a_line_over_one_waits_for_it():
     shipped()
     counted = usage.metrics(door.caller.application, None, None)[EMBEDDER]
     assert (counted.calls - counted.failed, counted.failed > 0) == (4, True)
+
+
+async def test_lines_over_a_limit_that_is_far_away_wait_in_the_queue_with_what_is_done():
+    door = onboarded(allowance=Allowance(requests_per_minute=2))
+    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(5))))
+    await begun(door, batch)
+    delayed = queues.depth("batches").delayed
+    await answered(door, batch, 0)
+    assert queues.depth("batches").delayed == delayed + 1
+    told = (await door.get(f"/v1/batches/{batch}")).json
+    assert (told["status"], told["request_counts"]["completed"]) == ("in_progress", 0)
+    policy = records.get(Policy, door.caller.application)
+    assert policy is not None
+    applications.set_policy(replace(policy, allowance=Allowance()))
+    await answered(door, batch, 0)
+    told = (await door.get(f"/v1/batches/{batch}")).json
+    assert (told["status"], told["request_counts"]["completed"]) == ("completed", 5)
+    assert [each["custom_id"] for each in await read(door, told["output_file_id"])] == ["0", "1", "2", "3", "4"]
+    shipped()
+    counted = usage.metrics(door.caller.application, None, None)[EMBEDDER]
+    assert counted.calls - counted.failed == 5, "what was done was not done again"
+
+
+async def test_what_waits_for_a_limit_is_cancelled_and_what_is_done_stays():
+    door = onboarded(allowance=Allowance(requests_per_minute=2))
+    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(5))))
+    await begun(door, batch)
+    await answered(door, batch, 0)
+    await door.post(f"/v1/batches/{batch}/cancel", b"")
+    await answered(door, batch, 0)
+    told = (await door.get(f"/v1/batches/{batch}")).json
+    assert (told["status"], told["request_counts"]["completed"]) == ("cancelled", 2)
+    assert len(await read(door, told["output_file_id"])) == 2
+
+
+async def test_a_method_that_a_path_does_not_have_is_refused_in_openais_words(door: Door):
+    answer = await ask("PUT", "/v1/files", b"", door.token, {})
+    assert (answer.status, answer.json["error"]["code"]) == (405, "method_not_allowed")
+    assert (await ask("HEAD", "/v1/files", b"", door.token, {})).status == 200
+
+
+def test_every_method_is_in_the_document_with_its_own_shapes():
+    paths = described()["paths"]
+    assert paths["/v1/files"].keys() == {"get", "post"}
+    assert paths["/v1/files/{file_id}"].keys() == {"get", "delete"}
+    (form,) = paths["/v1/files"]["post"]["requestBody"]["content"].items()
+    assert (form[0], form[1]["schema"]["$ref"].rpartition("/")[2]) == ("multipart/form-data", "Upload")
+    assert {each["name"] for each in paths["/v1/batches"]["get"]["parameters"]} == {"after", "limit"}
+    for method, shape in (("get", "OpenAIBatchList"), ("post", "OpenAIBatch")):
+        responses = paths["/v1/batches"][method]["responses"]
+        assert responses["200"]["content"]["application/json"]["schema"]["$ref"].endswith(f"/{shape}")
+        assert responses["404"]["content"]["application/json"]["schema"]["$ref"].endswith("/OpenAIError")
 
 
 async def test_a_line_that_is_larger_than_a_limit_does_not_wait_for_it():

@@ -148,6 +148,10 @@ class Batch(Record):
         """Where the results of a part lie, if it has any of these."""
         return f"{FOLDER}/{self.application}/{self.batch}/{results}/{part:05d}.jsonl"
 
+    def progress_of(self, part: int) -> str:
+        """Where the results of a part lie while some of its lines wait for a limit."""
+        return f"{FOLDER}/{self.application}/{self.batch}/progress/{part:05d}.json"
+
     def outcome_of(self, part: int) -> str:
         """Where the counts of a part lie; that they are there says that its results are."""
         return f"{FOLDER}/{self.application}/{self.batch}/outcome/{part:05d}.json"

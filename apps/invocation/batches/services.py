@@ -80,9 +80,14 @@ def content(kept: UploadedFile) -> Iterator[bytes]:
         raise NotFound(f"No such File object: {kept.file}")
     return pieces(
         place
-        for place in (source.results_of(kept.results, part) for part in range(source.parts))
+        for place in (source.results_of(kept.results, part) for part in range(source.parts) if has_ended(source, part))
         if files.find(place) is not None
     )
+
+
+def has_ended(source: Batch, part: int) -> bool:
+    """Whether what lies under a part's names is its results: before, it may be what a killed worker has left."""
+    return files.find(source.outcome_of(part)) is not None
 
 
 def pieces(places: Iterable[str]) -> Iterator[bytes]:

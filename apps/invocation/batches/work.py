@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Final
 
 import msgspec
@@ -21,7 +20,7 @@ from apps.invocation.batches.records import Batch, LineError, Results, UploadedF
 from apps.invocation.gateway import routes
 from apps.invocation.labels import LABELS, LONGEST_VALUE
 from foundation.adapters import directory, files, queues, records
-from foundation.ambient import now
+from foundation.ambient import now, number_between
 from foundation.endpoint import as_problem
 from foundation.errors import NotFound, Problem, TooMany, Unauthenticated, Unavailable
 from foundation.hot import Reply, Route, beside, converted
@@ -30,7 +29,8 @@ from foundation.records import update
 from foundation.settings import CHOSEN
 
 AT_ONCE: Final = 8  # lines of a part
-PATIENCE: Final = 600.0  # seconds that the lines of a part wait, all together, for limits that they are over
+PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what takes longer waits in the queue
+LONGEST_DELAY: Final = 900  # seconds in the queue
 INACTIVE: Final = "the application was deactivated before this was worked on"
 LATE: Final = LineFailure("batch_expired", "This request could not be executed before the completion window expired.")
 ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in routes}
@@ -101,17 +101,42 @@ def refuse(target: Batch, errors: Sequence[LineError]) -> Batch:
 
 
 def answer(application: str, identifier: str, part: int) -> None:
-    """Answer the lines of a part and count them, once however often its message comes."""
+    """Answer the lines of a part and count them, once however often its message comes.
+
+    While the application is over a limit, the lines that are left wait in the queue, where they are in nobody's way.
+    """
     target = found(application, identifier)
-    if files.find(target.outcome_of(part)) is None:
-        lines = lines_of(files.read(target.input_of(part)))
-        if target.cancelling is not None:
-            keep(target, part, Outcome(cancelled=len(lines)))
-        elif now() >= target.deadline:
-            keep(target, part, results=[failed(target, line, LATE) for line in lines], outcome=Outcome(expired=len(lines)))
-        else:
-            end(target, part, answered(target, lines))
+    if files.find(target.outcome_of(part)) is not None:
+        return counted(target, part)
+    results, left = so_far(target, part)
+    if target.cancelling is not None:
+        end(target, part, results, cancelled=len(left))
+    elif now() >= target.deadline:
+        late = {line.place: failed(target, line, LATE) for line in left}
+        end(target, part, results | late, expired=len(left))
+    else:
+        new, pause = answered(target, left)
+        if pause is not None:
+            return wait(target, part, results | new, pause)
+        end(target, part, results | new)
     counted(target, part)
+
+
+def wait(target: Batch, part: int, results: Mapping[int, LineResult], pause: int) -> None:
+    """Have the part come again after the pause, with the results that it has by now. The more parts are left, the wider are
+    they spread, so that they do not all ask again at once."""
+    files.write(target.progress_of(part), msgspec.json.encode(results))
+    delay = min(LONGEST_DELAY, round(pause + number_between(0, target.parts - target.ended)))
+    ids = {"application": target.application, "batch": target.batch, "part": str(part)}
+    queues.send("answer_part", queue=services.QUEUE, delay=delay, **ids)
+
+
+def so_far(target: Batch, part: int) -> tuple[dict[int, LineResult], Sequence[Line]]:
+    """The results that a part has, by the places of their lines, and the lines that have none."""
+    kept = target.progress_of(part)
+    results = msgspec.json.decode(files.read(kept), type=dict[int, LineResult]) if files.find(kept) is not None else {}
+    lines = lines_of(files.read(target.input_of(part)))
+    return results, [line for line in lines if line.place not in results]
 
 
 def abandon_part(application: str, identifier: str, part: int, reason: str) -> None:
@@ -121,25 +146,26 @@ def abandon_part(application: str, identifier: str, part: int, reason: str) -> N
         return
     if files.find(target.outcome_of(part)) is None:
         why = LineFailure(Unavailable.code, f"the request could not be worked on: {reason}")
-        end(target, part, [failed(target, line, why) for line in lines_of(files.read(target.input_of(part)))])
+        results, left = so_far(target, part)
+        end(target, part, results | {line.place: failed(target, line, why) for line in left})
     counted(target, part)
 
 
-def end(target: Batch, part: int, results: Sequence[LineResult]) -> None:
-    """Keep the results of a part, each line of which was completed or failed."""
-    good = sum(result.is_good for result in results)
-    keep(target, part, Outcome(completed=good, failed=len(results) - good), results)
-
-
-def keep(target: Batch, part: int, outcome: Outcome, results: Sequence[LineResult] = ()) -> None:
-    """Write the results of a part, each kind where it belongs, then its outcome."""
-    output = written(result for result in results if result.is_good)
-    errors = written(result for result in results if not result.is_good)
-    for kind, content in ((Results.OUTPUT, output), (Results.ERRORS, errors)):
+def end(target: Batch, part: int, results: Mapping[int, LineResult], *, expired: int = 0, cancelled: int = 0) -> None:
+    """Write the results of a part, each kind where it belongs and over what an earlier try left, then its outcome."""
+    in_order = [result for _, result in sorted(results.items())]
+    good = [result for result in in_order if result.is_good]
+    bad = [result for result in in_order if not result.is_good]
+    sizes = []
+    for kind, some in ((Results.OUTPUT, good), (Results.ERRORS, bad)):
+        content = written(some)
+        sizes.append(len(content))
         if content:
             files.write(target.results_of(kind, part), content)
-    whole = msgspec.structs.replace(outcome, output_size=len(output), errors_size=len(errors))
-    files.write(target.outcome_of(part), msgspec.json.encode(whole))
+        else:
+            files.delete(target.results_of(kind, part))
+    outcome = Outcome(len(good), len(bad) - expired, expired, cancelled, *sizes)
+    files.write(target.outcome_of(part), msgspec.json.encode(outcome))
 
 
 def counted(target: Batch, part: int) -> None:
@@ -150,6 +176,7 @@ def counted(target: Batch, part: int) -> None:
             services.show_results(target, results, now())
     by = {"ended": 1, **{name: value for name, value in msgspec.structs.asdict(outcome).items() if value}}
     settle(records.increment(Batch, target.application, target.batch, by=by, once=f"part {part}"))
+    files.delete(target.progress_of(part))
     files.delete(target.input_of(part))
 
 
@@ -165,39 +192,50 @@ def settle(target: Batch) -> None:
     changed(target, finished)
 
 
-def answered(target: Batch, lines: Sequence[Line]) -> Sequence[LineResult]:
-    """The results of lines, in their order."""
+def answered(target: Batch, lines: Sequence[Line]) -> tuple[dict[int, LineResult], int | None]:
+    """The results of lines by their places: of all, or of some and for how many seconds the others have to wait."""
     client = directory.find(target.client)
     if client is None or not client.active:
-        return [failed(target, line, LineFailure(Unauthenticated.code, INACTIVE)) for line in lines]
+        why = LineFailure(Unauthenticated.code, INACTIVE)
+        return {line.place: failed(target, line, why) for line in lines}, None
     return async_to_sync(answered_at_once)(target, lines)
 
 
-async def answered_at_once(target: Batch, lines: Sequence[Line]) -> Sequence[LineResult]:
+async def answered_at_once(target: Batch, lines: Sequence[Line]) -> tuple[dict[int, LineResult], int | None]:
     """The same, of an application that may call: some of them at a time."""
     room, until = asyncio.Semaphore(AT_ONCE), time.monotonic() + PATIENCE
+    results: dict[int, LineResult] = {}
+    pauses: list[int] = []
 
-    async def one(line: Line) -> LineResult:
+    async def one(line: Line) -> None:
         async with room:
-            return await responded(target, line, until)
+            if pauses:  # what keeps one back keeps back the others
+                return
+            got = await responded(target, line, until)
+            if isinstance(got, LineResult):
+                results[line.place] = got
+            else:
+                pauses.append(got)
 
-    return await asyncio.gather(*map(one, lines))
+    await asyncio.gather(*map(one, lines))
+    return results, max(pauses, default=None)
 
 
-async def responded(target: Batch, line: Line, until: float) -> LineResult:
-    """A line as its route answers it. One over a limit that says until when waits, as long as that is before `until`."""
+async def responded(target: Batch, line: Line, until: float) -> LineResult | int:
+    """A line as its route answers it. One over a limit is tried again; if that is after `until`, how many seconds from now."""
     route, caller = ROUTES[target.endpoint], Caller(target.application, target.client)
     headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
-    for _ in count():
+    while True:
         try:
             return responding(target, line, await route.handler(caller, converted(line.body, route.request), headers))
         except Exception as raised:
             problem = as_problem(raised, route.path)
         pause = problem.retry_after
-        if not isinstance(problem, TooMany) or pause is None or time.monotonic() + pause > until:
-            break
+        if not isinstance(problem, TooMany) or pause is None:  # None: it is larger than the whole limit
+            return refused(target, line, route, problem)
+        if time.monotonic() + pause > until:
+            return pause
         await asyncio.sleep(pause)
-    return refused(target, line, route, problem)
 
 
 def responding(target: Batch, line: Line, reply: Reply) -> LineResult:
