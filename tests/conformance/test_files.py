@@ -14,6 +14,7 @@ from django.test import AsyncClient, Client
 from foundation import adapters
 from foundation.adapters.embedded.files import DiskFiles
 from foundation.errors import Invalid, NotFound, TooLarge, Unavailable
+from foundation.manifest import Folder
 from foundation.ports import Files
 from tests.conformance.processes import at_once, kill, outputs, python
 from tests.running import wait_for
@@ -364,6 +365,16 @@ for number in range(10**9):
         assert (files.sweep(), files.sweep()) == (1, 0)
         assert [each.name for each in (tmp_path / "files" / ".drafts").iterdir()] == ["young"]
         assert files.read("uploads/a") == b"content"
+
+    def test_what_has_lain_in_a_folder_for_its_days_is_swept(self, tmp_path: Path) -> None:
+        files = DiskFiles(tmp_path / "files", "http://here")
+        folders = [Folder("batches", writes=True, days=31), Folder("uploads", writes=True)]
+        for path, days in (("batches/a/old", 32), ("batches/a/b/old", 32), ("batches/a/young", 30), ("uploads/a/old", 400)):
+            files.write(path, b"content")
+            os.utime(tmp_path / "files" / path, (time.time() - days * 24 * 3600,) * 2)
+        assert (files.sweep(folders), files.sweep(folders)) == (2, 0)
+        left = {path for path in ("batches/a/old", "batches/a/b/old", "batches/a/young", "uploads/a/old") if files.find(path)}
+        assert left == {"batches/a/young", "uploads/a/old"}
 
     def test_only_this_user_can_read_the_files(self, tmp_path: Path) -> None:
         files = DiskFiles(tmp_path / "files", "http://here")

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 
 from tests.conftest import free_port
-from tests.running import Platform, wait_for
+from tests.running import Api, Platform, wait_for
 from tests.upstream.openai_server import OpenAIServer, running
 
 LINES = 400
@@ -153,6 +153,17 @@ def test_a_worker_killed_in_the_middle_costs_no_line_and_counts_none_twice(
     assert client.files.retrieve(done.output_file_id).bytes == len(client.files.content(done.output_file_id).read())
     again = len(upstream.asked) - asked - LINES
     assert 0 < again <= 3 * 20, "only what the worker was at is asked for again"
+
+
+def test_a_single_invocation_does_not_wait_for_the_end_of_a_long_batch(gateway: Platform, client: OpenAI):
+    batch = started(client, "slow", 2 * LINES)
+    wait_for(lambda: client.batches.retrieve(batch.id).output_file_id, 60)
+    api = Api(gateway.url, client.api_key)
+    wanted = {"model_name": "gpt", "prompt": "Hello", "max_tokens": 5}
+    invocation = api.ok("POST", "/model/async_invoke", wanted)["invocation_id"]
+    wait_for(lambda: api.get(f"/model/async_output/{invocation}").status_code == 200, 60)
+    assert client.batches.retrieve(batch.id).status == "in_progress"
+    client.batches.cancel(batch.id)
 
 
 def test_another_application_sees_nothing_of_it(gateway: Platform, client: OpenAI):
