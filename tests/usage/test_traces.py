@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from apps.usage.adapters.otlp import span
 from apps.usage.records import Invocation, Outcome
+from tests.conftest import free_port
 from tests.running import ROOT, wait_for
 from tests.usage.provider import gateway
 
@@ -127,7 +128,7 @@ def test_a_missing_package_stops_the_start_with_one_line(tmp_path: Path) -> None
     (tmp_path / "hiding" / "opentelemetry").mkdir(parents=True)
     (tmp_path / "hiding" / "opentelemetry" / "__init__.py").touch()
     ended = subprocess.run(
-        [sys.executable, "manage.py", "up"],
+        [sys.executable, "manage.py", "up", "--port", str(free_port())],
         cwd=ROOT,
         env={
             **os.environ,
