@@ -34,10 +34,10 @@ QUICK: Final = "pragma synchronous=normal;"  # commits outlive the process; only
 LONGEST_HOLD: Final = 12 * 3600.0  # as SQS has it: a receiver that hangs longer than this is believed no more
 REASON_LENGTH: Final = 500
 
+WAITING: Final = "select id from messages where queue = ? and visible <= ? order by visible limit ?"
 RECEIVE: Final = """
-update messages set visible = :until, deliveries = deliveries + 1, receiver = :receiver, received = :now
-where id in (select id from messages where queue = :queue and visible <= :now order by visible limit :most)
-returning id, queue, body, deliveries
+update messages set visible = ?, deliveries = deliveries + 1, receiver = ?, received = ?
+where id = ? returning id, queue, body, deliveries
 """
 MINE: Final = "id = ? and deliveries = ? and receiver is not null"
 DEPTH: Final = """
@@ -109,8 +109,9 @@ class Messages:
         with self.quick.writing() as connection:
             for name in queues:
                 until = moment + self.queue(name).visibility.total_seconds()
-                values = {"until": until, "receiver": receiver(), "now": moment, "queue": name, "most": most - len(found)}
-                found += (Received(*row) for row in connection.execute(RECEIVE, values))
+                for (waiting,) in connection.execute(WAITING, (name, moment, most - len(found))).fetchall():
+                    row = connection.execute(RECEIVE, (until, receiver(), moment, waiting)).fetchone()
+                    found.append(Received(*row))
                 if len(found) >= most:
                     break
         return found
