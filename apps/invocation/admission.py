@@ -59,7 +59,10 @@ async def reserve(call: Call) -> None:
         return
     counted = {key: kind for key, (_, kind) in claims.items()}
     if COST in counted.values():
-        await budgets.in_step(call.policy, call.asked.name, moment)
+        try:
+            await budgets.in_step(call.policy, call.asked.name, moment)
+        except Full as crowded:
+            raise Unavailable(CROWDED, retry_after=1) from crowded
     call.reserved = counted  # before it is: who is cancelled while it is being done settles it all the same
     wanted = tuple(claim for claim, _ in claims.values())
     verdict = await granted(Reservation(call.invocation, wanted, moment.timestamp() + lifetime(call)))

@@ -151,11 +151,11 @@ class Request(Struct, frozen=True):
 
     @property
     def characters(self) -> int:
-        """About how much there is to read: the text of everything, and 4,000 for each picture or document."""
+        """About how much there is to read: all text, and 4,000 for each picture and each document that is no text."""
         parts = [part for message in self.messages for part in message.content]
-        return sum(map(length, (*self.system, *parts))) + sum(
-            len(tool.name) + len(tool.description) + len(str(tool.schema)) for tool in self.tools
-        )
+        tools = sum(len(tool.name) + len(tool.description) + len(str(tool.schema)) for tool in self.tools)
+        schema = len(str(self.output.schema)) if self.output is not None else 0
+        return sum(map(length, (*self.system, *parts))) + tools + schema
 
 
 BINARY: Final = 4000
@@ -172,6 +172,8 @@ def length(part: Part) -> int:
             return len(part.name) + len(part.input)
         case ToolResult():
             return sum(map(length, part.content))
+        case Document() if part.media_type.lower().startswith("text/"):
+            return len(part.base64) * 3 // 4
     return BINARY
 
 

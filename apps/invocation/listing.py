@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -49,13 +50,14 @@ def save_model(model: Model, *, new: bool = False) -> Model:
 
 
 def keep_model_key(model: str, place: str, key: str) -> str:
-    """Keep the key that a place of a model shows to its provider; the name of the secret, which is the place's `key`.
+    """Keep the key that a place of a model shows to its provider; the name of the secret, which is the place's `key`. Another
+    key has another name, so that no process goes on with the old one.
 
     Invalid when there is none.
     """
     if not key or UNSAFE.search(key):
         raise Invalid("the provider's key is empty, or is no text of one line")
-    name = f"model-key-{hashlib.sha256(f'{model} {place}'.encode()).hexdigest()[:32]}"
+    name = f"model-key-{hashlib.sha256(f'{model} {place} {key}'.encode()).hexdigest()[:32]}"
     secrets.put(name, key)
     return name
 
@@ -80,6 +82,8 @@ def checked(model: Model) -> None:
     for place in model.placements:
         if place.provider and place.provider not in known:
             raise Invalid(f"provider ({place.provider}) must be one of {', '.join(sorted(known))}")
+        if place.base_url and not is_plain(place.base_url):
+            raise Invalid("base_url must be a URL that begins with http:// or https://, without a user or a password")
         if not 0 <= place.weight <= 1_000_000:
             raise Invalid(f"weight ({place.weight}) must be from 0 to 1000000")
         for field, most in LONGEST.items():
@@ -92,6 +96,15 @@ def checked(model: Model) -> None:
     if model.prices is not None and not all(0 <= (price or 0) < 1_000_000 for price in msgspec.structs.astuple(model.prices)):
         raise Invalid("prices must be numbers from 0, in US dollars for a million tokens")
     checked_names(model)
+
+
+def is_plain(url: str) -> bool:
+    """Whether this is a URL of a server, without a user or a password, which errors and pages would show."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
 
 
 def checked_names(model: Model) -> None:

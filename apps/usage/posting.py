@@ -1,4 +1,4 @@
-"""What was noted in the journal becomes records: a row for each call, and the sums of its day."""
+"""What was noted in the journal becomes records: a row for each call, the sums of its day, and the end of its reservation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -83,11 +83,14 @@ def post(entries: Sequence[Entry], token: str) -> None:
     for entry in entries:
         if entry.repeats:
             count([entry.row], entry.row.invocation)
+    settle([entry for entry in entries if entry.reserved])
 
 
 def settle(entries: Sequence[Entry]) -> None:
-    """End the reservations of calls whose process ended before it did so itself. A repeat changes nothing."""
-    limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in entries if entry.reserved])
+    """End the reservations of calls. Most have ended by then; those remain whose process died, or whose settling the store
+    of limits did not take. A repeat changes nothing."""
+    if entries:
+        limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in entries])
 
 
 def count(rows: Iterable[Invocation], token: str) -> None:

@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 
 from apps.usage.adapters import tracer
 from apps.usage.journal import FULL, REFUSED, RETRY, Journal
-from apps.usage.posting import Entry, encoded, post, settle, until
+from apps.usage.posting import Entry, encoded, post, until
 from apps.usage.records import MICRO, Content, DayUsage, Invocation
 from apps.usage.shipping import Shipper, of_all
 from apps.usage.totals import UnderWay, families
@@ -29,7 +29,7 @@ traces: Final = tracer(CHOSEN)
 journal: Final = Journal(CHOSEN.journal_home, CHOSEN.journal_limit_mb * 2**20)
 appending: Final[Grouped[bytes, None]] = Grouped("journal", journal.append)
 under_way: Final = UnderWay()
-shipper: Final = Shipper(journal, post, settle, lambda entries: traces.ended([entry.row for entry in entries]), under_way)
+shipper: Final = Shipper(journal, post, lambda entries: traces.ended([entry.row for entry in entries]), under_way)
 os.register_at_fork(after_in_child=journal.begin_anew)
 
 

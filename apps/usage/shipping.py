@@ -31,18 +31,16 @@ GRACE: Final = 5.0  # seconds for the rest when the process ends
 TOTALS: Final = "totals"
 
 Post = Callable[[Sequence[Entry], str], None]
-Told = Callable[[Sequence[Entry]], None]
 
 
 class Shipper:
-    """Ships what is in a journal by `post`, and tells `told` of the calls that are in the store, and `left` before that of
-    those which a process that ended left behind.
+    """Ships what is in a journal by `post`, and tells `told` of the calls that are in the store.
 
-    `post` and `left` may be repeated with the same entries after a failure, in this process or the next.
+    `post` may be repeated with the same entries and token after a failure, in this process or the next.
     """
 
-    def __init__(self, journal: Journal, post: Post, left: Told, told: Told, under_way: UnderWay) -> None:
-        self.journal, self.post, self.left, self.told, self.under_way = journal, post, left, told, under_way
+    def __init__(self, journal: Journal, post: Post, told: Callable[[Sequence[Entry]], None], under_way: UnderWay) -> None:
+        self.journal, self.post, self.told, self.under_way = journal, post, told, under_way
         self.process = 0
         self.starting = threading.Lock()
 
@@ -137,8 +135,6 @@ class Shipper:
             return 0
         moment = time.time()
         entries = self._put(block)
-        if segments is not self.journal.segments:
-            self.left(entries)
         self._tell(entries)
         size, journal = block.segment.finish(block), self.journal
         if segments is journal.segments:

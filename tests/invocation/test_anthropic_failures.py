@@ -43,18 +43,20 @@ ERRORS: Sequence[tuple[str, str, type[Problem]]] = (
 async def test_39_an_error_event_means_what_its_status_would(kind, words, wanted):
     error = {"type": "error", "error": {"type": kind, "message": words}}
     for events in ((error,), (START, *said("Hi"), error)):
-        with pytest.raises(wanted, match=words.partition(":")[0]) as raised:
+        with pytest.raises(wanted) as raised:
             await answered(streamed(*events))
         assert type(raised.value) is wanted
+        assert wanted is UpstreamDenied or words.partition(":")[0] in raised.value.detail
 
 
 @pytest.mark.parametrize(
     ("status", "wanted"), [(401, UpstreamDenied), (403, UpstreamDenied), (529, Unavailable), (500, UpstreamFailed)]
 )
-async def test_a_bad_status_has_the_servers_words_and_never_the_key(status, wanted):
+async def test_a_bad_status_has_the_servers_words_unless_they_may_name_the_key(status, wanted):
     async with serving(reply(status, {"type": "error", "error": {"type": "x", "message": "as it says"}})) as server:
-        with pytest.raises(wanted, match="as it says") as raised:
+        with pytest.raises(wanted) as raised:
             await api(server).complete(asking())
+    assert ("as it says" in str(raised.value)) == (wanted is not UpstreamDenied)
     assert "a key" not in str(raised.value)
     assert ("THE_KEY" in str(raised.value)) == (status in (401, 403))
     assert len(server.asked) == 1

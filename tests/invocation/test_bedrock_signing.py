@@ -159,7 +159,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
 async def test_a_bedrock_api_key_is_sent_in_place_of_a_signature(server: BedrockServer):
     assert (await bedrock(server, BEARER).complete(request())).text == "You said: Hi"
     assert server.last.signer == "bearer"
-    with pytest.raises(UpstreamDenied, match="API Key"):
+    with pytest.raises(UpstreamDenied, match="AWS does not let"):
         await bedrock(server, "another").complete(request())
 
 

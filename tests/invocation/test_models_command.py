@@ -138,3 +138,18 @@ def test_testing_a_model_calls_it_and_says_what_failed(name: str) -> None:
     with pytest.raises(CommandError, match="not every deployment"):
         call_command("models", "test", name, stdout=out)
     assert "cannot be reached" in out.getvalue()
+
+
+def test_a_new_key_of_a_place_is_used_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk-first\n"))
+    first = added(name, "--key-stdin")["deployments"][0]["key"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk-second\n"))
+    services.remove_model(name)
+    second = added(name, "--key-stdin")["deployments"][0]["key"]
+    assert first != second and secrets.get(second) == "sk-second"  # a connection by this name cannot be an old one
+
+
+@pytest.mark.parametrize("url", ["http://user:word@127.0.0.1:9/v1", "ftp://127.0.0.1/v1", "nowhere"])
+def test_a_server_is_a_plain_url_as_errors_and_pages_show_it(name: str, url: str) -> None:
+    with pytest.raises(CommandError, match="base_url"):
+        models("add", name, "--provider", "openai", "--base-url", url, "--model", "x")

@@ -58,7 +58,7 @@ class Opened:
         return Journal(self.home, limit)
 
     def shipped(self, journal: Journal | None = None, work=post) -> Journal:
-        shipper = Shipper(journal or self.journal(), work, lambda _: None, lambda _: None, UnderWay())
+        shipper = Shipper(journal or self.journal(), work, lambda _: None, UnderWay())
         shipper.start()
         self.shippers.append(shipper)
         return shipper.journal

@@ -111,7 +111,8 @@ def meant(code: str, said: str, wait: int | None = None) -> Problem:
     lower = said.lower()
     special = (meaning for of, held, meaning in WORDS if of == name and held in lower)
     meaning = next(special, None) or CODES.get(name) or Meaning(UpstreamFailed, f"Bedrock failed with {name[:80]}")
-    text = f"{meaning.before}: {said}"
+    # who lets nobody in may name the platform's own account and roles
+    text = meaning.before if meaning.kind is UpstreamDenied else f"{meaning.before}: {said}"
     if meaning.after:
         text = f"{text.rstrip('.')}. {meaning.after}"
     return meaning.kind(text, retry_after=meaning.wait if wait is None else wait)

@@ -203,7 +203,7 @@ class Server:
             self.sessions.pop(loop, None)
 
     def __str__(self) -> str:
-        return f"the model server at {self.base_url}"
+        return f"the model server {URL(self.base_url).host}"
 
 
 def is_json(content_type: str) -> bool:

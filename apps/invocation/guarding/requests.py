@@ -61,9 +61,9 @@ def part(screen: Screen, findings: Findings, given: Part, place: str) -> Part:
 
 def text_of(document: Document) -> str | None:
     """The text of a document that is plain text; None for any other."""
-    if not document.media_type.startswith(TEXTS):
+    if not document.media_type.lower().startswith(TEXTS):
         return None
     try:
-        return base64.b64decode(document.base64).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        return base64.b64decode(document.base64).decode(errors="replace")
+    except binascii.Error:
         return None
