@@ -15,6 +15,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[3]
 PEERS = ROOT / ".bench"
+OPEN = "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"  # the less it checks, the faster it is
 LITELLM, PORTKEY = "litellm[proxy]==1.108.7", "@portkey-ai/gateway@1.15.2"
 BODY: Mapping[str, Any] = {
     "model": "fixed",
@@ -130,7 +131,9 @@ def litellm(port: int, provider: int, home: Path) -> Gateway:
     params = {"model": "openai/fixed", "api_base": f"http://127.0.0.1:{provider}/v1", "api_key": "none"}
     config.write_text(json.dumps({"model_list": [{"model_name": "fixed", "litellm_params": params}]}))
     command = [str(binary), "--config", str(config), "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
-    return Gateway("LiteLLM", port, command, environment={"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
+    return Gateway(
+        "LiteLLM", port, command, environment={"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", OPEN: "true"}
+    )
 
 
 def portkey(port: int, provider: int, home: Path) -> Gateway:
