@@ -83,7 +83,9 @@ async def rows(door: Door) -> Sequence[Invocation]:
 
 
 async def test_the_local_models_answer_comes_in_anthropics_events_and_order(door: Door):
-    answer = await door.post("/v1/messages", asked("Count from one to twenty.", model=LOCAL, stream=True, max_tokens=5, temperature=0))
+    answer = await door.post(
+        "/v1/messages", asked("Count from one to twenty.", model=LOCAL, stream=True, max_tokens=5, temperature=0)
+    )
     assert answer.headers["content-type"].startswith("text/event-stream")
     said = events(answer)
     assert [event["type"] for event in said[:4]] == ["message_start", "ping", "content_block_start", "content_block_delta"]
