@@ -30,6 +30,11 @@ DOLLAR = 1_000_000
 OWN_PORT = free_port()  # where a test has the model `own` answer as it needs it
 
 
+def crowd(key: str) -> aiohttp.ClientSession:
+    """Clients with an API key, each request on a connection of its own: an idle one may be closed as the next goes out."""
+    return aiohttp.ClientSession(headers={"x-api-key": key}, connector=aiohttp.TCPConnector(limit=64, force_close=True))
+
+
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIServer]:
     with running() as server:
@@ -121,7 +126,7 @@ async def rushed(key: str, ask: Ask, turns: int) -> Told:
     told = Told()
 
     async def client() -> None:
-        async with aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+        async with crowd(key) as session:
             for _ in range(turns):
                 await ask(session, told)
 
@@ -150,7 +155,7 @@ async def test_46_a_budget_of_a_dollar_is_never_passed_and_used_up(gateway: Plat
     key = key_of(gateway, name, "--usd-per-day", "1")
     ask = messages(gateway.url) if way == "messages" else chat(gateway.url, streamed=way == "streamed")
     told = await rushed(key, ask, 3)
-    async with aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+    async with crowd(key) as session:
         end = time.monotonic() + 10
         while told.cost <= DOLLAR - RESERVED and time.monotonic() < end:  # what was held back is given back soon
             await ask(session, told)
@@ -206,7 +211,7 @@ async def test_46_no_more_calls_are_under_way_than_may_be(gateway: Platform) -> 
     async def client(session: aiohttp.ClientSession) -> list[int]:
         return [await invoked(session, gateway, "own") for _ in range(4)]
 
-    async with answering(slowly), aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+    async with answering(slowly), crowd(key) as session:
         told = await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
     statuses = [status for each in told for status in each]
     assert set(statuses) <= {200, 429}
@@ -219,7 +224,7 @@ async def test_46_what_a_killed_process_held_back_comes_back_by_itself(gateway: 
     key = key_of(gateway, "killed", "--concurrent", "4", "--usd-per-day", "1")
     never = asyncio.Event()
     silent = answering(lambda: asyncio.wait_for(never.wait(), 120))
-    async with silent as asked, aiohttp.ClientSession(headers={"x-api-key": key}) as session:
+    async with silent as asked, crowd(key) as session:
         calls = [asyncio.create_task(invoked(session, gateway, "own")) for _ in range(4)]
         async with asyncio.timeout(20):
             while len(asked) < 4:
