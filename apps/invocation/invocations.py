@@ -375,11 +375,12 @@ async def complete(events: AsyncIterator[Event]) -> Completion:
 
 def events_of(completion: Completion) -> Iterable[Event]:
     """A whole answer as the events that it could have come in."""
-    tools = 0
+    tools, logprobs = 0, completion.logprobs
     for part in completion.content:
         match part:
             case Text():
-                yield TextDelta(part.text, completion.logprobs)
+                yield TextDelta(part.text, logprobs)
+                logprobs = ()
             case Thinking():
                 yield ThinkingDelta(part.text, part.signature, part.redacted)
             case ToolUse():

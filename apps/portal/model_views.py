@@ -1,5 +1,6 @@
 """The portal's pages of the models over HTTP."""
 
+from abc import ABC, abstractmethod
 from typing import Final
 from urllib.parse import urlencode
 
@@ -101,7 +102,7 @@ def page(request: HttpRequest, model: Model, form: Form, status: int = 200, **mo
     )
 
 
-class Act(Page):
+class Act(Page, ABC):
     """What a POST from a model's page does to it."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -112,9 +113,9 @@ class Act(Page):
             messages.error(request, refused.detail)
             return HttpResponseRedirect(address(model))
 
+    @abstractmethod
     def done(self, request: HttpRequest, model: Model) -> HttpResponse:
         """Do it; where to go then."""
-        raise NotImplementedError
 
 
 class Switch(Act):
