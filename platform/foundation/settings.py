@@ -64,6 +64,13 @@ def region(text: str) -> str:
     return text
 
 
+def deployment(text: str) -> str:
+    """The name of a deployment."""
+    if not re.fullmatch("[a-z][a-z0-9-]{1,18}[a-z0-9]", text):
+        raise ValueError("3 to 20 lower-case letters, digits and hyphens, a letter first")
+    return text
+
+
 def pairs(text: str) -> Mapping[str, str]:
     """`name=value` pairs separated by commas, in their order."""
     read = {}
@@ -91,6 +98,18 @@ def kept_secret(known: "Settings") -> str:
         raise ValueError(f"FOUNDATION_HOME is '{known.home}'; it must be a folder to write to: {refused.strerror}") from refused
 
 
+def needed_on_aws(name: str) -> Callable[["Settings"], str]:
+    """A default for what only a deployment has: nothing when embedded, and on AWS the start stops without it."""
+
+    def default(known: "Settings") -> str:
+        """none; needed when PLATFORM is aws"""
+        if known.platform == "aws":
+            raise ValueError(f"{name} is not set; it must be when PLATFORM is aws")
+        return ""
+
+    return default
+
+
 def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
     """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
 
@@ -104,12 +123,30 @@ def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Set
 class Settings:
     """The platform's settings, each from one environment variable."""
 
-    platform: str = setting("PLATFORM", one_of("embedded"), "embedded", "What the processes stand on: this machine alone.")
+    platform: str = setting(
+        "PLATFORM", one_of("embedded", "aws"), "embedded", "What the processes stand on: this machine alone, or AWS."
+    )
     serve: tuple[str, ...] = setting(
         "SERVE", words, "all", "The capabilities that a process serves, by folder name under apps/."
     )
     home: Path = setting(
         "FOUNDATION_HOME", path, str(BASE_DIR / ".foundation"), "The folder that holds all data when embedded."
+    )
+    aws_region: str = setting(
+        "AWS_REGION", region, needed_on_aws("AWS_REGION"), "The AWS region of the deployment, for example us-west-2."
+    )
+    deployment: str = setting(
+        "DEPLOYMENT", deployment, "foundation", "With what the names of a deployment's tables, queues and secrets begin."
+    )
+    files_bucket: str = setting("FILES_BUCKET", str, needed_on_aws("FILES_BUCKET"), "The S3 bucket of all files.")
+    redis_url: str = setting(
+        "REDIS_URL", str, needed_on_aws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
+    )
+    applications_pool: str = setting(
+        "APPLICATIONS_POOL", str, needed_on_aws("APPLICATIONS_POOL"), "The Cognito user pool whose clients are applications."
+    )
+    administrators_pool: str = setting(
+        "ADMINISTRATORS_POOL", str, needed_on_aws("ADMINISTRATORS_POOL"), "The Cognito user pool of administrators."
     )
     host: str = setting("HOST", str, "127.0.0.1", "The address that the web server listens on.")
     port: int = setting("PORT", whole(1, 65535), "8000", "The port that the web server listens on.")

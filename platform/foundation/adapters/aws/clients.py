@@ -1,0 +1,60 @@
+"""Clients of AWS's services, alike in time limits and retries, and what becomes of AWS's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from foundation.errors import Problem, Unavailable
+from foundation.settings import Settings
+
+CONNECT_SECONDS: Final = 3
+READ_SECONDS: Final = 10
+CONNECTIONS: Final = 50  # of one client, in one process
+OUR_FAULT: Final = frozenset({"AccessDenied", "AccessDeniedException", "ValidationException", "UnrecognizedClientException"})
+
+
+@cache
+def client(service: str, settings: Settings) -> Any:
+    """The process's client of a service, by boto3's name for it; safe to share between threads.
+
+    Credentials are found as AWS's own tools find them; AWS_ENDPOINT_URL_<SERVICE> names another server than the region's.
+    """
+    return boto3.session.Session().client(
+        service,
+        region_name=settings.aws_region,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=CONNECTIONS,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def code_of(refused: ClientError) -> str:
+    """AWS's name for what it refused."""
+    return str(refused.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turns what a service refuses, or its silence, into Unavailable; `what` is the service in a reader's words.
+
+    A refusal that a repeat cannot change (a right that is missing, a request that is wrong) is a plain Problem, which is
+    never tried again. What a caller can act on, its adapter catches inside.
+    """
+    try:
+        yield
+    except ClientError as refused:
+        code = code_of(refused)
+        if code in OUR_FAULT:
+            raise Problem(f"{what} refuses the platform: {code}: {refused.response['Error'].get('Message', '')}") from refused
+        raise Unavailable(f"{what} does not answer: {code}", retry_after=5) from refused
+    except BotoCoreError as refused:
+        raise Unavailable(f"{what} does not answer: {type(refused).__name__}", retry_after=5) from refused
