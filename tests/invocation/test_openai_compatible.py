@@ -238,9 +238,9 @@ def test_no_connection_outlives_its_event_loop(recwarn: pytest.WarningsRecorder)
         async with serving(GOOD) as server:
             used.append(provider(server))
             await complete(used[-1].stream(ASKED))
-            assert len(used[-1].server.sessions) == 1
+            assert len(used[-1].server.pools) == 1
 
     for _ in range(2):
         async_to_sync(once)()
-    assert [each.server.sessions for each in used] == [{}, {}]
-    assert not [warning for warning in recwarn if "Unclosed" in str(warning.message)]
+    assert [each.server.pools for each in used] == [{}, {}]
+    assert not [warning for warning in recwarn if "unclosed" in str(warning.message).lower()]

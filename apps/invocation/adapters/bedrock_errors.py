@@ -98,7 +98,7 @@ WORDS: Final[tuple[tuple[str, str, Meaning], ...]] = (
 def refused(status: int, body: bytes, headers: Mapping[str, str]) -> Problem:
     """What an answer of another status than 200 means: by its x-amzn-errortype, its __type, or its status."""
     code = headers.get("x-amzn-errortype") or _type(body) or STATUSES.get(status, "InternalServerException")
-    return meant(code, words(body), retry_after(headers.get("Retry-After", "")))
+    return meant(code, words(body), retry_after(headers.get("retry-after", "")))
 
 
 def meant(code: str, said: str, wait: int | None = None) -> Problem:

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
 
-from aiohttp import ClientResponse, ClientTimeout
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.eventstream import EventStreamBuffer, ParserError
@@ -19,6 +18,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from apps.invocation.adapters.bedrock_errors import meant, refused
+from apps.invocation.adapters.connections import Answer
 from apps.invocation.adapters.http import LARGEST_ANSWER, TIMEOUTS, Server, Timeouts, is_json, limited
 from apps.invocation.adapters.refusals import words
 from foundation.errors import Unavailable, UpstreamDenied, UpstreamFailed
@@ -75,13 +75,13 @@ class Runtime:
 
     async def converse(self, model: str, body: bytes, action: str = "converse") -> bytes:
         """The whole answer of a model, or to another action on it, as JSON text."""
-        async with self._answer(path(model, action), body, JSON, self.server.whole_timeout) as answer:
+        async with self._answer(path(model, action), body, JSON, in_pieces=False) as answer:
             return await limited(answer, LARGEST_ANSWER)
 
     async def invoke(self, model: str, body: bytes) -> tuple[bytes, int | None]:
         """The answer to a body in the model's own form, and the tokens read where Bedrock says them."""
-        async with self._answer(path(model, "invoke"), body, JSON, self.server.whole_timeout) as answer:
-            count = answer.headers.get("X-Amzn-Bedrock-Input-Token-Count", "")
+        async with self._answer(path(model, "invoke"), body, JSON, in_pieces=False) as answer:
+            count = answer.headers.get("x-amzn-bedrock-input-token-count", "")
             return await limited(answer, LARGEST_ANSWER), int(count) if count.isascii() and count.isdigit() else None
 
     async def stream(self, model: str, body: bytes) -> AsyncGenerator[tuple[str, bytes], None]:
@@ -89,7 +89,7 @@ class Runtime:
 
         It ends when the connection does: whether that was the answer's end, its caller must judge.
         """
-        async with self._answer(path(model, "converse-stream"), body, EVENT_STREAM, None) as answer:
+        async with self._answer(path(model, "converse-stream"), body, EVENT_STREAM, in_pieces=True) as answer:
             buffer = EventStreamBuffer()
             async for chunk in self.server.chunks(answer):
                 buffer.add_data(chunk)
@@ -103,12 +103,10 @@ class Runtime:
                     raise UpstreamFailed(f"Bedrock's event stream cannot be read: {odd}") from odd
 
     @asynccontextmanager
-    async def _answer(
-        self, path: str, body: bytes, accepted: str, timeout: ClientTimeout | None
-    ) -> AsyncGenerator[ClientResponse, None]:
+    async def _answer(self, path: str, body: bytes, accepted: str, *, in_pieces: bool) -> AsyncGenerator[Answer, None]:
         try:
             headers = await self.headers(path, body, accepted)
-            async with self.server.answer(path, body, headers, timeout) as answer:
+            async with self.server.answer(path, body, headers, in_pieces=in_pieces) as answer:
                 if answer.content_type != accepted and not (accepted == JSON and is_json(answer.content_type)):
                     said = words(await limited(answer, LARGEST_ANSWER)) if is_json(answer.content_type) else ""
                     raise UpstreamFailed(f"{self.server} answered with {answer.content_type}, not with {accepted}: {said}")

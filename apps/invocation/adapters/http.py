@@ -4,50 +4,27 @@ Each call is one try; nothing is repeated here, and no redirect is followed.
 """
 
 import asyncio
-import io
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, TypeAlias
-from weakref import WeakSet
+from urllib.parse import urlsplit
 
-from aiohttp import (
-    ClientConnectionResetError,
-    ClientConnectorError,
-    ClientError,
-    ClientOSError,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-    ServerDisconnectedError,
-    TCPConnector,
-)
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
-
+from apps.invocation.adapters.connections import Answer, Broken, Connection, Pool
 from apps.invocation.adapters.refusals import problem
 from foundation.errors import Problem, Unavailable, UpstreamFailed, UpstreamTimeout
 
-CONNECTIONS: Final = 10_000
-IDLE_CONNECTION: Final = 30.0  # seconds for which a connection waits for its next request
-NAMES_KNOWN: Final = 60  # seconds for which a host's addresses are good
 LARGEST_ANSWER: Final = 64 * 2**20
 LARGEST_STREAM: Final = 512 * 2**20
 LARGEST_EVENT: Final = 4 * 2**20
 LARGEST_ERROR: Final = 64 * 2**10
-LARGE_REQUEST: Final = 2**20
 TAIL: Final = 1.0
 MOST_STALE: Final = 3
-STALE: Final = (ServerDisconnectedError, ClientConnectionResetError, ClientOSError)
-WORN: Final[ContextVar[bool]] = ContextVar("worn", default=False)
-USED: Final[WeakSet[ResponseHandler]] = WeakSet()
 EVENTS: Final = "text/event-stream"
+IDENTITY: Final = "identity"
+EVERY: Final = {"Content-Type": "application/json", "Accept-Encoding": IDENTITY}
+VALUE: Final = re.compile(r"[\x20-\x7e\x80-\xff\t]*")  # what a header's value may hold (RFC 9110, 5.5)
 Refused: TypeAlias = Callable[[int, bytes, Mapping[str, str]], Problem]
 
 
@@ -67,17 +44,6 @@ class Timeouts:
 TIMEOUTS: Final = Timeouts()
 
 
-class Sending(ClientRequest):
-    """A request that leaves in WORN whether its connection had served before."""
-
-    async def send(self, conn: Connection) -> ClientResponse:
-        protocol = conn.protocol
-        WORN.set(protocol in USED)
-        if protocol is not None:
-            USED.add(protocol)
-        return await super().send(conn)
-
-
 class Server:
     """One HTTP API under a base URL. Used on any number of event loops, with a pool of connections for each.
 
@@ -92,17 +58,17 @@ class Server:
         timeouts: Timeouts = TIMEOUTS,
         refused: Refused | None = None,
     ) -> None:
-        self.base_url, self.refused = base_url.rstrip("/"), refused or problem
-        self.headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
-        self.timeouts = timeouts
-        self.whole_timeout = ClientTimeout(total=timeouts.total, connect=timeouts.connect)
-        self.stream_timeout = ClientTimeout(total=timeouts.total, connect=timeouts.connect, sock_read=timeouts.first)
-        self.urls: dict[str, URL] = {}
-        self.sessions: dict[asyncio.AbstractEventLoop, tuple[ClientSession, AsyncGenerator[ClientSession, None]]] = {}
+        self.base_url, self.timeouts, self.refused = base_url.rstrip("/"), timeouts, refused or problem
+        parts = urlsplit(self.base_url)
+        self.host, self.path = parts.hostname or "", parts.path
+        usual = f":{443 if parts.scheme == 'https' else 80}"
+        self.headers = {"Host": parts.netloc.removesuffix(usual), **EVERY, **(headers or {})}
+        self.lines = lines(self.headers)
+        self.pools: dict[asyncio.AbstractEventLoop, tuple[Pool, AsyncGenerator[Pool, None]]] = {}
 
     async def whole(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
         """The JSON text that answers a POST. UpstreamFailed when it is no JSON by its type, or longer than 64 MiB."""
-        async with self.answer(path, body, headers, self.whole_timeout) as answer:
+        async with self.answer(path, body, headers, in_pieces=False) as answer:
             if not is_json(answer.content_type):
                 raise UpstreamFailed(f"{self} answered with {answer.content_type}, not with JSON")
             return await limited(answer, LARGEST_ANSWER)
@@ -112,7 +78,7 @@ class Server:
 
         Closing it hangs up. It ends when the connection does: whether that was the answer's end, its caller must judge.
         """
-        async with self.answer(path, body, headers, self.stream_timeout) as answer:
+        async with self.answer(path, body, headers) as answer:
             if answer.content_type == EVENTS:
                 async for data in payloads(self.chunks(answer)):
                     yield data
@@ -123,87 +89,98 @@ class Server:
 
     @asynccontextmanager
     async def answer(
-        self, path: str, body: bytes, headers: Mapping[str, str] | None = None, timeout: ClientTimeout | None = None
-    ) -> AsyncGenerator[ClientResponse, None]:
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, in_pieces: bool = True
+    ) -> AsyncGenerator[Answer, None]:
         """The answer of status 200 to a POST of JSON, for a body that is neither JSON nor server-sent events.
 
-        path: the base URL's end, already percent-encoded; one of few. Leaving the block early hangs up. Raises what `refused`
-        says for another status, Unavailable when the server cannot be reached, UpstreamTimeout when a time is over,
-        UpstreamFailed when the answer breaks off. Read it by `chunks`.
+        path: the base URL's end, already percent-encoded. in_pieces: the server sends what it has as it has it, so that the
+        times of `first` and `idle` hold. Leaving the block early hangs up. Raises what `refused` says for another status,
+        Unavailable when the server cannot be reached, UpstreamTimeout when a time is over, UpstreamFailed when the answer
+        breaks off. Read it by `chunks`.
         """
+        answer: Answer | None = None
         try:
-            async with await self._asked(self.url(path), body, headers, timeout or self.stream_timeout) as answer:
-                if answer.status != 200:
-                    raise self.refused(answer.status, await beginning(answer), answer.headers)
-                yield answer
-        except ConnectionTimeoutError as away:
-            raise Unavailable(f"{self} cannot be reached: no connection in {self.timeouts.connect} s") from away
+            answer = await self._asked(path, body, headers, in_pieces)
+            if answer.status != 200:
+                raise self.refused(answer.status, await beginning(answer), answer.headers)
+            if answer.headers.get("content-encoding", IDENTITY) != IDENTITY:
+                raise UpstreamFailed(f"{self} compressed its answer, though it was asked not to")
+            yield answer
         except TimeoutError as slow:
             raise UpstreamTimeout(f"{self} did not answer in time") from slow
-        except ClientConnectorError as away:
-            raise Unavailable(f"{self} cannot be reached: {away}") from away
-        except (ClientError, HttpProcessingError) as broken:
+        except Broken as broken:
             raise UpstreamFailed(f"{self} broke off its answer: {broken}") from broken
+        finally:
+            if answer is not None:
+                answer.connection.release()
 
-    async def _asked(self, url: URL, body: bytes, headers: Mapping[str, str] | None, timeout: ClientTimeout) -> ClientResponse:
-        """The answer of any status. A pooled connection that the server had closed before it saw the request is no try."""
-        session = await self.session()
-        content = body if len(body) < LARGE_REQUEST else io.BytesIO(body)
-        for _ in range(MOST_STALE):
+    async def _asked(self, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> Answer:
+        """The answer of any status. A kept connection that the server had closed before it saw the request is no try."""
+        pool = await self.pool()
+        said = lines({**self.headers, **headers}) if headers else self.lines
+        head = b"%bContent-Length: %d\r\n\r\n" % (said, len(body))
+        request = (f"POST {self.path}/{path} HTTP/1.1\r\n".encode("ascii"), head, body)
+        limit = self.timeouts.first if in_pieces else self.timeouts.total
+        for place in range(MOST_STALE + 1):
+            kept = pool.kept() if place < MOST_STALE else None
+            connection = kept or await self._connected(pool)
+            answer = connection.ask(request, limit, pool.loop.time() + self.timeouts.total)
             try:
-                return await session.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False)
-            except STALE as closed:
-                if isinstance(closed, ClientConnectorError) or not WORN.get():
+                await answer.head()
+            except BaseException as broken:
+                connection.release()
+                if kept is None or answer.heard or not isinstance(broken, Broken):
                     raise
-        return await session.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False)
+            else:
+                return answer
+        raise Broken("it closes every connection")
 
-    async def chunks(self, answer: ClientResponse) -> AsyncGenerator[bytes, None]:
+    async def _connected(self, pool: Pool) -> Connection:
+        try:
+            return await pool.new(self.timeouts.connect)
+        except TimeoutError as away:
+            raise Unavailable(f"{self} cannot be reached: no connection in {self.timeouts.connect} s") from away
+        except (OSError, UnicodeError) as away:
+            raise Unavailable(f"{self} cannot be reached: {away}") from away
+
+    async def chunks(self, answer: Answer) -> AsyncGenerator[bytes, None]:
         """The bytes of a body as they come; UpstreamFailed beyond 512 MiB. After the first, the idle time is the limit."""
         total = 0
-        while chunk := await answer.content.readany():
-            if not total and (connection := answer.connection) is not None and (protocol := connection.protocol) is not None:
-                protocol.read_timeout = self.timeouts.idle
-                protocol.start_timeout()
+        while chunk := await answer.read():
+            answer.limit = self.timeouts.idle
             total += len(chunk)
             if total > LARGEST_STREAM:
                 raise UpstreamFailed(f"{self} streams without end: more than {LARGEST_STREAM} bytes")
             yield chunk
 
-    def url(self, path: str) -> URL:
-        """The URL of a path, parsed once."""
-        found = self.urls.get(path)
-        if found is None:
-            found = self.urls[path] = URL(f"{self.base_url}/{path}", encoded=True)
-        return found
-
-    async def session(self) -> ClientSession:
-        """The session of the running event loop."""
+    async def pool(self) -> Pool:
+        """The connections of the running event loop."""
         loop = asyncio.get_running_loop()
-        held = self.sessions.get(loop)
+        held = self.pools.get(loop)
         if held is None:
             holder = self._open(loop)
-            held = self.sessions[loop] = (await anext(holder), holder)
+            held = self.pools[loop] = (await anext(holder), holder)
         return held[0]
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[ClientSession, None]:
-        """Holds a session until the loop ends, for a loop closes its generators when it does."""
-        pool = TCPConnector(
-            limit=CONNECTIONS, keepalive_timeout=IDLE_CONNECTION, ttl_dns_cache=NAMES_KNOWN
-        )  # TCP_NODELAY is set
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Pool, None]:
+        """Holds a pool until the loop ends, for a loop closes its generators when it does."""
+        pool = Pool(loop, self.base_url)
         try:
-            async with ClientSession(
-                connector=pool,
-                headers=self.headers,
-                timeout=self.stream_timeout,
-                cookie_jar=DummyCookieJar(),
-                request_class=Sending,
-            ) as session:
-                yield session
+            yield pool
         finally:
-            self.sessions.pop(loop, None)
+            self.pools.pop(loop, None)
+            pool.close()
 
     def __str__(self) -> str:
-        return f"the model server {URL(self.base_url).host}"
+        return f"the model server {self.host}"
+
+
+def lines(headers: Mapping[str, str]) -> bytes:
+    """Headers as they go over the wire; ValueError for one that would end its line."""
+    for name, value in headers.items():
+        if not VALUE.fullmatch(value):
+            raise ValueError(f"the header {name} cannot hold this value")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
 def is_json(content_type: str) -> bool:
@@ -211,10 +188,10 @@ def is_json(content_type: str) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
 
 
-async def limited(answer: ClientResponse, limit: int) -> bytes:
+async def limited(answer: Answer, limit: int) -> bytes:
     """The whole body; UpstreamFailed when it is longer than `limit` bytes."""
     chunks, size = [], 0
-    while chunk := await answer.content.readany():
+    while chunk := await answer.read():
         size += len(chunk)
         if size > limit:
             raise UpstreamFailed(f"the model server's answer has more than {limit} bytes")
@@ -222,10 +199,10 @@ async def limited(answer: ClientResponse, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-async def beginning(answer: ClientResponse) -> bytes:
+async def beginning(answer: Answer) -> bytes:
     """The first 64 KiB of a body."""
     read = b""
-    while len(read) < LARGEST_ERROR and (chunk := await answer.content.readany()):
+    while len(read) < LARGEST_ERROR and (chunk := await answer.read()):
         read += chunk
     return read[:LARGEST_ERROR]
 

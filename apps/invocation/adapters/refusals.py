@@ -56,8 +56,8 @@ def problem(status: int, body: bytes, headers: Mapping[str, str], refusals: Refu
     if kind is Invalid and any(phrase in said.lower() for phrase in TOO_LONG):
         kind, meaning = TooLong, "the prompt is too long for the model"
     if kind is UpstreamDenied:  # such words may name the platform's own key or account
-        return kind(meaning, retry_after=retry_after(headers.get("Retry-After", "")))
-    return kind(f"{meaning}: {said}", retry_after=retry_after(headers.get("Retry-After", "")))
+        return kind(meaning, retry_after=retry_after(headers.get("retry-after", "")))
+    return kind(f"{meaning}: {said}", retry_after=retry_after(headers.get("retry-after", "")))
 
 
 def retry_after(said: str) -> int | None:
