@@ -21,12 +21,14 @@ class Kind:
     """How one class of record is kept: its table, its key, and the indexes that can be asked for.
 
     The first field of a key or index groups records (DynamoDB: the partition), the rest orders them inside the group.
+    spread: over how many partitions a store that has partitions lays each group, as one takes 1,000 writes a second.
     """
 
     table: str
     key: tuple[str, ...]
     indexes: Mapping[str, tuple[str, ...]]
     expires: str | None = None
+    spread: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +46,21 @@ R = TypeVar("R", bound=Record)
 
 @dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(field,))
 def record(
-    *, table: str, key: tuple[str, ...], indexes: Mapping[str, tuple[str, ...]] | None = None, expires: str | None = None
+    *,
+    table: str,
+    key: tuple[str, ...],
+    indexes: Mapping[str, tuple[str, ...]] | None = None,
+    expires: str | None = None,
+    spread: int = 1,
 ) -> Callable[[type[R]], type[R]]:
-    """Make a class a record. `key` and `indexes` name its fields; `expires` names a datetime field after which it is gone."""
+    """Make a class a record. `key` and `indexes` name its fields; `expires` names a datetime field after which it is gone.
+
+    `spread` is for records of which one group has more than 1,000 writes a second; a list of them costs so many queries.
+    """
 
     def made(cls: type[R]) -> type[R]:
         frozen = dataclass(frozen=True, slots=True)(cls)
-        frozen.kind = Kind(table, key, dict(indexes or {}), expires)
+        frozen.kind = Kind(table, key, dict(indexes or {}), expires, spread)
         return frozen
 
     return made
