@@ -16,6 +16,7 @@ check: .venv/.dev
 	$(BIN)/mypy
 	PYTHONPATH=platform $(BIN)/lint-imports
 	$(BIN)/python manage.py docs --check
+	$(BIN)/python manage.py templates --check
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench
@@ -24,7 +25,7 @@ bench-gateway: .venv/.dev
 	$(BIN)/python -m tests.bench.gateway
 
 templates: .venv/.run
-	@echo "There are no templates yet: they are written with the AWS adapters."
+	$(BIN)/python manage.py templates
 
 .venv/.run: requirements.txt requirements-embedded.txt requirements-models.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

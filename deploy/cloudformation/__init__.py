@@ -1,0 +1,1 @@
+"""The AWS deployment: CloudFormation templates that are derived from what the capabilities declare (README.md)."""

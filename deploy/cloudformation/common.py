@@ -1,0 +1,87 @@
+"""Questions, conditions and small shapes that several stacks share."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from troposphere import Equals, Ref, Sub, Tags
+
+from deploy.cloudformation.frame import Group, Parameter
+
+DEPLOYMENT: Final = Parameter(
+    name="Deployment",
+    label="Name of the deployment",
+    help="The first word of every resource's name; several deployments stand side by side in one account and region. "
+    "3 to 20 lower-case letters, digits and hyphens, a letter first. It cannot be changed later.",
+    default="foundation",
+    pattern="[a-z][a-z0-9-]{1,18}[a-z0-9]",
+    hint="3 to 20 lower-case letters, digits and hyphens, a letter first",
+)
+COST_PROFILE: Final = Parameter(
+    name="CostProfile",
+    label="Cost profile",
+    help="Small: one NAT gateway, smallest containers, workers that rest while their queue is empty. "
+    "Production: every part twice in two zones, private endpoints, room to grow. docs/cost.md has what each costs idle.",
+    default="Small",
+    allowed=("Small", "Production"),
+)
+LOG_DAYS: Final = Parameter(
+    name="LogDays",
+    label="Days of logs",
+    help="For how many days logs are kept.",
+    type="Number",
+    default=30,
+    allowed=("7", "14", "30", "60", "90", "180", "365", "731"),
+)
+DATA_KEY: Final = Parameter(
+    name="DataKeyArn",
+    label="Key of data",
+    help="ARN of the KMS key that encrypts what is stored; output DataKeyArn of the stack `keys`.",
+    source="keys.DataKeyArn",
+)
+LOGS_KEY: Final = Parameter(
+    name="LogsKeyArn",
+    label="Key of logs",
+    help="ARN of the KMS key that encrypts logs; output LogsKeyArn of the stack `keys`.",
+    source="keys.LogsKeyArn",
+)
+VPC: Final = Parameter(
+    name="VpcId",
+    label="VPC",
+    help="The network; output VpcId of the stack `network`.",
+    type="AWS::EC2::VPC::Id",
+    source="network.VpcId",
+)
+PRIVATE_SUBNETS: Final = Parameter(
+    name="PrivateSubnets",
+    label="Private subnets",
+    help="Two subnets in two zones; output PrivateSubnets of the stack `network`.",
+    type="List<AWS::EC2::Subnet::Id>",
+    source="network.PrivateSubnets",
+)
+
+PLATFORM_GROUP: Final = "Platform"
+NETWORK_GROUP: Final = "Network"
+ENCRYPTION_GROUP: Final = "Encryption"
+OPERATION_GROUP: Final = "Operation"
+
+PRODUCTION: Final[Mapping[str, Any]] = {"Production": Equals(Ref("CostProfile"), "Production")}
+
+
+def group(title: str, *parameters: Parameter) -> Group:
+    """A group of questions; groups of several stacks with one title are one in the root."""
+    return Group(title, parameters)
+
+
+def named(name: str) -> Sub:
+    """A resource's name: the deployment's, a hyphen, its own."""
+    return Sub(f"${{Deployment}}-{name}")
+
+
+def tags(name: str) -> Tags:
+    """What the console and the bill show of a resource."""
+    return Tags(Name=named(name), Deployment=Ref("Deployment"))
+
+
+def accepted(check: str, reason: str) -> Mapping[str, Any]:
+    """Metadata of a resource on which a rule of checkov does not hold, with the reason."""
+    return {"checkov": {"skip": [{"id": check, "comment": reason}]}}

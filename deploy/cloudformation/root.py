@@ -1,0 +1,84 @@
+"""The root stack: it nests every other one, asks each question once, and hands outputs on."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from troposphere import GetAtt, Ref, Sub, Tags
+from troposphere.cloudformation import Stack as NestedStack
+
+from deploy.cloudformation.frame import Group, Output, Parameter, Stack, logical
+
+TEMPLATES: Final = Group(
+    "Templates",
+    (
+        Parameter(
+            name="TemplatesBucket",
+            label="Bucket of the templates",
+            help="The S3 bucket, in this region, that holds the folder deploy/cloudformation/templates.",
+            pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+            hint="the name of an S3 bucket",
+        ),
+        Parameter(
+            name="TemplatesPrefix",
+            label="Path in the bucket",
+            help="What stands before `network.json` in the bucket, with the slash at its end; may be empty.",
+            default="foundation/",
+            pattern="([A-Za-z0-9._-]+/)*",
+            hint="folder names, each with a slash at its end",
+        ),
+    ),
+)
+
+
+def root(stacks: Sequence[Stack]) -> Stack:
+    """The stack that an operator deploys."""
+    return Stack(
+        name="foundation",
+        title="Generative AI Foundation: one place between a company's applications and generative AI.",
+        groups=(*_groups(stacks), TEMPLATES),
+        resources=tuple(_nested(stack) for stack in stacks),
+        outputs=tuple(_shown(stacks)),
+    )
+
+
+def _nested(stack: Stack) -> NestedStack:
+    order = {"DependsOn": [logical(name) for name in stack.after]} if stack.after else {}
+    return NestedStack(
+        logical(stack.name),
+        TemplateURL=Sub(
+            f"https://${{TemplatesBucket}}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}/${{TemplatesPrefix}}{stack.file}"
+        ),
+        Parameters={parameter.name: _given(parameter) for parameter in stack.parameters},
+        Tags=Tags(Deployment=Ref("Deployment")),
+        DeletionPolicy="Delete",
+        UpdateReplacePolicy="Delete",
+        **order,
+    )
+
+
+def _given(parameter: Parameter) -> Any:
+    if parameter.source is None:
+        return Ref(parameter.name)
+    stack, _, output = parameter.source.partition(".")
+    return GetAtt(logical(stack), f"Outputs.{output}")
+
+
+def _groups(stacks: Sequence[Stack]) -> Iterator[Group]:
+    asked: dict[str, dict[str, Parameter]] = {}
+    known: dict[str, Parameter] = {}
+    for stack in stacks:
+        for group in stack.groups:
+            for parameter in group.parameters:
+                if known.setdefault(parameter.name, parameter) != parameter:
+                    raise ValueError(f"{stack.name} asks for {parameter.name} in other words than a stack before it")
+                if parameter.source is None:
+                    asked.setdefault(group.title, {})[parameter.name] = parameter
+    for title, parameters in asked.items():
+        yield Group(title, tuple(parameters.values()))
+
+
+def _shown(stacks: Sequence[Stack]) -> Iterator[Output]:
+    for stack in stacks:
+        for output in stack.outputs:
+            if output.shown:
+                yield Output(output.name, GetAtt(logical(stack.name), f"Outputs.{output.name}"), output.help)

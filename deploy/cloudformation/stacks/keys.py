@@ -1,0 +1,70 @@
+"""Keys: what encrypts stored data, and what encrypts logs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from troposphere import GetAtt, Sub
+from troposphere.kms import Alias, Key
+
+from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, tags
+from deploy.cloudformation.frame import Output, Stack
+from deploy.cloudformation.house import Platform
+
+OWNER: Mapping[str, Any] = {  # without it nobody could administer the key; the account's policies say who may
+    "Sid": "AccountDecidesByItsPolicies",
+    "Effect": "Allow",
+    "Principal": {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+LOGS: Mapping[str, Any] = {
+    "Sid": "LogsOfThisDeployment",
+    "Effect": "Allow",
+    "Principal": {"Service": Sub("logs.${AWS::Region}.${AWS::URLSuffix}")},
+    "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+    "Resource": "*",
+    "Condition": {
+        "ArnLike": {
+            "kms:EncryptionContext:aws:logs:arn": Sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*")
+        }
+    },
+}
+ALARMS: Mapping[str, Any] = {
+    "Sid": "AlarmsAndEventsToEncryptedTopics",
+    "Effect": "Allow",
+    "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]},
+    "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+    "Resource": "*",
+    "Condition": {"StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")}},
+}
+
+
+def stack(platform: Platform) -> Stack:
+    """The keys of a deployment."""
+    return Stack(
+        name="keys",
+        title="Generative AI Foundation: keys that encrypt data and logs.",
+        groups=(group(PLATFORM_GROUP, DEPLOYMENT),),
+        resources=(
+            *_key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", OWNER, ALARMS),
+            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS),
+        ),
+        outputs=(
+            Output("DataKeyArn", GetAtt("DataKey", "Arn"), "ARN of the key of data."),
+            Output("LogsKeyArn", GetAtt("LogsKey", "Arn"), "ARN of the key of logs."),
+        ),
+    )
+
+
+def _key(title: str, name: str, meaning: str, *statements: Mapping[str, Any]) -> tuple[Key, Alias]:
+    key = Key(
+        title,
+        Description=meaning,
+        EnableKeyRotation=True,
+        PendingWindowInDays=30,
+        KeyPolicy={"Version": "2012-10-17", "Statement": list(statements)},
+        Tags=tags(name),
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+    return key, Alias(f"{title}Alias", AliasName=Sub(f"alias/${{Deployment}}-{name}"), TargetKeyId=GetAtt(title, "Arn"))
