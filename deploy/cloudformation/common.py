@@ -29,7 +29,7 @@ LOG_DAYS: Final = Parameter(
     label="Days of logs",
     help="For how many days logs are kept.",
     type="Number",
-    default=30,
+    default="30",
     allowed=("7", "14", "30", "60", "90", "180", "365", "731"),
 )
 DATA_KEY: Final = Parameter(

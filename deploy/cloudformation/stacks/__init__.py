@@ -6,7 +6,7 @@ from typing import Final
 from deploy.cloudformation.frame import Stack
 from deploy.cloudformation.house import Platform
 
-ORDER: Final = ("keys",)
+ORDER: Final = ("keys", "network", "data", "balancer")
 
 
 def stacks(platform: Platform) -> tuple[Stack, ...]:

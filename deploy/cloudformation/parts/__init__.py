@@ -1,0 +1,1 @@
+"""Parts of stacks that are too long for one file."""

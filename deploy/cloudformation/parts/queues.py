@@ -1,0 +1,61 @@
+"""A queue and the queue of its dead letters for each queue of a manifest; nobody reaches either without TLS."""
+
+from collections.abc import Iterator
+
+from troposphere import AWSObject, GetAtt, Ref
+from troposphere.sqs import Queue as SqsQueue
+from troposphere.sqs import QueuePolicy, RedrivePolicy
+
+from deploy.cloudformation.common import tags
+from deploy.cloudformation.frame import logical
+from deploy.cloudformation.names import dead_queue_name, queue_name
+from foundation.manifest import Queue
+
+DAYS = 86_400
+MARGIN = 1  # the worker itself buries a message after its attempts and tells its owner; SQS does so one delivery later
+
+
+def queue(declared: Queue) -> Iterator[AWSObject]:
+    """The two queues, and their policies."""
+    title = logical("queue", declared.name)
+    yield _made(
+        title,
+        QueueName=queue_name(declared.name),
+        VisibilityTimeout=int(declared.visibility.total_seconds()),
+        RedrivePolicy=RedrivePolicy(
+            deadLetterTargetArn=GetAtt(f"{title}Dead", "Arn"), maxReceiveCount=declared.attempts + MARGIN
+        ),
+        Tags=tags(declared.name),
+    )
+    yield _made(f"{title}Dead", QueueName=dead_queue_name(declared.name), Tags=tags(f"{declared.name}-dead"))
+    for name in (title, f"{title}Dead"):
+        yield QueuePolicy(f"{name}Policy", Queues=[Ref(name)], PolicyDocument=only_tls(GetAtt(name, "Arn"), "sqs:*"))
+
+
+def _made(title: str, **properties: object) -> SqsQueue:
+    return SqsQueue(
+        title,
+        MessageRetentionPeriod=14 * DAYS,
+        KmsMasterKeyId=Ref("DataKeyArn"),
+        KmsDataKeyReusePeriodSeconds=3600,
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+        **properties,
+    )
+
+
+def only_tls(resource: object, actions: str) -> dict[str, object]:
+    """A resource's policy that refuses everything that comes without TLS, and gives nobody anything."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "OnlyTls",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": actions,
+                "Resource": resource,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }

@@ -1,0 +1,71 @@
+"""The collection of vectors in OpenSearch Serverless, after the policies without which it cannot be made."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from troposphere import AWSObject, If, Ref, Sub
+from troposphere.opensearchserverless import CapacityLimits, Collection, CollectionGroup, SecurityPolicy, VpcEndpoint
+
+from deploy.cloudformation.common import named, tags
+
+COLLECTION = "${Deployment}-vectors"
+
+
+def collection() -> Iterator[AWSObject]:
+    """Encryption, network, the group that scales to nothing, the collection. Who may read it stands with the roles."""
+    yield SecurityPolicy(
+        "VectorsEncryption",
+        Name=named("vectors"),
+        Type="encryption",
+        Policy=_said({"Rules": [_rule("collection")], "AWSOwnedKey": False, "KmsARN": "${DataKeyArn}"}),
+    )
+    yield VpcEndpoint(
+        "VectorsEndpoint",
+        Name=named("vectors"),
+        VpcId=Ref("VpcId"),
+        SubnetIds=Ref("PrivateSubnets"),
+        SecurityGroupIds=[Ref("EndpointsGroupId")],
+        Condition="Private",
+    )
+    yield SecurityPolicy(
+        "VectorsNetwork",
+        Name=named("vectors"),
+        Type="network",
+        Policy=If(
+            "Private",
+            _said([{"Rules": [_rule("collection")], "AllowFromPublic": False, "SourceVPCEs": ["${VectorsEndpoint}"]}]),
+            _said([{"Rules": [_rule("collection")], "AllowFromPublic": True}]),  # signed requests of our roles alone
+        ),
+    )
+    yield CollectionGroup(
+        "VectorsGroup",
+        Name=named("vectors"),
+        Description="Vectors of all applications",
+        Generation="NEXTGEN",
+        StandbyReplicas=If("Production", "ENABLED", "DISABLED"),
+        CapacityLimits=CapacityLimits(
+            MaxIndexingCapacityInOcu=If("Production", 16, 2), MaxSearchCapacityInOcu=If("Production", 16, 2)
+        ),
+        Tags=tags("vectors"),
+    )
+    yield Collection(
+        "Vectors",
+        Name=named("vectors"),
+        Type="VECTORSEARCH",
+        Description="Vectors of all applications",
+        CollectionGroupName=named("vectors"),
+        StandbyReplicas=If("Production", "ENABLED", "DISABLED"),
+        Tags=tags("vectors"),
+        DependsOn=["VectorsEncryption", "VectorsNetwork", "VectorsGroup"],
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+
+
+def _rule(kind: str) -> Mapping[str, Any]:
+    return {"ResourceType": kind, "Resource": [f"{kind}/{COLLECTION}"]}
+
+
+def _said(document: Any) -> Sub:
+    return Sub(json.dumps(document, sort_keys=True))

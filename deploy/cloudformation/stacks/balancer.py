@@ -1,0 +1,105 @@
+"""Balancer: the internal load balancer, to which services add their rules."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from troposphere import Equals, GetAtt, If, Not, Ref, Sub
+from troposphere.elasticloadbalancingv2 import (
+    Action,
+    Certificate,
+    FixedResponseConfig,
+    Listener,
+    LoadBalancer,
+    LoadBalancerAttributes,
+)
+
+from deploy.cloudformation.common import (
+    COST_PROFILE,
+    DEPLOYMENT,
+    NETWORK_GROUP,
+    PLATFORM_GROUP,
+    PRIVATE_SUBNETS,
+    PRODUCTION,
+    accepted,
+    group,
+    named,
+    tags,
+)
+from deploy.cloudformation.frame import Output, Parameter, Stack
+from deploy.cloudformation.house import Platform
+
+IDLE_SECONDS: Final = 360  # more than ROUTE_DEADLINE, in which a whole answer must have come; KEEP_ALIVE is longer still
+CERTIFICATE: Final = Parameter(
+    name="BalancerCertificateArn",
+    label="Certificate of the load balancer",
+    help="ARN of an ACM certificate of this region; with one, the load balancer speaks TLS inside the VPC. May be empty.",
+    default="",
+    pattern="(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-z0-9-]+)?",
+    hint="the ARN of a certificate in ACM, or nothing",
+)
+GROUP: Final = Parameter(
+    name="BalancerGroupId",
+    label="Security group of the load balancer",
+    help="Output BalancerGroupId of the stack `network`.",
+    type="AWS::EC2::SecurityGroup::Id",
+    source="network.BalancerGroupId",
+)
+ATTRIBUTES: Final[Mapping[str, Any]] = {
+    "idle_timeout.timeout_seconds": str(IDLE_SECONDS),
+    "routing.http.drop_invalid_header_fields.enabled": "true",
+    "routing.http.desync_mitigation_mode": "strictest",
+    "deletion_protection.enabled": If("Production", "true", "false"),
+}
+NOBODY: Final = FixedResponseConfig(
+    StatusCode="404",
+    ContentType="application/json",
+    MessageBody='{"detail": "There is nothing at this path.", "code": "not_found"}',
+)
+
+
+def stack(platform: Platform) -> Stack:
+    """The load balancer of a deployment."""
+    return Stack(
+        name="balancer",
+        title="Generative AI Foundation: the internal load balancer before all services.",
+        groups=(
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
+            group(NETWORK_GROUP, CERTIFICATE, PRIVATE_SUBNETS, GROUP),
+        ),
+        conditions={**PRODUCTION, "Tls": Not(Equals(Ref("BalancerCertificateArn"), ""))},
+        resources=(
+            LoadBalancer(
+                "Balancer",
+                Name=named("services"),
+                Scheme="internal",
+                Type="application",
+                Subnets=Ref("PrivateSubnets"),
+                SecurityGroups=[Ref("BalancerGroupId")],
+                LoadBalancerAttributes=[LoadBalancerAttributes(Key=key, Value=value) for key, value in ATTRIBUTES.items()],
+                Tags=tags("services"),
+                Metadata=accepted(
+                    "CKV_AWS_91", "It is internal: every request is in the access log of API Gateway or CloudFront before it"
+                ),
+            ),
+            Listener(
+                "Listener",
+                LoadBalancerArn=Ref("Balancer"),
+                Port=If("Tls", 443, 80),
+                Protocol=If("Tls", "HTTPS", "HTTP"),
+                SslPolicy=If("Tls", "ELBSecurityPolicy-TLS13-1-2-2021-06", Ref("AWS::NoValue")),
+                Certificates=If("Tls", [Certificate(CertificateArn=Ref("BalancerCertificateArn"))], Ref("AWS::NoValue")),
+                DefaultActions=[Action(Type="fixed-response", FixedResponseConfig=NOBODY)],
+                Metadata=accepted(
+                    "CKV_AWS_2", "TLS where there is a certificate; without one it is plain inside the VPC alone"
+                ),
+            ),
+        ),
+        outputs=(
+            Output("BalancerArn", Ref("Balancer"), "ARN of the load balancer."),
+            Output("BalancerName", GetAtt("Balancer", "LoadBalancerFullName"), "Its name in metrics."),
+            Output("BalancerDns", GetAtt("Balancer", "DNSName"), "Its name inside the VPC."),
+            Output("ListenerArn", Ref("Listener"), "ARN of the listener that has the services' rules."),
+            Output("ListenerPort", If("Tls", "443", "80"), "The listener's port."),
+            Output("BalancerUrl", Sub("${Scheme}://${Balancer.DNSName}", Scheme=If("Tls", "https", "http")), "Its URL."),
+        ),
+    )

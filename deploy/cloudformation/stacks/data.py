@@ -1,0 +1,73 @@
+"""Data: everything that is stored. All of it stays when the stack goes."""
+
+from troposphere import And, Condition, Equals, GetAtt, Or, Ref
+
+from deploy.cloudformation.common import (
+    COST_PROFILE,
+    DATA_KEY,
+    DEPLOYMENT,
+    ENCRYPTION_GROUP,
+    NETWORK_GROUP,
+    PLATFORM_GROUP,
+    PRIVATE_SUBNETS,
+    PRODUCTION,
+    VPC,
+    group,
+)
+from deploy.cloudformation.frame import Output, Parameter, Stack, logical
+from deploy.cloudformation.house import Platform
+from deploy.cloudformation.parts import cache, files, queues, tables, vectors
+from deploy.cloudformation.stacks.network import PRIVATE
+
+
+def _group(name: str, of: str) -> Parameter:
+    return Parameter(
+        name=f"{name}GroupId",
+        label=f"Security group of {of}",
+        help=f"Output {name}GroupId of the stack `network`.",
+        type="AWS::EC2::SecurityGroup::Id",
+        source=f"network.{name}GroupId",
+    )
+
+
+def stack(platform: Platform) -> Stack:
+    """The stores of a deployment."""
+    return Stack(
+        name="data",
+        title="Generative AI Foundation: tables, files, queues, cache, vectors and secrets.",
+        groups=(
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
+            group(NETWORK_GROUP, PRIVATE, VPC, PRIVATE_SUBNETS, _group("Cache", "the cache"), _group("Endpoints", "endpoints")),
+            group(ENCRYPTION_GROUP, DATA_KEY),
+        ),
+        conditions={
+            **PRODUCTION,
+            "Private": Or(
+                Equals(Ref("PrivateEndpoints"), "Yes"),
+                And(Equals(Ref("PrivateEndpoints"), "ByProfile"), Condition("Production")),
+            ),
+        },
+        resources=(
+            *(tables.table(kind) for kind in platform.records),
+            *files.bucket(platform.folders),
+            *(made for queue in platform.queues for made in queues.queue(queue)),
+            *cache.cache(),
+            *cache.settings(),
+            *vectors.collection(),
+        ),
+        outputs=(
+            Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
+            Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
+            Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),
+            Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
+            Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),
+            Output("CollectionArn", GetAtt("Vectors", "Arn"), "ARN of the collection of vectors."),
+            Output("CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where it is reached.", shown=True),
+            *(
+                Output(
+                    f"{logical('queue', queue.name)}Name", GetAtt(logical("queue", queue.name), "QueueName"), "A queue's name."
+                )
+                for queue in platform.queues
+            ),
+        ),
+    )

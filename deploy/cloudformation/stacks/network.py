@@ -1,0 +1,152 @@
+"""Network: a VPC of two zones, ways out, private ways to AWS, and who may talk to whom."""
+
+from typing import Final
+
+from troposphere import And, AWSObject, Cidr, Condition, Equals, GetAtt, GetAZs, If, Join, Not, Or, Ref, Select
+from troposphere.ec2 import (
+    EIP,
+    VPC,
+    InternetGateway,
+    NatGateway,
+    Route,
+    RouteTable,
+    Subnet,
+    SubnetRouteTableAssociation,
+    VPCGatewayAttachment,
+)
+
+from deploy.cloudformation.common import (
+    COST_PROFILE,
+    DEPLOYMENT,
+    LOG_DAYS,
+    LOGS_KEY,
+    NETWORK_GROUP,
+    OPERATION_GROUP,
+    PLATFORM_GROUP,
+    PRODUCTION,
+    group,
+    tags,
+)
+from deploy.cloudformation.frame import Output, Parameter, Stack
+from deploy.cloudformation.house import Platform
+from deploy.cloudformation.parts.flow_logs import flow_logs
+from deploy.cloudformation.parts.private_ways import endpoints
+from deploy.cloudformation.parts.security_groups import GROUPS, security_groups
+
+ZONES: Final = ("A", "B")
+CIDR: Final = Parameter(
+    name="VpcCidr",
+    label="Addresses",
+    help="The private addresses of the VPC, a /16 to /22 that no network uses which it will be connected to.",
+    default="10.20.0.0/16",
+    pattern=r"[0-9]{1,3}(\.[0-9]{1,3}){3}/(1[6-9]|2[0-2])",
+    hint="an IPv4 block from /16 to /22, for example 10.20.0.0/16",
+)
+NAT: Final = Parameter(
+    name="NatGateways",
+    label="NAT gateways",
+    help="Containers reach Cognito's sign-in and model providers outside AWS through them. ByProfile: one in Small, one in "
+    "each zone in Production. None: only what has a private endpoint is reached, and administrators cannot sign in.",
+    default="ByProfile",
+    allowed=("ByProfile", "One", "PerZone", "None"),
+)
+PRIVATE: Final = Parameter(
+    name="PrivateEndpoints",
+    label="Private endpoints",
+    help="Whether AWS's services are reached by interface endpoints, which cost by the hour, and not by NAT. ByProfile: only "
+    "in Production. Tables and files always have a gateway endpoint, which costs nothing.",
+    default="ByProfile",
+    allowed=("ByProfile", "Yes", "No"),
+)
+
+
+def stack(platform: Platform) -> Stack:
+    """The network of a deployment."""
+    return Stack(
+        name="network",
+        title="Generative AI Foundation: a network of two zones.",
+        groups=(
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
+            group(NETWORK_GROUP, CIDR, NAT, PRIVATE),
+            group(OPERATION_GROUP, LOG_DAYS),
+            group("Encryption", LOGS_KEY),
+        ),
+        conditions={
+            **PRODUCTION,
+            "NatPerZone": Or(
+                Equals(Ref("NatGateways"), "PerZone"),
+                And(Equals(Ref("NatGateways"), "ByProfile"), Condition("Production")),
+            ),
+            "Nat": Not(Equals(Ref("NatGateways"), "None")),
+            "Private": Or(
+                Equals(Ref("PrivateEndpoints"), "Yes"),
+                And(Equals(Ref("PrivateEndpoints"), "ByProfile"), Condition("Production")),
+            ),
+        },
+        resources=(
+            VPC("Vpc", CidrBlock=Ref("VpcCidr"), EnableDnsSupport=True, EnableDnsHostnames=True, Tags=tags("vpc")),
+            InternetGateway("InternetGateway", Tags=tags("internet")),
+            VPCGatewayAttachment("InternetAttachment", VpcId=Ref("Vpc"), InternetGatewayId=Ref("InternetGateway")),
+            RouteTable("PublicRoutes", VpcId=Ref("Vpc"), Tags=tags("public")),
+            Route(
+                "PublicDefaultRoute",
+                RouteTableId=Ref("PublicRoutes"),
+                DestinationCidrBlock="0.0.0.0/0",
+                GatewayId=Ref("InternetGateway"),
+                DependsOn="InternetAttachment",
+            ),
+            *(each for place, zone in enumerate(ZONES) for each in _zone(zone, place)),
+            *security_groups(),
+            *endpoints(),
+            *flow_logs(),
+        ),
+        outputs=(
+            Output("VpcId", Ref("Vpc"), "The VPC."),
+            Output("VpcCidrBlock", GetAtt("Vpc", "CidrBlock"), "The VPC's addresses."),
+            Output("PublicSubnets", Join(",", [Ref(f"PublicSubnet{zone}") for zone in ZONES]), "The public subnets."),
+            Output("PrivateSubnets", Join(",", [Ref(f"PrivateSubnet{zone}") for zone in ZONES]), "The private subnets."),
+            *(Output(f"{name}GroupId", GetAtt(f"{name}Group", "GroupId"), meaning) for name, meaning in GROUPS.items()),
+        ),
+    )
+
+
+def _zone(zone: str, place: int) -> tuple[AWSObject, ...]:
+    per_zone = {"Condition": "NatPerZone"} if place else {"Condition": "Nat"}
+    shared = If("NatPerZone", Ref(f"NatGateway{zone}"), Ref("NatGatewayA")) if place else Ref("NatGatewayA")
+    return (
+        _subnet("Public", zone, place, place),
+        SubnetRouteTableAssociation(
+            f"PublicAssociation{zone}", SubnetId=Ref(f"PublicSubnet{zone}"), RouteTableId=Ref("PublicRoutes")
+        ),
+        _subnet("Private", zone, place, place + len(ZONES)),
+        RouteTable(f"PrivateRoutes{zone}", VpcId=Ref("Vpc"), Tags=tags(f"private-{zone.lower()}")),
+        SubnetRouteTableAssociation(
+            f"PrivateAssociation{zone}", SubnetId=Ref(f"PrivateSubnet{zone}"), RouteTableId=Ref(f"PrivateRoutes{zone}")
+        ),
+        EIP(f"NatAddress{zone}", Domain="vpc", DependsOn="InternetAttachment", Tags=tags(f"nat-{zone.lower()}"), **per_zone),
+        NatGateway(
+            f"NatGateway{zone}",
+            AllocationId=GetAtt(f"NatAddress{zone}", "AllocationId"),
+            SubnetId=Ref(f"PublicSubnet{zone}"),
+            Tags=tags(f"nat-{zone.lower()}"),
+            **per_zone,
+        ),
+        Route(
+            f"PrivateDefaultRoute{zone}",
+            RouteTableId=Ref(f"PrivateRoutes{zone}"),
+            DestinationCidrBlock="0.0.0.0/0",
+            NatGatewayId=shared,
+            Condition="Nat",
+        ),
+    )
+
+
+def _subnet(kind: str, zone: str, place: int, block: int) -> Subnet:
+    return Subnet(
+        f"{kind}Subnet{zone}",
+        VpcId=Ref("Vpc"),
+        AvailabilityZone=Select(place, GetAZs(Ref("AWS::Region"))),
+        CidrBlock=Select(block, Cidr(GetAtt("Vpc", "CidrBlock"), 4, 8)),
+        MapPublicIpOnLaunch=False,
+        Tags=tags(f"{kind.lower()}-{zone.lower()}"),
+    )
