@@ -1,7 +1,7 @@
 """Extraction: documents in, pages of text with their layout and tables out."""
 
 from apps.extraction.records import ExtractedFile, ExtractionJob
-from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
+from foundation.manifest import Action, Capability, Folder, Manifest, Queue, minutes
 
 
 class Extraction(Capability):
@@ -13,4 +13,8 @@ class Extraction(Capability):
         records=(ExtractionJob, ExtractedFile),
         queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
         files=(Folder("uploads", writes=True), Folder("documents", writes=True), Folder("extracted", writes=True)),
+        actions=(
+            Action("textract:StartDocumentAnalysis", "*", "a document is handed to Textract; it has no narrower resource"),
+            Action("textract:GetDocumentAnalysis", "*", "its pages are fetched; it has no narrower resource"),
+        ),
     )

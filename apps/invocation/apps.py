@@ -2,7 +2,11 @@
 
 from apps.invocation.batches.records import FOLDER, Batch, UploadedFile
 from apps.invocation.records import AsyncInvocation, CachedAnswer, CachedMeanings, CatalogueRow
-from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
+from foundation.manifest import Action, Capability, Folder, Manifest, Queue, minutes
+
+MODELS = "arn:${AWS::Partition}:bedrock:*::foundation-model/*"  # any region: a profile calls models of several
+PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:*inference-profile/*"
+GUARDRAILS = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail/*"
 
 
 class InvocationConfig(Capability):
@@ -21,12 +25,14 @@ class InvocationConfig(Capability):
         uploads=("v1/files",),
         calls=("apps.applications", "apps.usage"),
         actions=(
-            "bedrock:InvokeModel",
-            "bedrock:InvokeModelWithResponseStream",
-            "bedrock:CountTokens",
-            "bedrock:ApplyGuardrail",
-            "bedrock:ListFoundationModels",
-            "bedrock:ListInferenceProfiles",
+            Action("bedrock:InvokeModel", MODELS, "whole answers and embeddings"),
+            Action("bedrock:InvokeModel", PROFILES, "whole answers of models that are called by an inference profile"),
+            Action("bedrock:InvokeModelWithResponseStream", MODELS, "streamed answers"),
+            Action("bedrock:InvokeModelWithResponseStream", PROFILES, "streamed answers by an inference profile"),
+            Action("bedrock:CountTokens", MODELS, "tokens of a prompt before it is sent"),
+            Action("bedrock:ApplyGuardrail", GUARDRAILS, "guardrails of Bedrock that a policy names"),
+            Action("bedrock:ListFoundationModels", "*", "which models there are; it has no narrower resource"),
+            Action("bedrock:ListInferenceProfiles", "*", "which profiles there are; it has no narrower resource"),
         ),
         hot="apps.invocation.gateway:routes",
         prepare="apps.invocation.services:prepare",

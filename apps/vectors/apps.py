@@ -1,7 +1,7 @@
 """Vectors: chunks of text in, the passages that answer a question out."""
 
 from apps.vectors.records import IndexName, VectorIndex, VectorizedFile, VectorizeJob, VectorStore
-from foundation.manifest import Capability, Folder, Manifest, Queue, minutes
+from foundation.manifest import Action, Capability, Folder, Manifest, Queue, minutes
 
 
 class Vectors(Capability):
@@ -14,4 +14,5 @@ class Vectors(Capability):
         queues=(Queue("vectors", visibility=minutes(15), attempts=5),),
         files=(Folder("chunks", writes=False),),
         calls=("apps.chunking", "apps.invocation"),
+        actions=(Action("aoss:APIAccessAll", "${CollectionArn}", "indexes, passages and searches in the collection"),),
     )

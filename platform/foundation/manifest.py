@@ -36,6 +36,18 @@ class Folder:
     days: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An IAM action that the capability's own code calls, on what, and why.
+
+    `resource` is `*` or an ARN in which names such as `${AWS::Region}` or `${CollectionArn}` stand for what a deployment has.
+    """
+
+    name: str
+    resource: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """One capability, as data.
@@ -64,7 +76,7 @@ class Manifest:
     queues: tuple[Queue, ...] = ()
     files: tuple[Folder, ...] = ()
     calls: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     uploads: tuple[str, ...] = ()
     hot: str | None = None
     prepare: str | None = None
