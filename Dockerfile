@@ -13,7 +13,8 @@ COPY apps /app/apps
 COPY templates /app/templates
 COPY static /app/static
 WORKDIR /app
-RUN useradd --system --uid 10001 foundation
+RUN useradd --system --uid 10001 foundation && install --directory --owner=10001 --mode=700 /data
+VOLUME ["/data", "/tmp"]
 USER 10001
 EXPOSE 8000
 CMD ["python", "manage.py", "web"]

@@ -10,6 +10,7 @@ from deploy.cloudformation.house import Platform, Process
 from foundation.adapters.aws import names
 from foundation.apps import Foundation
 from foundation.manifest import Folder, Queue, short
+from foundation.records import Record
 
 DEPLOYMENT: Final = "${Deployment}"
 TABLE: Final = "arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{name}"
@@ -70,11 +71,7 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     """All that a process may do, in an order that does not change, each grant once."""
     needed = platform.needed(process)
     found = [
-        *(
-            grant
-            for kind in platform.records_of(needed)
-            for grant in _table(kind.kind.table, names.table_name(DEPLOYMENT, kind))
-        ),
+        *(grant for kind in platform.records_of(needed) for grant in _table(kind)),
         *(grant for each in needed for queue in each.manifest.queues for grant in _queue(process, queue)),
         *_files(platform.folders_of(needed)),
         *_foundation(),
@@ -87,11 +84,12 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     return tuple({(grant.action, grant.resource): grant for grant in reversed(found)}.values())[::-1]
 
 
-def _table(record: str, name: str) -> Iterator[Grant]:
-    table = TABLE.format(name=name)
+def _table(kind: type[Record]) -> Iterator[Grant]:
+    record, table = kind.kind.table, TABLE.format(name=names.table_name(DEPLOYMENT, kind))
     for action, verbs in VERBS.items():
         yield Grant(action, table, f"{verbs} of {record}")
-    yield Grant("dynamodb:Query", f"{table}/index/*", f"query of {record} by an index")
+    if kind.kind.indexes:
+        yield Grant("dynamodb:Query", f"{table}/index/*", f"query of {record} by an index")
 
 
 def _queue(process: Process, queue: Queue) -> Iterator[Grant]:

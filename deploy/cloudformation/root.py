@@ -1,6 +1,6 @@
 """The root stack: it nests every other one, asks each question once, and hands outputs on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, Final
 
 from troposphere import GetAtt, Ref, Sub, Tags
@@ -36,19 +36,19 @@ def root(stacks: Sequence[Stack]) -> Stack:
         name="foundation",
         title="Generative AI Foundation: one place between a company's applications and generative AI.",
         groups=(*_groups(stacks), TEMPLATES),
-        resources=tuple(_nested(stack) for stack in stacks),
+        resources=tuple(_nested(stack, {each.name for each in stacks}) for stack in stacks),
         outputs=tuple(_shown(stacks)),
     )
 
 
-def _nested(stack: Stack) -> NestedStack:
+def _nested(stack: Stack, nested: Set[str]) -> NestedStack:
     order = {"DependsOn": [logical(name) for name in stack.after]} if stack.after else {}
     return NestedStack(
         logical(stack.name),
         TemplateURL=Sub(
             f"https://${{TemplatesBucket}}.s3.${{AWS::Region}}.${{AWS::URLSuffix}}/${{TemplatesPrefix}}{stack.file}"
         ),
-        Parameters={parameter.name: _given(parameter) for parameter in stack.parameters},
+        Parameters={parameter.name: _given(parameter, nested) for parameter in stack.parameters},
         Tags=Tags(Deployment=Ref("Deployment")),
         DeletionPolicy="Delete",
         UpdateReplacePolicy="Delete",
@@ -56,22 +56,28 @@ def _nested(stack: Stack) -> NestedStack:
     )
 
 
-def _given(parameter: Parameter) -> Any:
-    if parameter.source is None:
+def _given(parameter: Parameter, nested: Set[str]) -> Any:
+    if _asked(parameter, nested):
         return Ref(parameter.name)
-    stack, _, output = parameter.source.partition(".")
+    stack, _, output = str(parameter.source).partition(".")
     return GetAtt(logical(stack), f"Outputs.{output}")
 
 
+def _asked(parameter: Parameter, nested: Set[str]) -> bool:
+    return parameter.source is None or parameter.source.partition(".")[0] not in nested
+
+
 def _groups(stacks: Sequence[Stack]) -> Iterator[Group]:
-    asked: dict[str, dict[str, Parameter]] = {}
+    nested = {stack.name for stack in stacks}
+    asked: dict[str, dict[str, Parameter]] = {}  # under the title where it comes first
     known: dict[str, Parameter] = {}
     for stack in stacks:
         for group in stack.groups:
             for parameter in group.parameters:
+                first = parameter.name not in known
                 if known.setdefault(parameter.name, parameter) != parameter:
                     raise ValueError(f"{stack.name} asks for {parameter.name} in other words than a stack before it")
-                if parameter.source is None:
+                if first and _asked(parameter, nested):
                     asked.setdefault(group.title, {})[parameter.name] = parameter
     for title, parameters in asked.items():
         yield Group(title, tuple(parameters.values()))

@@ -6,7 +6,7 @@ from typing import Final
 from deploy.cloudformation.frame import Stack
 from deploy.cloudformation.house import Platform
 
-ORDER: Final = ("keys", "network", "data", "balancer")
+ORDER: Final = ("keys", "network", "data", "balancer", "identity", "services")
 
 
 def stacks(platform: Platform) -> tuple[Stack, ...]:

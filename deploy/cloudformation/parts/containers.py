@@ -1,0 +1,199 @@
+"""Containers: one image, and for each process what it serves, what it may do, and what it is told."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from troposphere import AWSObject, FindInMap, GetAtt, If, Ref, Sub
+from troposphere.ecs import (
+    ContainerDefinition,
+    Environment,
+    HealthCheck,
+    KernelCapabilities,
+    LinuxParameters,
+    LogConfiguration,
+    MountPoint,
+    PortMapping,
+    RuntimePlatform,
+    Secret,
+    TaskDefinition,
+    Volume,
+)
+from troposphere.iam import Policy, Role
+from troposphere.logs import LogGroup
+from troposphere.opensearchserverless import AccessPolicy
+
+from deploy.cloudformation.common import named, tags
+from deploy.cloudformation.frame import logical
+from deploy.cloudformation.grants import grants, statements
+from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.parts.routes import PORT
+from deploy.cloudformation.stacks.balancer import IDLE_SECONDS
+
+COMMANDS: Final[Mapping[str, list[str]]] = {
+    "service": ["python", "manage.py", "web"],
+    "worker": ["python", "manage.py", "worker"],
+    "operations": ["python", "manage.py", "help"],
+}
+SIZES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Small": {"serviceCpu": "256", "serviceMemory": "512", "workerCpu": "512", "workerMemory": "1024"},
+    "Production": {"serviceCpu": "1024", "serviceMemory": "2048", "workerCpu": "1024", "workerMemory": "2048"},
+}
+SETTINGS: Final[Mapping[str, Any]] = {
+    "PLATFORM": "aws",
+    "AWS_REGION": Ref("AWS::Region"),
+    "DEPLOYMENT": Ref("Deployment"),
+    "HOST": "0.0.0.0",  # noqa: S104 (inside the container; its security group says who comes in)
+    "PORT": str(PORT),
+    "KEEP_ALIVE": str(IDLE_SECONDS + 20),
+    "FOUNDATION_HOME": "/data",
+    "FILES_BUCKET": Ref("FilesBucket"),
+    "APPLICATIONS_POOL": Ref("ApplicationsPoolId"),
+    "APPLICATIONS_ISSUER": Ref("ApplicationsIssuer"),
+    "APPLICATIONS_DOMAIN": Ref("ApplicationsDomain"),
+    "ADMINISTRATORS_POOL": Ref("AdministratorsPoolId"),
+    "ADMINISTRATORS_ISSUER": Ref("AdministratorsIssuer"),
+    "ADMINISTRATORS_DOMAIN": Ref("AdministratorsDomain"),
+    "ADMINISTRATORS_CLIENT": Ref("AdministratorsClient"),
+    "ISSUER_URL": Ref("AdministratorsDomain"),
+    "OPENSEARCH_URL": Ref("CollectionUrl"),
+    "PUBLIC_URL": Ref("PortalUrl"),
+    "BEDROCK_REGION": If("OwnBedrockRegion", Ref("BedrockRegion"), Ref("AWS::Region")),
+    "LOG_LEVEL": Ref("LogLevel"),
+}
+SECRETS: Final[Mapping[str, Any]] = {
+    "REDIS_URL": Ref("RedisUrlSecretArn"),
+    "SECRET_KEY": Ref("SecretKeySecretArn"),
+    "ANTHROPIC_API_KEY": Sub("${ProviderKeysSecretArn}:ANTHROPIC_API_KEY::"),
+    "OPENAI_API_KEY": Sub("${ProviderKeysSecretArn}:OPENAI_API_KEY::"),
+    "METRICS_TOKEN": Sub("${ProviderKeysSecretArn}:METRICS_TOKEN::"),
+}
+ALIVE: Final = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/service/health', timeout=8)"
+WRITABLE: Final = {"data": "/data", "temporary": "/tmp"}  # noqa: S108 (volumes of the container; all else is read-only)
+INDEX: Final = ("CreateIndex", "DeleteIndex", "UpdateIndex", "DescribeIndex", "ReadDocument", "WriteDocument")
+ECS: Final[Mapping[str, Any]] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
+        }
+    ],
+}
+
+
+def kind(process: Process) -> str:
+    """service, worker or operations."""
+    return "operations" if process.capability is None else "worker" if process.queue else "service"
+
+
+def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
+    """The log group, the role and the task definition of a process."""
+    title = logical(process.name)
+    yield LogGroup(
+        f"{title}Logs",
+        LogGroupName=Sub(f"/${{Deployment}}/{process.name}"),
+        RetentionInDays=Ref("LogDays"),
+        KmsKeyId=Ref("LogsKeyArn"),
+        DeletionPolicy="Delete",
+        UpdateReplacePolicy="Delete",
+    )
+    yield _role(f"{title}Role", process.name, statements(grants(platform, process)))
+    size = "service" if kind(process) == "service" else "worker"
+    yield TaskDefinition(
+        f"{title}Task",
+        Family=named(process.name),
+        RequiresCompatibilities=["FARGATE"],
+        NetworkMode="awsvpc",
+        RuntimePlatform=RuntimePlatform(CpuArchitecture=Ref("Architecture"), OperatingSystemFamily="LINUX"),
+        Cpu=FindInMap("Sizes", Ref("CostProfile"), f"{size}Cpu"),
+        Memory=FindInMap("Sizes", Ref("CostProfile"), f"{size}Memory"),
+        TaskRoleArn=GetAtt(f"{title}Role", "Arn"),
+        ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
+        Volumes=[Volume(Name=name) for name in WRITABLE],
+        ContainerDefinitions=[_container(process, title)],
+        Tags=tags(process.name),
+    )
+
+
+def _container(process: Process, title: str) -> ContainerDefinition:
+    what = kind(process)
+    told = {**SETTINGS, "SERVE": process.capability.name.rpartition(".")[2] if process.capability else "all"}
+    doors: dict[str, Any] = {
+        "PortMappings": [PortMapping(ContainerPort=PORT, Protocol="tcp")],
+        "HealthCheck": HealthCheck(Command=["CMD", "python", "-c", ALIVE], Interval=60, Timeout=15, Retries=3, StartPeriod=60),
+    }
+    return ContainerDefinition(
+        Name=process.name,
+        Image=Ref("ImageUri"),
+        Command=COMMANDS[what],
+        Essential=True,
+        User="10001",
+        ReadonlyRootFilesystem=True,
+        LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"]), InitProcessEnabled=True),
+        MountPoints=[MountPoint(SourceVolume=name, ContainerPath=path, ReadOnly=False) for name, path in WRITABLE.items()],
+        StopTimeout=120,
+        Environment=[Environment(Name=name, Value=told[name]) for name in sorted(told)],
+        Secrets=[Secret(Name=name, ValueFrom=place) for name, place in SECRETS.items()],
+        LogConfiguration=LogConfiguration(
+            LogDriver="awslogs",
+            Options={
+                "awslogs-group": Ref(f"{title}Logs"),
+                "awslogs-region": Ref("AWS::Region"),
+                "awslogs-stream-prefix": what,
+            },
+        ),
+        **(doors if what == "service" else {}),
+    )
+
+
+def execution_role(processes: tuple[Process, ...]) -> Role:
+    """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log."""
+    secrets = [Ref(name) for name in ("RedisUrlSecretArn", "SecretKeySecretArn", "ProviderKeysSecretArn")]
+    repository = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
+    return _role(
+        "ExecutionRole",
+        "execution",
+        [
+            _allow(["ecr:GetAuthorizationToken"], ["*"]),  # it has no narrower resource
+            _allow(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository]),
+            _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt(f"{logical(p.name)}Logs", "Arn") for p in processes]),
+            _allow(["secretsmanager:GetSecretValue"], secrets),
+            _allow(["kms:Decrypt"], [Ref("DataKeyArn")]),
+        ],
+    )
+
+
+def vectors_access(platform: Platform) -> AccessPolicy:
+    """Who may read and write the collection of vectors: the roles whose manifests have OpenSearch's action."""
+    roles = [
+        f"${{{logical(process.name)}Role.Arn}}"
+        for process in platform.processes
+        if any(grant.action == "aoss:APIAccessAll" for grant in grants(platform, process))
+    ]
+    rule = {
+        "ResourceType": "index",
+        "Resource": ["index/${Deployment}-vectors/*"],
+        "Permission": [f"aoss:{verb}" for verb in INDEX],
+    }
+    return AccessPolicy(
+        "VectorsAccess",
+        Name=named("vectors"),
+        Type="data",
+        Policy=Sub(json.dumps([{"Rules": [rule], "Principal": roles}], sort_keys=True)),
+    )
+
+
+def _allow(actions: list[str], resources: list[Any]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
+
+
+def _role(title: str, name: str, said: list[dict[str, Any]]) -> Role:
+    return Role(
+        title,
+        AssumeRolePolicyDocument=ECS,
+        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": said})],
+        Tags=tags(name),
+    )

@@ -1,0 +1,195 @@
+"""Services: a cluster with one service for each capability and one worker for each queue, each with a role of its own."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from troposphere import AWSObject, Equals, GetAtt, If, Not, Ref
+from troposphere.ecs import (
+    AwsvpcConfiguration,
+    CapacityProviderStrategyItem,
+    Cluster,
+    ClusterSetting,
+    DeploymentCircuitBreaker,
+    DeploymentConfiguration,
+    LoadBalancer,
+    NetworkConfiguration,
+    Service,
+)
+
+from deploy.cloudformation.common import (
+    COST_PROFILE,
+    DATA_KEY,
+    DEPLOYMENT,
+    ENCRYPTION_GROUP,
+    LOG_DAYS,
+    LOGS_KEY,
+    NETWORK_GROUP,
+    OPERATION_GROUP,
+    PLATFORM_GROUP,
+    PRIVATE_SUBNETS,
+    PRODUCTION,
+    VPC,
+    group,
+    named,
+    tags,
+)
+from deploy.cloudformation.frame import Output, Parameter, Stack, logical
+from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.parts import containers, routes, scaling
+from deploy.cloudformation.stacks.identity import PORTAL_URL
+
+ARCHITECTURE: Final = Parameter(
+    name="Architecture",
+    label="Processors",
+    help="What containers run on, and the image is built for. ARM64 costs a fifth less.",
+    default="X86_64",
+    allowed=("X86_64", "ARM64"),
+)
+IMAGE: Final = Parameter(
+    name="ImageUri",
+    label="Image",
+    help="URI of the platform's image in ECR, with its tag or digest; output ImageUri of the stack `build`.",
+    source="build.ImageUri",
+)
+BEDROCK: Final = Parameter(
+    name="BedrockRegion",
+    label="Region of Amazon Bedrock",
+    help="The region whose models are called; empty: the region of this deployment.",
+    default="",
+    pattern="([a-z]{2,6}(-[a-z]+)+-[0-9]{1,2})?",
+    hint="the name of a region, for example us-west-2, or nothing",
+)
+LEVEL: Final = Parameter(
+    name="LogLevel",
+    label="What is logged",
+    help="From which importance on events are logged.",
+    default="WARNING",
+    allowed=("DEBUG", "INFO", "WARNING", "ERROR"),
+)
+
+
+def taken(source: str, label: str, kind: str = "String") -> Parameter:
+    """A question that another stack's output answers, under the output's name."""
+    stack_name, _, output = source.partition(".")
+    return Parameter(name=output, label=label, help=f"Output {output} of the stack `{stack_name}`.", type=kind, source=source)
+
+
+def stack(platform: Platform) -> Stack:
+    """All containers of a deployment."""
+    return Stack(
+        name="services",
+        title="Generative AI Foundation: a service for each capability, a worker for each queue.",
+        groups=(
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, PORTAL_URL),
+            group(OPERATION_GROUP, LOG_DAYS, LEVEL),
+            group(
+                NETWORK_GROUP,
+                VPC,
+                PRIVATE_SUBNETS,
+                taken("network.ContainersGroupId", "Security group of containers", "AWS::EC2::SecurityGroup::Id"),
+                taken("balancer.ListenerArn", "Listener of the load balancer"),
+                taken("balancer.BalancerName", "Name of the load balancer in metrics"),
+            ),
+            group(
+                "Data",
+                taken("data.FilesBucket", "Bucket of files"),
+                taken("data.FilesBucketArn", "ARN of the bucket of files"),
+                taken("data.RedisUrlSecretArn", "Secret of the cache's URL"),
+                taken("data.SecretKeySecretArn", "Secret that signs"),
+                taken("data.ProviderKeysSecretArn", "Secret of the providers' keys"),
+                taken("data.CollectionArn", "Collection of vectors"),
+                taken("data.CollectionUrl", "URL of the collection"),
+            ),
+            group(
+                "Identity",
+                taken("identity.ApplicationsPoolId", "Pool of applications"),
+                taken("identity.ApplicationsPoolArn", "ARN of the pool of applications"),
+                taken("identity.ApplicationsIssuer", "Issuer of applications' tokens"),
+                taken("identity.ApplicationsDomain", "Domain of applications"),
+                taken("identity.AdministratorsPoolId", "Pool of administrators"),
+                taken("identity.AdministratorsIssuer", "Issuer of administrators' tokens"),
+                taken("identity.AdministratorsDomain", "Domain of administrators"),
+                taken("identity.AdministratorsClient", "The portal's client"),
+            ),
+            group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
+        ),
+        conditions={**PRODUCTION, "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), ""))},
+        mappings={"Sizes": containers.SIZES},
+        resources=(
+            Cluster(
+                "Cluster",
+                ClusterName=named("cluster"),
+                ClusterSettings=[ClusterSetting(Name="containerInsights", Value=If("Production", "enhanced", "enabled"))],
+                CapacityProviders=["FARGATE", "FARGATE_SPOT"],
+                Tags=tags("cluster"),
+            ),
+            containers.execution_role(platform.processes),
+            containers.vectors_access(platform),
+            *(made for process in platform.processes for made in containers.containers(platform, process)),
+            *(made for process in platform.services for made in _service(process)),
+            *(made for process in platform.workers for made in _worker(process)),
+        ),
+        outputs=(
+            Output("ClusterName", Ref("Cluster"), "The cluster.", shown=True),
+            Output("OperationsTask", Ref("OperationsTask"), "The task in which operators run commands.", shown=True),
+            *(
+                Output(f"{logical(process.name)}ServiceName", GetAtt(f"{logical(process.name)}Service", "Name"), "A service.")
+                for process in (*platform.services, *platform.workers)
+            ),
+            *(
+                Output(
+                    f"{logical(process.name)}TargetsName",
+                    GetAtt(f"{logical(process.name)}Targets", "TargetGroupFullName"),
+                    "The targets of a service, in metrics.",
+                )
+                for process in platform.services
+            ),
+        ),
+    )
+
+
+def _service(process: Process) -> Iterator[AWSObject]:
+    title = logical(process.name)
+    yield from routes.routes(process)
+    yield _running(
+        process,
+        "FARGATE",
+        LoadBalancers=[
+            LoadBalancer(ContainerName=process.name, ContainerPort=routes.PORT, TargetGroupArn=Ref(f"{title}Targets"))
+        ],
+        HealthCheckGracePeriodSeconds=120,
+        DependsOn=[f"{title}Rule1"],  # without a rule its targets belong to no load balancer
+    )
+    yield scaling.target(process, "service")
+    yield from scaling.by_load(process)
+
+
+def _worker(process: Process) -> Iterator[AWSObject]:
+    yield _running(process, If("Production", "FARGATE", "FARGATE_SPOT"))
+    yield scaling.target(process, "worker")
+    yield from scaling.by_queue(process)
+
+
+def _running(process: Process, provider: object, **more: object) -> Service:
+    title = logical(process.name)
+    return Service(
+        f"{title}Service",
+        ServiceName=named(process.name),
+        Cluster=Ref("Cluster"),
+        TaskDefinition=Ref(f"{title}Task"),
+        CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider=provider, Weight=1)],
+        NetworkConfiguration=NetworkConfiguration(
+            AwsvpcConfiguration=AwsvpcConfiguration(
+                AssignPublicIp="DISABLED", Subnets=Ref("PrivateSubnets"), SecurityGroups=[Ref("ContainersGroupId")]
+            )
+        ),
+        DeploymentConfiguration=DeploymentConfiguration(
+            MinimumHealthyPercent=100,
+            MaximumPercent=200,
+            DeploymentCircuitBreaker=DeploymentCircuitBreaker(Enable=True, Rollback=True),
+        ),
+        EnableECSManagedTags=True,
+        PropagateTags="SERVICE",
+        Tags=tags(process.name),
+        **more,
+    )
