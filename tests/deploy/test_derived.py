@@ -1,0 +1,177 @@
+"""What the manifests declare is in the templates: stores, roles, containers, and who answers which path."""
+
+import json
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from deploy.cloudformation.grants import Grant, grants
+from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.parts.containers import SECRETS, SETTINGS
+from foundation.adapters.aws import names, tables
+from foundation.manifest import Capability, Folder, Manifest
+from foundation.settings import read_settings
+from tests.deploy.reading import PLATFORM, resources, said
+
+LONGEST_INLINE = 10_240  # characters of all inline policies of a role, without white space
+
+
+def role_of(process: Process) -> str:
+    """The logical id of a process's role, by way of its task."""
+    (task,) = (
+        t for t in resources("services.json", "AWS::ECS::TaskDefinition").values() if said(t["Family"]) == f"d-{process.name}"
+    )
+    role: str = task["TaskRoleArn"]["Fn::GetAtt"][0]
+    return role
+
+
+def statements_of(role: str) -> list[dict[str, Any]]:
+    """What a role in the template may do."""
+    made = resources("services.json", "AWS::IAM::Role")[role]
+    assert "ManagedPolicyArns" not in made
+    return [statement for policy in made["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def pairs(grant: Grant) -> tuple[str, str]:
+    """A grant as it is in a deployment."""
+    return grant.action, said(grant.resource)
+
+
+def test_every_record_has_its_table_by_the_adapters_own_rule() -> None:
+    made = {said(each["TableName"]): each for each in resources("data.json", "AWS::DynamoDB::Table").values()}
+    assert {*made} == {names.table_name("d", kind) for kind in PLATFORM.records}
+    for kind in PLATFORM.records:
+        table = made[names.table_name("d", kind)]
+        assert {key: table.get(key) for key in tables.properties(kind)} == tables.properties(kind)
+        assert table["TimeToLiveSpecification"] == {"AttributeName": tables.table_of(kind).ttl, "Enabled": True}
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["DeletionProtectionEnabled"] is True
+
+
+def test_every_queue_has_its_own_and_the_one_of_its_dead_letters() -> None:
+    made = {said(each["QueueName"]): each for each in resources("data.json", "AWS::SQS::Queue").values()}
+    assert len(made) == 2 * len(PLATFORM.queues)
+    for queue in PLATFORM.queues:
+        own = made[names.queue_name("d", queue.name)]
+        assert own["VisibilityTimeout"] == queue.visibility.total_seconds()
+        assert own["RedrivePolicy"]["maxReceiveCount"] > queue.attempts
+        assert names.dead_queue_name("d", queue.name) in made
+
+
+def test_files_of_a_folder_leave_after_its_days() -> None:
+    (bucket,) = resources("data.json", "AWS::S3::Bucket").values()
+    rules = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    declared = {f"{folder.name}/": folder.days for folder in PLATFORM.folders if folder.days}
+    assert declared
+    assert {**declared, None: None} == rules
+
+
+@pytest.mark.parametrize("process", PLATFORM.processes, ids=lambda process: process.name)
+def test_a_role_may_do_exactly_what_its_manifests_imply(process: Process) -> None:
+    in_template = {
+        (action, said(resource))
+        for statement in statements_of(role_of(process))
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert in_template == {pairs(grant) for grant in grants(PLATFORM, process)}
+    assert all("*" not in action for action, _ in in_template)
+
+
+@pytest.mark.parametrize("process", PLATFORM.processes, ids=lambda process: process.name)
+def test_a_role_is_short_enough_for_iam(process: Process) -> None:
+    text = json.dumps(statements_of(role_of(process)), separators=(",", ":"))
+    resolved = said(text.replace("${Deployment}", "a-deployment-of-names")).replace("${FilesBucketArn}", "x" * 70)
+    assert len(resolved.replace('{"Fn::Sub":"', '"').replace('"}', '"')) < LONGEST_INLINE
+
+
+def test_every_process_has_a_role_of_its_own() -> None:
+    assert len({role_of(process) for process in PLATFORM.processes}) == len(PLATFORM.processes)
+
+
+def test_every_grant_has_a_reason() -> None:
+    assert all(grant.reason for process in PLATFORM.processes for grant in grants(PLATFORM, process))
+
+
+def test_only_a_worker_takes_messages_and_only_from_its_own_queue() -> None:
+    for process in (*PLATFORM.services, *PLATFORM.workers):
+        taken = {said(g.resource).rpartition(":")[2] for g in grants(PLATFORM, process) if g.action == "sqs:ReceiveMessage"}
+        assert taken == ({names.queue_name("d", process.queue.name)} if process.queue else set())
+
+
+class Reader(Capability):
+    """Reads what another writes."""
+
+    name = "x.reader"
+    manifest = Manifest(title="Reader", prefixes=("reader",), files=(Folder("chunks", writes=False),))
+
+
+def test_a_folder_that_is_only_read_is_not_written() -> None:
+    village = Platform((Reader,))
+    may = {(g.action, said(g.resource).rpartition("/")[0]) for g in grants(village, village.services[0])}
+    on_chunks = {action for action, resource in may if resource.endswith("/chunks")}
+    assert on_chunks == {"s3:GetObject"}
+
+
+def test_who_reaches_the_collection_is_who_may_call_it() -> None:
+    (policy,) = resources("services.json", "AWS::OpenSearchServerless::AccessPolicy").values()
+    roles = {
+        f"${{{role_of(process)}.Arn}}"
+        for process in PLATFORM.processes
+        if any(grant.action.startswith("aoss:") for grant in grants(PLATFORM, process))
+    }
+    assert {*json.loads(said(policy["Policy"]))[0]["Principal"]} == roles != set()
+
+
+@pytest.mark.parametrize(
+    "task", resources("services.json", "AWS::ECS::TaskDefinition").values(), ids=lambda t: said(t["Family"])
+)
+def test_a_container_writes_to_its_volumes_alone_and_is_not_root(task: dict[str, Any]) -> None:
+    (container,) = task["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["User"] not in ("", "0", "root")
+    assert {mount["ContainerPath"] for mount in container["MountPoints"]} == {"/data", "/tmp"}
+    assert container["LinuxParameters"]["Capabilities"]["Drop"] == ["ALL"]
+
+
+def test_a_container_is_told_every_setting_without_which_it_does_not_start() -> None:
+    texts = {name: value for name, value in SETTINGS.items() if isinstance(value, str)}
+    urls = {
+        name: "https://x.example" for name in {*SETTINGS, *SECRETS} - {*texts} if name.endswith(("URL", "ISSUER", "DOMAIN"))
+    }
+    others = dict.fromkeys({*SETTINGS, *SECRETS} - {*texts, *urls}, "x")
+    told = {**others, **texts, **urls, "AWS_REGION": "us-west-2", "BEDROCK_REGION": "", "DEPLOYMENT": "foundation"}
+    read = read_settings({**told, "LOG_LEVEL": "INFO", "SERVE": "chunking"})
+    assert (read.platform, str(read.journal_home)) == ("aws", "/data/journal")
+
+
+def rules() -> dict[str, list[str]]:
+    """The path patterns of each target group."""
+    found: dict[str, list[str]] = {}
+    for rule in resources("services.json", "AWS::ElasticLoadBalancingV2::ListenerRule").values():
+        (condition,), (action,) = rule["Conditions"], rule["Actions"]
+        assert len(condition["PathPatternConfig"]["Values"]) <= 5
+        found.setdefault(action["TargetGroupArn"]["Ref"], []).extend(condition["PathPatternConfig"]["Values"])
+    return found
+
+
+def test_every_path_of_the_openapi_document_reaches_exactly_one_service() -> None:
+    paths = Client().get("/openapi.json").json()["paths"]
+    served = [path for path in paths if not path.startswith(("/oauth2", "/login", "/logout", "/local_"))]
+    assert len(served) > 30
+    for path in served:
+        reached = {target for target, some in rules().items() if any(fnmatchcase(path, each) for each in some)}
+        assert len(reached) == 1, (path, reached)
+
+
+def test_no_two_rules_have_one_priority_and_every_target_group_has_a_service() -> None:
+    made = [rule["Priority"] for rule in resources("services.json", "AWS::ElasticLoadBalancingV2::ListenerRule").values()]
+    assert len({*made}) == len(made)
+    behind = {
+        balanced["TargetGroupArn"]["Ref"]
+        for service in resources("services.json", "AWS::ECS::Service").values()
+        for balanced in service.get("LoadBalancers", [])
+    }
+    assert behind == {*rules()} == {*resources("services.json", "AWS::ElasticLoadBalancingV2::TargetGroup")}
