@@ -10,10 +10,9 @@ from deploy.cloudformation.common import tags
 from deploy.cloudformation.frame import logical
 
 GATEWAYS: Final = ("dynamodb", "s3")
-INTERFACES: Final[Mapping[str, str]] = {
+INTERFACES: Final[Mapping[str, str]] = {  # not Cognito: a pool that has a domain answers nothing that comes by an endpoint
     "bedrock": "the list of models",
     "bedrock-runtime": "model calls",
-    "cognito-idp": "applications' clients and the keys of tokens",
     "ecr.api": "images of containers",
     "ecr.dkr": "images of containers",
     "kms": "keys of what is read and written",

@@ -43,9 +43,12 @@ def collection() -> Iterator[AWSObject]:
         Name=named("vectors"),
         Description="Vectors of all applications",
         Generation="NEXTGEN",
-        StandbyReplicas=If("Production", "ENABLED", "DISABLED"),
-        CapacityLimits=CapacityLimits(
-            MaxIndexingCapacityInOcu=If("Production", 16, 2), MaxSearchCapacityInOcu=If("Production", 16, 2)
+        StandbyReplicas="ENABLED",
+        CapacityLimits=CapacityLimits(  # at 0 nothing is paid after 10 idle minutes, and the next request waits up to 30 s
+            MinIndexingCapacityInOcu=0,
+            MaxIndexingCapacityInOcu=If("Production", 16, 2),
+            MinSearchCapacityInOcu=If("Production", 2, 0),
+            MaxSearchCapacityInOcu=If("Production", 16, 2),
         ),
         Tags=tags("vectors"),
     )
@@ -55,7 +58,7 @@ def collection() -> Iterator[AWSObject]:
         Type="VECTORSEARCH",
         Description="Vectors of all applications",
         CollectionGroupName=named("vectors"),
-        StandbyReplicas=If("Production", "ENABLED", "DISABLED"),
+        StandbyReplicas="ENABLED",
         Tags=tags("vectors"),
         DependsOn=["VectorsEncryption", "VectorsNetwork", "VectorsGroup"],
         DeletionPolicy="Retain",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from troposphere import And, AWSObject, Cidr, Condition, Equals, GetAtt, GetAZs, If, Join, Not, Or, Ref, Select
+from troposphere import And, AWSObject, Cidr, Condition, Equals, GetAtt, GetAZs, If, Join, Or, Ref, Select
 from troposphere.ec2 import (
     EIP,
     VPC,
@@ -45,10 +45,10 @@ CIDR: Final = Parameter(
 NAT: Final = Parameter(
     name="NatGateways",
     label="NAT gateways",
-    help="Containers reach Cognito's sign-in and model providers outside AWS through them. ByProfile: one in Small, one in "
-    "each zone in Production. None: only what has a private endpoint is reached, and administrators cannot sign in.",
+    help="Containers reach Cognito, which has no private endpoint for pools with sign-in, and model providers outside AWS "
+    "through them. ByProfile: one in Small, one in each zone in Production.",
     default="ByProfile",
-    allowed=("ByProfile", "One", "PerZone", "None"),
+    allowed=("ByProfile", "One", "PerZone"),
 )
 PRIVATE: Final = Parameter(
     name="PrivateEndpoints",
@@ -77,7 +77,6 @@ def stack(platform: Platform) -> Stack:
                 Equals(Ref("NatGateways"), "PerZone"),
                 And(Equals(Ref("NatGateways"), "ByProfile"), Condition("Production")),
             ),
-            "Nat": Not(Equals(Ref("NatGateways"), "None")),
             "Private": Or(
                 Equals(Ref("PrivateEndpoints"), "Yes"),
                 And(Equals(Ref("PrivateEndpoints"), "ByProfile"), Condition("Production")),
@@ -111,7 +110,7 @@ def stack(platform: Platform) -> Stack:
 
 
 def _zone(zone: str, place: int) -> tuple[AWSObject, ...]:
-    per_zone = {"Condition": "NatPerZone"} if place else {"Condition": "Nat"}
+    per_zone = {"Condition": "NatPerZone"} if place else {}
     shared = If("NatPerZone", Ref(f"NatGateway{zone}"), Ref("NatGatewayA")) if place else Ref("NatGatewayA")
     return (
         _subnet("Public", zone, place, place),
@@ -136,7 +135,6 @@ def _zone(zone: str, place: int) -> tuple[AWSObject, ...]:
             RouteTableId=Ref(f"PrivateRoutes{zone}"),
             DestinationCidrBlock="0.0.0.0/0",
             NatGatewayId=shared,
-            Condition="Nat",
         ),
     )
 
