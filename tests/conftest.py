@@ -37,6 +37,8 @@ django.setup()
 
 from foundation.identity import Caller  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
+from tests.servers.moto import Moto  # noqa: E402
+from tests.servers.moto import moto as moto_server  # noqa: E402
 
 
 @pytest.fixture
@@ -83,3 +85,10 @@ def api(client_for: Callable[[str], Api]) -> Api:
 def other_api(client_for: Callable[[str], Api]) -> Api:
     """Another application's HTTP client."""
     return client_for("second application")
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """What stands for S3, Secrets Manager and Cognito."""
+    with moto_server(free_port(), HOME / "moto.log") as running:
+        yield running

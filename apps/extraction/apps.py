@@ -12,7 +12,7 @@ class Extraction(Capability):
         services=("document",),
         records=(ExtractionJob, ExtractedFile),
         queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
-        files=(Folder("uploads", writes=True), Folder("documents", writes=True), Folder("extracted", writes=True)),
+        files=(Folder("uploads", writes=True, days=30), Folder("documents", writes=True), Folder("extracted", writes=True)),
         actions=(
             Action("textract:StartDocumentAnalysis", "*", "a document is handed to Textract; it has no narrower resource"),
             Action("textract:GetDocumentAnalysis", "*", "its pages are fetched; it has no narrower resource"),

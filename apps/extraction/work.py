@@ -1,6 +1,6 @@
 """What the workers of extraction do with the files of a started job. Everything here bears being repeated at any point."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import BinaryIO, Final
@@ -11,20 +11,33 @@ from apps.extraction.records import ENDED, ExtractedFile, ExtractionJob, FileSta
 from apps.extraction.results import Page, Unreadable, encode_tables, encode_text, plain_text
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now
-from foundation.errors import Conflict
+from foundation.errors import Conflict, NotFound, Problem, TooLarge
+from foundation.settings import CHOSEN
 
 QUEUE: Final = "extraction"
 PATIENCE: Final = 60
 PART: Final = 2**20
 ATTEMPTS: Final = 100
+UNUSABLE: Final[Mapping[type[Problem], str]] = {
+    TooLarge: f"The file is larger than {CHOSEN.upload_limit_mb:,} MB. Split it, and upload its parts in a new job.",
+    NotFound: "The file is not there any more. Upload it again in a new job.",
+}
 
 
 def hand_out(waiting: Iterable[ExtractedFile]) -> None:
-    """Put each PENDING file out of reach of its upload URL and send it to the workers; other files are left alone."""
+    """Put each PENDING file out of reach of its upload URL and send it to the workers; other files are left alone.
+
+    A file that is too large, or that is not there any more, ends as FAILED.
+    """
     for file in waiting:
         if file.status is not FileStatus.PENDING:
             continue
-        files.seal(file.upload, file.document)
+        try:
+            files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
+        except (TooLarge, NotFound) as refused:
+            _settle(file, FileStatus.FAILED, UNUSABLE[type(refused)])
+            files.delete(file.upload)
+            continue
         queues.send("extract_document", queue=QUEUE, application=file.application, job=file.job, file=file.name)
         moment = now()
         try:

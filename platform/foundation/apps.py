@@ -83,4 +83,4 @@ class Foundation(AppConfig):
 
     name = "foundation"
     records = (RegisteredClient, Session, ApiKey, KeyHolder)
-    files = (Folder("uploads", writes=True),)
+    files = (Folder("uploads", writes=True, days=30),)

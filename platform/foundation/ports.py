@@ -44,20 +44,24 @@ class Files(Protocol):
     def delete(self, path: str) -> None:
         """Remove it; nothing happens when nothing is there."""
 
-    def seal(self, source: str, target: str) -> StoredFile:
-        """Move an uploaded file where no upload URL reaches. From then on every upload URL of `source` answers 403.
+    def seal(self, source: str, target: str, *, limit: int) -> StoredFile:
+        """Move an uploaded file of at most `limit` bytes where no upload URL reaches; only `target` may be worked on.
 
-        A repeat after success returns the target as it is.
+        TooLarge when it is larger: it stays where it is, for the caller to record that and to delete it. A repeat after
+        success returns the target as it is, whatever was uploaded since. From then on every upload URL of `source` answers
+        403 (embedded), or takes what nobody will read (S3, which cannot take back a URL; the folder's `days` remove it).
         """
 
     def upload_url(self, path: str, *, limit: int, lifetime: int = HOUR) -> str:
         """A URL that takes this one file by PUT without any other credential: at most `limit` bytes, `lifetime` seconds.
 
-        Answers exactly 200. Uploading again overwrites, until the file is sealed.
+        Answers exactly 200. Uploading again overwrites, until the file is sealed. A larger body is 413 (embedded), or is
+        refused by `seal` (S3, which checks no size but the length that a signature names, and nobody knows it yet).
+        S3 refuses a body without a Content-Length (501); the embedded store takes one in chunks too.
         """
 
     def download_url(self, path: str, *, lifetime: int = HOUR) -> str:
-        """A URL that gives this one file by GET without any other credential for `lifetime` seconds."""
+        """A URL that gives this one file by GET without any other credential for `lifetime` seconds; no browser runs it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Extraction jobs: registering, starting, working, counting."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -8,7 +9,9 @@ import pytest
 from apps.extraction import services
 from apps.extraction.records import FileStatus
 from foundation.adapters import directory, files, queues, records
+from foundation.ambient import now
 from foundation.errors import Invalid, NotFound, NotReady, Unavailable
+from foundation.settings import CHOSEN
 from tests.extraction.documents import counts, extracted, file_of, registered, started, stored
 
 
@@ -220,3 +223,27 @@ def test_a_job_holds_no_more_files_than_it_may(caller):
     full = records.put(replace(services.create_job(caller), total=services.MAXIMUM_FILES))
     with pytest.raises(Invalid, match="A job holds at most 10,000 files"):
         services.register_file(caller, full.job, "one-more.txt")
+
+
+def test_a_file_that_grew_over_the_limit_fails_alone_and_is_removed(caller):
+    job = registered(caller, {"large.txt": b"", "good.txt": b"good"})
+    upload = file_of(caller, job, "large.txt").upload
+    os.truncate(CHOSEN.home / "files" / upload, CHOSEN.upload_limit_mb * 2**20 + 1)
+    services.start_job(caller, job)
+    large = file_of(caller, job, "large.txt")
+    assert (large.status, large.reason) == (
+        FileStatus.FAILED,
+        f"The file is larger than {CHOSEN.upload_limit_mb} MB. Split it, and upload its parts in a new job.",
+    )
+    assert files.find(upload) is files.find(large.document) is None
+    services.extract_document(caller.application, job, "good.txt")
+    assert counts(caller, job) == ("COMPLETED_WITH_ERRORS", 2, 1, 1)
+
+
+def test_a_file_that_is_gone_when_it_is_handed_out_fails_and_says_so(caller):
+    job = registered(caller, {"gone.txt": b"gone"})
+    records.put(replace(services.job(caller, job), started=now()))
+    files.delete(file_of(caller, job, "gone.txt").upload)
+    services.hand_out_rest(caller.application, job)
+    assert file_of(caller, job, "gone.txt").reason == "The file is not there any more. Upload it again in a new job."
+    assert counts(caller, job) == ("FAILED", 1, 0, 1)

@@ -86,10 +86,13 @@ class DiskFiles:
             except (NotADirectoryError, IsADirectoryError):
                 return
 
-    def seal(self, source: str, target: str) -> StoredFile:
+    def seal(self, source: str, target: str, *, limit: int) -> StoredFile:
         origin, destination = self._place(source), self._place(target)
-        if self.find(source) is None and self.find(target) is None:
+        found = self.find(source)
+        if found is None and self.find(target) is None:
             raise NotFound(f"there is no file {source}")
+        if found is not None and found.size > limit:
+            raise TooLarge(f"the file is larger than {limit:,} bytes")
         with answering():
             made(origin.parent)
             made(destination.parent)

@@ -1,0 +1,89 @@
+"""What stands for S3, Secrets Manager and Cognito: moto's server in a process of its own, and the adapters on it.
+
+All that it holds is in its memory. What it does otherwise than AWS is in docs/testing.md, "What stands for AWS in tests".
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from foundation.adapters.aws import files
+from foundation.ports import Files
+from foundation.settings import Settings, read_settings
+from tests.servers.starting import server
+
+REGION = "us-west-2"
+ACCOUNT = "123456789012"
+KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+BUCKET = "foundation-files"
+SERVICES = ("S3", "SECRETS_MANAGER", "COGNITO_IDENTITY_PROVIDER", "STS")
+
+
+@dataclass(frozen=True)
+class Moto:
+    """The running server."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """AWS's own variables with which a process reaches this server in place of AWS."""
+        return {
+            **CREDENTIALS,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **{f"AWS_ENDPOINT_URL_{service}": self.url for service in SERVICES},
+        }
+
+    def settings(self, **changed: str) -> Settings:
+        """The settings of a process that stands on it."""
+        return read_settings(
+            {
+                "PLATFORM": "aws",
+                "SECRET_KEY": "not a secret",
+                "AWS_REGION": REGION,
+                "FILES_BUCKET": BUCKET,
+                "REDIS_URL": "redis://nowhere",
+                "OPENSEARCH_URL": "https://nowhere",
+                "APPLICATIONS_POOL": "us-west-2_applications",
+                "ADMINISTRATORS_POOL": "us-west-2_administrators",
+                **changed,
+            }
+        )
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Clients that are made inside the block are this server's."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
+
+    def client(self, service: str) -> BaseClient:
+        """An administrator's client of it, to make what a template makes."""
+        made: Any = boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=self.url)
+        return made  # type: ignore[no-any-return]
+
+
+def files_of(running: Moto, bucket: str = BUCKET) -> Files:
+    """The store of files on its S3."""
+    with running.reached():
+        return files.adapter(running.settings(FILES_BUCKET=bucket))
+
+
+@contextmanager
+def moto(port: int, log: Path) -> Iterator[Moto]:
+    """The server for the length of the block."""
+    with server([sys.executable, "-m", "tests.servers.moto_process", str(port)], port, log):
+        running = Moto(f"http://127.0.0.1:{port}")
+        s3: Any = running.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield running
