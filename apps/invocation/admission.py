@@ -16,7 +16,7 @@ from apps.invocation import budgets
 from apps.invocation.calls import Call
 from apps.invocation.claims import CHARACTERS_A_TOKEN, COST, MICRO, claims_of, in_dollars, left, prompt_tokens
 from apps.invocation.records import Kind, Model
-from apps.usage.records import amounts
+from apps.usage.records import amounts, reservation
 from foundation.adapters import limits
 from foundation.ambient import now
 from foundation.errors import Forbidden, OverBudget, Problem, TooMany, Unavailable
@@ -65,7 +65,8 @@ async def reserve(call: Call) -> None:
             raise Unavailable(CROWDED, retry_after=1) from crowded
     call.reserved = counted  # before it is: who is cancelled while it is being done settles it all the same
     wanted = tuple(claim for claim, _ in claims.values())
-    verdict = await granted(Reservation(call.invocation, wanted, moment.timestamp() + lifetime(call)))
+    name = reservation(call.caller.application, call.invocation)
+    verdict = await granted(Reservation(name, wanted, moment.timestamp() + lifetime(call)))
     call.left = left(claims, verdict.left, verdict.until, moment.timestamp())
     if verdict.refused is not None:
         call.reserved = {}
@@ -89,7 +90,7 @@ def settle(call: Call) -> None:
     if call.reserved:
         used = amounts(call.reserved, call.spent.input_tokens + call.spent.output_tokens, call.cost)
         with suppress(Full):  # then it is settled from the account
-            steps.later(Settlement(call.invocation, used))
+            steps.later(Settlement(reservation(call.caller.application, call.invocation), used))
 
 
 def lifetime(call: Call) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 
 from apps.applications.records import Policy
-from apps.invocation.claims import COST, LIMITS, bound, counter, scopes
+from apps.invocation.claims import COST, LIMITS, bounds_of, counter
 from apps.usage import services as usage
 from apps.usage.records import DayUsage
 from foundation.adapters import limits
@@ -42,12 +42,7 @@ async def in_step(policy: Policy, model: str, moment: datetime) -> None:
 
 def budgets_of(policy: Policy, model: str) -> tuple[tuple[str, str], ...]:
     """The budgets that a call of this model counts in."""
-    return tuple(
-        (scope, limit.name)
-        for scope, allowance in scopes(policy, model)
-        for limit in LIMITS
-        if limit.kind == COST and bound(allowance, limit) is not None
-    )
+    return tuple((each.scope, each.limit.name) for each in bounds_of(policy, model) if each.limit.kind == COST)
 
 
 def spent(application: str, day: date) -> Mapping[tuple[str, str], int]:

@@ -78,17 +78,16 @@ class Call:
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What the response says beside the answer: the request's id, who served it, what was tried, what is left."""
-        said = {
-            "x-request-id": self.invocation,
-            "x-served-by": self.by.name,
-            "x-deployment": self.deployment.name if self.deployment else "",
-            "x-tries": ",".join(f"{each.deployment}={each.outcome}" for each in self.tries) if len(self.tries) > 1 else "",
-            "x-cache": self.cache,
-            "age": "" if self.age is None else str(self.age),
-            "x-ignored-parameters": ",".join((*self.ignored, *self.lost)),
-            **{name: str(value) for name, value in self.left.items()},
-        }
-        return [(name.encode(), value.encode("latin-1", "replace")) for name, value in said.items() if value]
+        said: list[tuple[str, object]] = [("x-request-id", self.invocation), ("x-served-by", self.by.name), *self.left.items()]
+        if self.deployment is not None:
+            said.append(("x-deployment", self.deployment.name))
+        if len(self.tries) > 1:
+            said.append(("x-tries", ",".join(f"{each.deployment}={each.outcome}" for each in self.tries)))
+        if self.cache:
+            said += ("x-cache", self.cache), ("age", self.age)
+        if self.ignored or self.lost:
+            said.append(("x-ignored-parameters", ",".join((*self.ignored, *self.lost))))
+        return [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in said]
 
     def account(self, outcome: str) -> Invocation:
         """The row of the account, at the call's end."""

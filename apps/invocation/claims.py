@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from apps.applications.records import Allowance, Policy
 from apps.invocation.balance import chain
@@ -22,6 +22,7 @@ CHARACTERS_A_TOKEN: Final = 4
 MICRO: Final = 1_000_000
 MINUTE: Final = 60
 COST: Final = "cost"
+REMEMBERED: Final = 10_000
 
 
 @lru_cache(64)
@@ -76,24 +77,54 @@ def scopes(policy: Policy, model: str) -> Iterator[tuple[str, Allowance]]:
         yield model, own
 
 
+class Bound(NamedTuple):
+    """A limit that holds for an application's calls of one model. scope: see `scopes`."""
+
+    limit: Limit
+    scope: str
+    most: int
+
+
+known: Final[dict[tuple[str, str], tuple[Policy, tuple[Bound, ...]]]] = {}
+
+
+def bounds_of(policy: Policy, model: str) -> tuple[Bound, ...]:
+    """The limits that an application's calls of this model count in; worked out once for a policy."""
+    place = (policy.application, model)
+    kept = known.get(place)
+    if kept is None or kept[0] is not policy:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        kept = known[place] = (policy, tuple(bounds_in(policy, model)))
+    return kept[1]
+
+
+def bounds_in(policy: Policy, model: str) -> Iterator[Bound]:
+    """The same, worked out."""
+    for scope, allowance in scopes(policy, model):
+        for limit in LIMITS:
+            most = bound(allowance, limit)
+            if most is not None:
+                yield Bound(limit, scope, most)
+
+
 def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
     """The claims of a call, each with what it counts. Forbidden for a call in dollars by a model without known prices.
 
     An answer that was kept from before counts as a request, and uses nothing else.
     """
-    amounts: dict[str, int] | None = None
-    prompt = 0
-    for scope, allowance in scopes(call.policy, call.asked.name):
-        for limit in LIMITS:
-            most = bound(allowance, limit)
-            if most is not None and not (call.cache and limit.kind != "requests"):
-                if amounts is None:
-                    prompt = prompt_tokens(call)
-                    amounts = {"requests": 1, "concurrent": 1, "tokens": prompt + answer_tokens(call)}
-                if limit.kind == COST and COST not in amounts:
-                    amounts[COST] = highest_cost(call, prompt)
-                key = counter(call.caller.application, scope, limit, moment)
-                yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
+    bounds = bounds_of(call.policy, call.asked.name)
+    if call.cache:
+        bounds = tuple(each for each in bounds if each.limit.kind == "requests")
+    if not bounds:
+        return
+    prompt = prompt_tokens(call)
+    amounts = {"requests": 1, "concurrent": 1, "tokens": prompt + answer_tokens(call)}
+    if any(each.limit.kind == COST for each in bounds):
+        amounts[COST] = highest_cost(call, prompt)
+    for limit, scope, most in bounds:
+        key = counter(call.caller.application, scope, limit, moment)
+        yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
 
 
 def prompt_tokens(call: Call) -> int:
@@ -153,9 +184,7 @@ def cost(model: Model, prompt: int, answer: int) -> int:
 
 def in_dollars(policy: Policy, model: str) -> bool:
     """Whether calls of this model count in a budget."""
-    return any(
-        allowance.usd_per_day is not None or allowance.usd_per_month is not None for _, allowance in scopes(policy, model)
-    )
+    return any(each.limit.kind == COST for each in bounds_of(policy, model))
 
 
 def left(

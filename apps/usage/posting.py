@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from apps.usage.records import Content, DayUsage, Invocation, Outcome, used
+from apps.usage.records import Content, DayUsage, Invocation, Outcome, reservation, used
 from apps.usage.segments import LARGEST_PAYLOAD
 from foundation.adapters import limits, records
 from foundation.ambient import now
@@ -90,7 +90,8 @@ def settle(entries: Sequence[Entry]) -> None:
     """End the reservations of calls. Most have ended by then; those remain whose process died, or whose settling the store
     of limits did not take. A repeat changes nothing."""
     if entries:
-        limits.settle([Settlement(entry.row.invocation, used(entry.row, entry.reserved)) for entry in entries])
+        rows = [(entry.row, entry.reserved) for entry in entries]
+        limits.settle([Settlement(reservation(row.application, row.invocation), used(row, reserved)) for row, reserved in rows])
 
 
 def count(rows: Iterable[Invocation], token: str) -> None:

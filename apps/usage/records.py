@@ -91,6 +91,11 @@ class Content(Record):
     answered: str
 
 
+def reservation(application: str, invocation: str) -> str:
+    """The id under which the limits know a call: it is of its application's group, as the application's counters are."""
+    return f"{application}:{invocation}"
+
+
 def used(row: Invocation, reserved: Mapping[str, str]) -> Mapping[str, int]:
     """What a call used of the limits that were reserved for it: amounts by key, of `reserved`, kind by key."""
     return amounts(reserved, row.input_tokens + row.output_tokens, row.cost)

@@ -150,10 +150,10 @@ class Counters(Protocol):
 class Claim:
     """A wish for a share of a limit.
 
-    key: the counter. amount: what is wanted of it now, held back until the reservation is settled or has expired.
-    limit: the counter and all that is held back may not exceed it together; None: only counted. until: when a counter that
-    begins with this claim begins at 0 again, in seconds since 1970. counted: the wish itself uses the share up (a
-    request): nothing is held back, and settling changes nothing.
+    key: the counter; it begins with its group (see group_of). amount: what is wanted of it now, held back until the
+    reservation is settled or has expired. limit: the counter and all that is held back may not exceed it together; None:
+    only counted. until: when a counter that begins with this claim begins at 0 again, in seconds since 1970. counted: the
+    wish itself uses the share up (a request): nothing is held back, and settling changes nothing.
     """
 
     key: str
@@ -167,7 +167,8 @@ class Claim:
 class Reservation:
     """Claims that are granted together or not at all. Never settled, it expires by itself `until` (seconds since 1970).
 
-    One with the id of another takes its place: what that one held back is released.
+    Its id and the keys of its claims begin with one group: what lies together can be granted together. One with the id of
+    another takes its place: what that one held back is released.
     """
 
     id: str
@@ -202,11 +203,19 @@ class Floor:
     until: float
 
 
+def group_of(name: str) -> str:
+    """The group of a counter or a reservation: the first part of its key or id, up to a colon; empty without one."""
+    group, colon, _ = name.partition(":")
+    return group if colon else ""
+
+
 class Limits(Protocol):
     """Shares of limits that every process of the platform holds to: many at once, exactly, forgotten after their time."""
 
     def reserve(self, steps: Sequence[Reservation | Settlement]) -> Sequence[Verdict | None]:
-        """Take the steps in their order, all or, when it raises, none: grant a reservation or refuse it; settle another.
+        """Take the steps in their order: grant a reservation or refuse it; settle another. Those of one group are taken all
+        or none. When it raises, some groups may have been served, their answers are lost, and what they granted is released
+        by settling it, or expires.
 
         A refused reservation holds nothing back. A settlement puts what was used on the counters and holds nothing back any
         more; it is also good after its reservation has expired, for a day. A repeat, or an unknown id, changes nothing.

@@ -1,15 +1,25 @@
 """What every adapter of the Limits port promises: shares that hold over threads and processes, and that come back."""
 
-from collections.abc import Callable
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from foundation.adapters.aws.limits import RedisLimits
+from foundation.adapters.aws.redis_scripts import Scripts
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+from foundation.errors import Unavailable
 from foundation.ports import Claim, Floor, Limits, Reservation, Settlement, Verdict
 from tests.conformance.processes import at_once, kill, outputs, python
+from tests.running import wait_for
+from tests.servers.redis import RedisServer
 
 DAY = 86_400
 
@@ -24,11 +34,52 @@ class Clock:
         return self.moment
 
 
-def embedded(folder: Path, clock: Clock) -> SqliteLimits:
-    return SqliteLimits(Database(folder / "limits.db", SCHEMA), clock)
+@dataclass(frozen=True)
+class Store:
+    """Limits of their own, for this process and, by the code that makes them from sys.argv, for others. rows: how many
+    counters and reservations it keeps."""
+
+    make: Callable[[Callable[[], float]], Limits]
+    code: str
+    arguments: tuple[str, str]
+    rows: Callable[[], int]
 
 
-ADAPTERS: dict[str, Callable[[Path, Clock], Limits]] = {"embedded": embedded}
+def embedded(request: pytest.FixtureRequest) -> Store:
+    file = request.getfixturevalue("tmp_path") / "limits.db"
+    database = Database(file, SCHEMA)
+
+    def rows() -> int:
+        with database.reading() as connection:
+            return sum(
+                connection.execute(f"select count(*) from {table}").fetchone()[0] for table in ("counters", "reservations")
+            )
+
+    return Store(partial(SqliteLimits, database), SQLITE, (str(file), ""), rows)
+
+
+def redis(request: pytest.FixtureRequest) -> Store:
+    server, deployment = request.getfixturevalue("redis_server"), f"test-{uuid.uuid4().hex[:12]}"
+
+    def rows() -> int:
+        with server.client() as client:
+            return sum(client.hlen(key) for key in client.keys(f"{deployment}:*") if client.type(key) == b"hash")
+
+    return Store(partial(RedisLimits, Scripts(server.url), deployment), REDIS, (server.url, deployment), rows)
+
+
+SQLITE = """
+from pathlib import Path
+from foundation.adapters.embedded.database import Database
+from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+limits = SqliteLimits(Database(Path(sys.argv[1]), SCHEMA))
+"""
+REDIS = """
+from foundation.adapters.aws.limits import RedisLimits
+from foundation.adapters.aws.redis_scripts import scripts
+limits = RedisLimits(scripts(sys.argv[1]), sys.argv[2])
+"""
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Store]] = {"embedded": embedded, "aws": redis}
 
 
 @pytest.fixture
@@ -37,9 +88,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=ADAPTERS.values(), ids=ADAPTERS.keys())
-def limits(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Limits:
-    made: Limits = request.param(tmp_path, clock)
+def store(request: pytest.FixtureRequest) -> Store:
+    made: Store = request.param(request)
     return made
+
+
+@pytest.fixture
+def limits(store: Store, clock: Clock) -> Limits:
+    return store.make(clock)
 
 
 def ask(limits: Limits, name: str, *claims: Claim, until: float = 2_000_000_000.0) -> Verdict:
@@ -210,6 +266,22 @@ class TestLimits:
             ask(limits, key, Claim(key, place + 1, 100, clock() + 60))
         assert limits.used([*keys, "none"]) == [1, 2, 3, 4, 5, 6, 0]
 
+    def test_groups_are_served_side_by_side_each_in_its_order(self, limits: Limits, clock: Clock) -> None:
+        until = clock() + 60
+        steps: list[Reservation | Settlement] = []
+        for group in "abcdefgh":
+            claims = (Claim(f"{group}::slot", 1, 1, until), Claim(f"{group}:model:tokens", 10, 100, until))
+            steps += [Reservation(f"{group}:1", claims, until), Reservation(f"{group}:2", claims, until)]
+        steps += [Settlement(f"{group}:1", {f"{group}:model:tokens": 7}) for group in "abcdefgh"]
+        verdicts = limits.reserve(steps)
+        refused = [verdict.refused.key if verdict.refused else "" for verdict in verdicts if verdict is not None]
+        assert refused == [name for group in "abcdefgh" for name in ("", f"{group}::slot")]
+        assert list(verdicts[16:]) == [None] * 8
+        keys = [f"{group}{key}" for group in "hgfedcba" for key in (":model:tokens", "::slot")]
+        assert limits.used(keys) == [7, 0] * 8
+        limits.raise_to([Floor(key, 50, until) for key in keys])
+        assert limits.used(keys) == [50] * 16
+
     def test_many_threads_get_exactly_what_there_is(self, limits: Limits, clock: Clock) -> None:
         claim = Claim("k", 1, 100, clock() + 60, counted=True)
 
@@ -222,30 +294,27 @@ class TestLimits:
 
 WORK = """
 import threading, time
-from pathlib import Path
-from foundation.adapters.embedded.database import Database
-from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
 from foundation.grouped import Grouped
 from foundation.ports import Claim, Reservation, Settlement
-limits = SqliteLimits(Database(Path(sys.argv[1]), SCHEMA))
 steps = Grouped("limits", limits.reserve)
 until = time.time() + 3600
 """
 
 
-class TestEmbeddedLimits:
-    """What the shares in one SQLite file promise between processes."""
+class TestLimitsBetweenProcesses:
+    """What the shares promise when several processes reserve at once, and when one of them is killed."""
 
-    def test_over_processes_and_threads_exactly_100_of_100_are_granted(self, tmp_path: Path) -> None:
+    def test_over_processes_and_threads_exactly_100_of_100_are_granted(self, store: Store, clock: Clock) -> None:
         work = (
-            WORK
+            store.code
+            + WORK
             + """
 granted = []
 def client(number):
     for turn in range(2):
         request, tokens = Claim("requests", 1, 100, until, counted=True), Claim("tokens", 10, 10**6, until)
         claims = (request, tokens, Claim("slots", 1, 256, until))
-        name = f"{sys.argv[2]} {number} {turn}"
+        name = f"{sys.argv[3]} {number} {turn}"
         if steps.wait(Reservation(name, claims, until)).refused is None:
             granted.append(name)
             steps.later(Settlement(name, {"tokens": 7}))
@@ -256,20 +325,19 @@ steps.wait(Settlement("none", {}))
 print(len(granted))
 """
         )
-        file = tmp_path / "limits.db"
-        told = outputs([python(work, str(file), str(number)) for number in range(4)])
+        told = outputs([python(work, *store.arguments, str(number)) for number in range(4)])
         assert sum(map(int, told)) == 100
-        limits = SqliteLimits(Database(file, SCHEMA))
-        assert limits.used(["requests", "tokens", "slots"]) == [100, 700, 0]
+        assert store.make(clock).used(["requests", "tokens", "slots"]) == [100, 700, 0]
 
-    def test_a_budget_is_never_passed_while_processes_reserve_and_settle_at_once(self, tmp_path: Path) -> None:
+    def test_a_budget_is_never_passed_while_processes_reserve_and_settle_at_once(self, store: Store, clock: Clock) -> None:
         work = (
-            WORK
+            store.code
+            + WORK
             + """
 spent = []
 def client(number):
     for turn in range(20):
-        name = f"{sys.argv[2]} {number} {turn}"
+        name = f"{sys.argv[3]} {number} {turn}"
         if steps.wait(Reservation(name, (Claim("usd", 90, 10_000, until),), until)).refused is None:
             assert limits.used(["usd"])[0] <= 10_000
             steps.later(Settlement(name, {"usd": 40 + number % 50}))
@@ -281,42 +349,108 @@ steps.wait(Settlement("none", {}))
 print(sum(spent))
 """
         )
-        file = tmp_path / "limits.db"
-        told = outputs([python(work, str(file), str(number)) for number in range(4)])
+        told = outputs([python(work, *store.arguments, str(number)) for number in range(4)])
         spent = sum(map(int, told))
         assert 10_000 - 90 < spent <= 10_000
-        assert SqliteLimits(Database(file, SCHEMA)).used(["usd"]) == [spent]
+        assert store.make(clock).used(["usd"]) == [spent]
 
-    def test_what_a_killed_process_held_back_comes_back(self, tmp_path: Path) -> None:
+    def test_what_a_killed_process_held_back_comes_back(self, store: Store, clock: Clock) -> None:
         work = (
-            WORK
+            store.code
+            + WORK
             + """
 claims = (Claim("slots", 4, 4, until), Claim("usd", 50, 100, until))
 assert steps.wait(Reservation("held", claims, until)).refused is None
-print("held", flush=True)
+print(until, flush=True)
 sys.stdin.read()
 """
         )
-        file, clock = tmp_path / "limits.db", Clock()
-        process = python(work, str(file))
+        process = python(work, *store.arguments)
         assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+        until = float(process.stdout.readline())
         kill(process)
-        limits = SqliteLimits(Database(file, SCHEMA), clock)
+        limits = store.make(clock)
         assert limits.used(["slots", "usd"]) == [4, 50]
-        with limits.database.reading() as connection:
-            (clock.moment,) = connection.execute("select until from reservations").fetchone()
+        clock.moment = until
         assert limits.used(["slots", "usd"]) == [0, 0]
         limits.settle([Settlement("held", {"usd": 20})])
         assert limits.used(["slots", "usd"]) == [0, 0]
 
-    def test_what_is_long_over_takes_no_place(self, tmp_path: Path, clock: Clock) -> None:
-        limits = embedded(tmp_path, clock)
+    def test_what_is_long_over_takes_no_place(self, store: Store, limits: Limits, clock: Clock) -> None:
         for number in range(100):
             ask(limits, str(number), Claim(f"k{number}", 1, 10, clock() + 60), until=clock() + 60)
-        for _ in range(2):  # the first to expire them, the second to forget them
+        for _ in range(4):  # the first to expire them, the others to forget them
             clock.moment += 2 * DAY
             ask(limits, "last", Claim("k", 1, 10, clock() + 60))
-        with limits.database.reading() as connection:
-            assert connection.execute("select count(*) from reservations").fetchone() == (1,)
-            assert connection.execute("select count(*) from counters").fetchone() == (1,)
+        assert store.rows() == 2
+
+
+class TestLimitsInRedis:
+    """What is said when the server is away, and what is left when it comes back without its data."""
+
+    @pytest.fixture
+    def own(self, tmp_path: Path) -> RedisServer:
+        return RedisServer(tmp_path / "redis")
+
+    @pytest.fixture
+    def away(self, own: RedisServer, clock: Clock) -> Iterator[RedisLimits]:
+        scripts = Scripts(own.url)
+        yield RedisLimits(scripts, "test", clock)
+        scripts.redis.close()
+
+    def back(self, limits: RedisLimits) -> bool:
+        with suppress(Unavailable):
+            return limits.used(["k"]) is not None
+        return False
+
+    def test_a_server_that_is_away_is_said_to_be_and_is_used_once_it_is_back(
+        self, own: RedisServer, away: RedisLimits, clock: Clock
+    ) -> None:
+        for name in ("a", "b"):
+            with pytest.raises(Unavailable) as refused:
+                ask(away, name, Claim("k", 1, 10, clock() + 60))
+            assert refused.value.retry_after
+            with own.running():
+                wait_for(lambda: self.back(away))
+                assert ask(away, name, Claim("k", 1, 10, clock() + 60)).left == {"k": 9}
+
+    def test_a_server_that_hangs_is_said_to_be_away_and_is_used_once_it_answers(
+        self, own: RedisServer, away: RedisLimits, clock: Clock
+    ) -> None:
+        with own.running() as process:
+            ask(away, "a", Claim("k", 1, 10, clock() + 60))
+            os.kill(process, signal.SIGSTOP)
+            for _ in range(200):  # each at once but for the first
+                with pytest.raises(Unavailable):
+                    ask(away, "b", Claim("k", 1, 10, clock() + 60))
+            os.kill(process, signal.SIGCONT)
+            wait_for(lambda: self.back(away))
+            ask(away, "b", Claim("k", 1, 10, clock() + 60))
+            end(away, "b")
+            assert away.used(["k"]) == [1]
+
+    def test_a_server_that_lost_its_data_counts_on_from_what_is_known_elsewhere(
+        self, own: RedisServer, away: RedisLimits, clock: Clock
+    ) -> None:
+        until = clock() + 60
+        with own.running(), own.client() as client:
+            ask(away, "a", Claim("usd", 60, 100, until))
+            client.flushall()
+            client.script_flush()
+            end(away, "a", usd=60)
+            assert away.used(["usd"]) == [0]
+            away.raise_to([Floor("usd", 60, until)])
+            assert ask(away, "b", Claim("usd", 41, 100, until)).refused is not None
+
+    def test_everything_in_it_forgets_itself(self, own: RedisServer, away: RedisLimits, clock: Clock) -> None:
+        with own.running(), own.client() as client:
+            ask(away, "a", Claim("k", 1, 10, clock() + 60), until=clock() + 60)
+            ask(away, "b", Claim("k", 1, 10, clock() + 90, counted=True))
+            clock.moment += 61
+            end(away, "c")
+            assert client.keys("test:*")
+            assert all(0 < client.ttl(key) < 3 * DAY for key in client.keys("test:*"))
+
+    def test_a_reservation_over_two_groups_is_refused_as_a_mistake(self, away: RedisLimits, clock: Clock) -> None:
+        with pytest.raises(ValueError, match="group"):
+            ask(away, "a:1", Claim("b::k", 1, 10, clock() + 60))

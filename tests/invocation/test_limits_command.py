@@ -84,7 +84,8 @@ def test_clear_removes_all_limits_and_leaves_the_rest(application: Application) 
 def test_show_says_what_is_used(application: Application) -> None:
     run("set", application.name, "--tokens-per-minute", "500")
     end = now().timestamp() + 60
-    limits.reserve([Reservation(str(uuid.uuid4()), (Claim(f"{application.application}::tokens", 123, 500, end),), end)])
+    name = f"{application.application}:{uuid.uuid4()}"
+    limits.reserve([Reservation(name, (Claim(f"{application.application}::tokens", 123, 500, end),), end)])
     assert run_json("show", application.name)["limits"][0]["used"]["tokens_per_minute"] == 123
     assert "123 used" in run("show", application.name)
 

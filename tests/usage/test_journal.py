@@ -10,7 +10,7 @@ import pytest
 from apps.usage import services
 from apps.usage.journal import Journal
 from apps.usage.posting import Entry, encoded, post
-from apps.usage.records import Invocation, Outcome
+from apps.usage.records import Invocation, Outcome, reservation
 from apps.usage.segments import SEGMENT_BYTES, frames
 from apps.usage.shipping import Shipper
 from apps.usage.totals import UnderWay
@@ -233,10 +233,11 @@ print(json.dumps([said, under_way, journal.is_full, journal.written_rows]))
 def test_a_killed_process_leaves_every_noted_call_and_its_reservations_are_settled(caller: Caller):
     moment = now().timestamp()
     key = f"{caller.application}::tokens"
-    held = Reservation(new_id(), (Claim(key, 1000, 5000, moment + 600),), moment + 600)
+    invocation = new_id()
+    held = Reservation(reservation(caller.application, invocation), (Claim(key, 1000, 5000, moment + 600),), moment + 600)
     limits.reserve([held])
     code = f"""
-row = Invocation(application, {held.id!r}, now(), "A", "a", "A", "text", Outcome.SUCCESS, 10, 5, 100)
+row = Invocation(application, {invocation!r}, now(), "A", "a", "A", "text", Outcome.SUCCESS, 10, 5, 100)
 asyncio.run(services.note(row, {{{key!r}: "tokens"}}))
 print(row.invocation, flush=True)
 asyncio.run(many())
@@ -245,7 +246,7 @@ asyncio.run(many())
     assert process.stdout is not None
     first = [process.stdout.readline().strip() for _ in range(200)]
     noted = {*first, *kill(process).split()}
-    assert held.id in noted
+    assert invocation in noted
     services.start()
     wait_for(lambda: noted - {""} <= set(every_row(caller)), 60)
     wait_for(lambda: counted(caller) == len(every_row(caller)), 30)

@@ -33,8 +33,9 @@ class Broken(Exception):
 class Answer:
     """What comes back for one request. httptools calls its `on_` methods; the rest is for who asked.
 
-    headers: by their names in lower case; several of one name are joined by commas. heard: the bytes so far. lasts: the connection can
-    serve again. limit: seconds that the next bytes may take; end: when all must have come, on the loop's clock.
+    headers: by their names in lower case; several of one name are joined by commas. heard: the bytes so far. lasts: the
+    connection can serve again. limit: seconds that the next bytes may take; end: when all of it must have come, on the
+    loop's clock.
     """
 
     __slots__ = (
@@ -150,7 +151,7 @@ class Connection(asyncio.Protocol):
         answer.limit, answer.end = limit, end
         self.served += 1
         if self.transport is not None and self.lost is None:
-            self.transport.writelines(request)
+            self.transport.write(b"".join(request))
         return answer
 
     def release(self) -> None:

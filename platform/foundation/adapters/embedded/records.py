@@ -19,9 +19,11 @@ from foundation.records import (
     Page,
     R,
     Record,
+    addable,
     composed,
     key_of,
     open_cursor,
+    scope_of,
     seal_cursor,
     sortable,
 )
@@ -45,6 +47,7 @@ class Statements:
 
     create: tuple[str, ...]
     get: str
+    add: str
     put: str
     revision: str
     delete: str
@@ -65,6 +68,7 @@ def statements(kind: type[Record]) -> Statements:
             f'create index if not exists "{kind.kind.table}_expires" on {table} (expires) where expires is not null',
         ),
         get=f"select body from {table} where p = ? and s = ? and (expires is null or expires > ?)",
+        add=f"insert or ignore into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
         put=f"insert or replace into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
         revision=f"select revision from {table} where p = ? and s = ?",
         delete=f"delete from {table} where p = ? and s = ?",
@@ -76,6 +80,17 @@ def statements(kind: type[Record]) -> Statements:
 def position(values: Sequence[Any]) -> tuple[str, str]:
     """The group and the place inside it of a key or an index."""
     return sortable(values[0]), composed(values[1:])
+
+
+def row(record: Record, place: tuple[str, str]) -> tuple[Any, ...]:
+    """A record as its table has it."""
+    kind = record.kind
+    expires = getattr(record, kind.expires) if kind.expires else None
+    indexed: list[str | None] = []
+    for fields in kind.indexes.values():
+        values = key_of(record, fields)
+        indexed += (None, None) if None in values else position(values)
+    return (*place, record.revision, expires and expires.timestamp(), msgspec.json.encode(record), *indexed)
 
 
 def bounds(column: str, fields: Sequence[str], prefix: Sequence[Any], between: tuple[Any, Any] | None) -> tuple[str, list[str]]:
@@ -103,8 +118,8 @@ class SqliteRecords:
     def get(self, kind: type[R], *key: Any) -> R | None:
         sql = self._sql(kind)
         with self.database.reading() as connection:
-            row = connection.execute(sql.get, (*position(key), now().timestamp())).fetchone()
-        return None if row is None else sql.decoder.decode(row[0])
+            found = connection.execute(sql.get, (*position(key), now().timestamp())).fetchone()
+        return None if found is None else sql.decoder.decode(found[0])
 
     def put(self, record: R, *, expect: int | Absent | None = None) -> R:
         self._sql(type(record))
@@ -133,7 +148,7 @@ class SqliteRecords:
         fields = kind.kind.indexes[index] if index else kind.kind.key
         group, order = (f'"{index}_p"', f'"{index}_s"') if index else ("p", "s")
         place = f"{order}, p, s" if index else "s"
-        scope = composed((kind.kind.table, index or "", len(prefix), *prefix, *(between or ()), int(descending)))
+        scope = scope_of(kind, prefix, index, between, descending)
         inside, edges = bounds(order, fields, prefix, between)
         where = f"{group} = ? and {inside} and (expires is null or expires > ?)"
         values: list[Any] = [sortable(prefix[0]), *edges, now().timestamp()]
@@ -152,11 +167,12 @@ class SqliteRecords:
     def increment(
         self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
     ) -> R:
+        addable(kind, by)
         sql, place = self._sql(kind), position(key)
         with self.database.writing() as connection:
             self._expire(connection, kind, place)
-            row = connection.execute(sql.get, (*place, now().timestamp())).fetchone()
-            found: R | None = initial if row is None else sql.decoder.decode(row[0])
+            stored = connection.execute(sql.get, (*place, now().timestamp())).fetchone()
+            found: R | None = initial if stored is None else sql.decoder.decode(stored[0])
             if found is None:
                 raise NotFound(f"no such record in {kind.kind.table}")
             if once is not None and not self._first(connection, kind, place, once):
@@ -199,21 +215,17 @@ class SqliteRecords:
     def _put(self, connection: Connection, record: R, expect: int | Absent) -> R:
         kind, place = record.kind, position(key_of(record, record.kind.key))
         sql = self.known[type(record)]
+        if expect == 0:  # most are new, and nothing has to be read for these
+            added = replace(record, revision=1)
+            if connection.execute(sql.add, row(added, place)).rowcount:
+                return added
         self._expire(connection, type(record), place)
-        row = connection.execute(sql.revision, place).fetchone()
-        stored = 0 if row is None else row[0]
+        found = connection.execute(sql.revision, place).fetchone()
+        stored = 0 if found is None else found[0]
         if expect is not ANY and stored != expect:
             raise Conflict(f"{kind.table}: somebody else changed it (revision {stored}, not {expect}); read it and try again")
         kept = replace(record, revision=stored + 1)
-        expires = getattr(record, kind.expires) if kind.expires else None
-        indexed: list[str | None] = []
-        for fields in kind.indexes.values():
-            values = key_of(record, fields)
-            indexed += (None, None) if None in values else position(values)
-        connection.execute(
-            sql.put,
-            (*place, kept.revision, expires and expires.timestamp(), msgspec.json.encode(kept), *indexed),
-        )
+        connection.execute(sql.put, row(kept, place))
         return kept
 
     def _expire(self, connection: Connection, kind: type[Record], place: tuple[str, str]) -> None:

@@ -1,0 +1,15 @@
+"""Servers that the conformance classes share, each started with the first test that asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.redis import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for all tests; each has its own deployment in it."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    with server.running():
+        yield server
