@@ -96,7 +96,8 @@ class Records(Protocol):
         """Store the record and return it as stored, with its new revision.
 
         The store must hold exactly the record's own `revision` (0: nothing), or `expect` where given; else Conflict is
-        raised and nothing changes. `expect=ANY` overwrites whatever is there.
+        raised and nothing changes. `expect=ANY` overwrites whatever is there. TooLarge when the store does not take so
+        much; any takes 400 KB.
         """
 
     def delete(self, kind: type[Record], *key: Any) -> bool:
@@ -114,6 +115,8 @@ class Records(Protocol):
     ) -> Page[R]:
         """A page of records whose key (or index) begins with `prefix`, in the order of the rest of the key.
 
+        By key it has all that was stored before; by an index it may lack, or still have, what was changed a moment ago.
+
         `prefix` has at least the first field. `between` bounds the next field, both ends included. A cursor continues
         the very same query and no other; an altered or foreign one raises Invalid. `limit` is 1 to 1,000.
         """
@@ -121,19 +124,34 @@ class Records(Protocol):
     def increment(
         self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
     ) -> R:
-        """Add to numeric fields atomically and return the record as it is then.
+        """Add to numeric fields, which no key or index names, atomically and return the record as it is then.
 
-        With `once`, a token that was counted on this record before changes nothing. Without a record, `initial` is
-        stored first; without both, NotFound.
+        With `once`, a token that was counted on this record in the last 60 days changes nothing: no message lives as long.
+        Without a record, `initial` is stored first; without both, NotFound. Without `once`, an addition whose answer was
+        lost may be made twice.
         """
 
     def batch(self, records: Sequence[Record]) -> None:
-        """Put up to 100 records as `put` does, all or none. Conflict when any of them is stale."""
+        """Put up to 100 records as `put` does, all or none. Conflict when any of them is stale, TooLarge for more than 4 MB."""
 
 
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""
     return tuple(getattr(record, name) for name in fields)
+
+
+def addable(kind: type[Record], by: Mapping[str, int | float]) -> None:
+    """TypeError for a field that a key or an index names: adding to it would move the record."""
+    fixed = {*kind.kind.key, *(name for fields in kind.kind.indexes.values() for name in fields)} & by.keys()
+    if fixed:
+        raise TypeError(f"{kind.kind.table}: {', '.join(sorted(fixed))} cannot be added to, as the record lies by it")
+
+
+def scope_of(
+    kind: type[Record], prefix: Sequence[Any], index: str | None, between: tuple[Any, Any] | None, descending: bool
+) -> str:
+    """What a query asks, as its cursors are bound to it."""
+    return composed((kind.kind.table, index or "", len(prefix), *prefix, *(between or ()), int(descending)))
 
 
 def sortable(value: Any) -> str:
