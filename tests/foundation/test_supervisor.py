@@ -13,6 +13,8 @@ from tests.conftest import free_port
 from tests.foundation.staging import Stage
 from tests.running import wait_for
 
+CROWD = 600
+
 
 class Running:
     """A platform that `up` keeps running."""
@@ -170,3 +172,23 @@ def test_what_cannot_start_is_given_up_on_with_a_clear_message(stage: Stage) -> 
     broken = stage.start("up", "--port", str(free_port()), TLS_CERTIFICATE="/nowhere.pem", TLS_KEY="/nowhere.key")
     assert broken.wait(60) == 1
     assert "the platform does not come up" in stage.log.read_text()
+
+
+def test_a_crowd_that_connects_while_the_web_process_is_busy_is_served_when_it_has_time(running: Running) -> None:
+    web = running.child("web")
+    busy = [web, *web.children(recursive=True)]
+    for process in busy:
+        process.suspend()
+    crowd = [socket.socket() for _ in range(CROWD)]
+    try:
+        for each in crowd:
+            each.settimeout(10)
+            each.connect(("127.0.0.1", running.port))
+            each.sendall(b"GET /service/health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    finally:
+        for process in busy:
+            process.resume()
+    answers = [each.makefile("rb").readline() for each in crowd]
+    for each in crowd:
+        each.close()
+    assert answers == [b"HTTP/1.1 200 OK\r\n"] * CROWD

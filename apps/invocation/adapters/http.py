@@ -60,9 +60,8 @@ class Server:
     ) -> None:
         self.base_url, self.timeouts, self.refused = base_url.rstrip("/"), timeouts, refused or problem
         parts = urlsplit(self.base_url)
-        self.host, self.path = parts.hostname or "", parts.path
-        usual = f":{443 if parts.scheme == 'https' else 80}"
-        self.headers = {"Host": parts.netloc.removesuffix(usual), **EVERY, **(headers or {})}
+        self.host, self.path = parts.netloc.removesuffix(f":{443 if parts.scheme == 'https' else 80}"), parts.path
+        self.headers = {"Host": self.host, **EVERY, **(headers or {})}
         self.lines = lines(self.headers)
         self.pools: dict[asyncio.AbstractEventLoop, tuple[Pool, AsyncGenerator[Pool, None]]] = {}
 

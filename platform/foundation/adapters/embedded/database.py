@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from foundation.errors import Unavailable
+
+PRAGMAS: Final = "pragma journal_mode=wal; pragma synchronous=full; pragma temp_store=memory;"
+RETRY: Final = 0.02  # seconds
 
 _databases: "Final[weakref.WeakSet[Database]]" = weakref.WeakSet()
 
@@ -60,12 +64,18 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        opened = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None, cached_statements=512)
-        opened.execute("pragma journal_mode=wal")
-        opened.execute("pragma synchronous=full")
-        opened.execute("pragma temp_store=memory")
-        opened.executescript(self.schema)
-        return opened
+        give_up = time.monotonic() + self.patience
+        while True:
+            opened = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None, cached_statements=512)
+            try:
+                opened.executescript(f"{PRAGMAS} {self.schema}")
+                return opened
+            except sqlite3.OperationalError as refused:
+                opened.close()
+                # SQLite does not wait for a lock with which it turns a file to WAL: of several that open it first, one may.
+                if refused.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+            time.sleep(RETRY)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -10,10 +10,14 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from foundation.settings import CHOSEN
 from foundation.supervisor import STOP_TIMEOUT
 
+CROWD = 4096  # connections that are open, and those that wait to be, at the most
+
 OPTIONS: Mapping[str, Any] = {
     "bind": f"[{CHOSEN.host}]:{CHOSEN.port}" if ":" in CHOSEN.host else f"{CHOSEN.host}:{CHOSEN.port}",
     "workers": CHOSEN.web_concurrency,
-    "worker_class": "asgi",
+    "worker_class": "foundation.server.Worker",
+    "worker_connections": CROWD,
+    "backlog": CROWD,
     "asgi_loop": "uvloop",
     "http_parser": "fast",
     "keepalive": CHOSEN.keep_alive,
