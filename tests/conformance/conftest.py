@@ -1,5 +1,6 @@
 """Servers that the conformance classes share, each started with the first test that asks for it."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -13,3 +14,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     with server.running():
         yield server
+
+
+@pytest.fixture
+def deployment() -> str:
+    """The name of a deployment that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}"

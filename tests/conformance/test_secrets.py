@@ -2,19 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from foundation.errors import Unavailable
 from foundation.local_secrets import LocalSecrets
 from foundation.ports import Secrets
 from tests.conformance.processes import at_once, outputs, python
+from tests.servers.moto import Moto, secrets_of
 
-KEEPERS: dict[str, Callable[[Path], Secrets]] = {"embedded": LocalSecrets}
+KEEPERS: dict[str, Callable[[pytest.FixtureRequest], Secrets]] = {
+    "embedded": lambda request: LocalSecrets(request.getfixturevalue("tmp_path")),
+    "aws": lambda request: secrets_of(request.getfixturevalue("moto"), request.getfixturevalue("deployment")),
+}
 
 
 @pytest.fixture
-def secrets(request: pytest.FixtureRequest, tmp_path: Path) -> Secrets:
-    return KEEPERS[request.param](tmp_path)
+def secrets(request: pytest.FixtureRequest) -> Secrets:
+    return KEEPERS[request.param](request)
 
 
 @pytest.mark.parametrize("secrets", list(KEEPERS), indirect=True)
@@ -63,3 +70,44 @@ class TestEmbeddedSecrets:
         assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
         kept = list((tmp_path / "secrets").iterdir())
         assert [file.stat().st_mode & 0o777 for file in kept] == [0o600, 0o600], "and no draft is left"
+
+
+class TestSecretsManager:
+    """What only Secrets Manager is and does."""
+
+    def test_a_deployments_secrets_are_under_its_name_and_out_of_reach_of_another(self, moto: Moto, deployment: str) -> None:
+        secrets_of(moto, deployment).put("name", "1")
+        manager: Any = moto.client("secretsmanager")
+        assert manager.get_secret_value(SecretId=f"{deployment}/name")["SecretString"] == "1"
+        assert secrets_of(moto, f"{deployment}x").get("name") is None
+
+    def test_processes_that_create_at_once_agree(self, moto: Moto, deployment: str) -> None:
+        work = (
+            "from foundation.adapters.aws import secrets\n"
+            "from tests.servers.moto import Moto\n"
+            "kept = secrets.adapter(Moto(sys.argv[1]).settings(DEPLOYMENT=sys.argv[2]))\n"
+            "for n in range(10): print(kept.create(f'name{n}', f'{n} {sys.argv[3]}'))"
+        )
+        started = [python(work, moto.url, deployment, each, **moto.environment) for each in "ab"]
+        told = outputs(started)
+        assert told[0] == told[1] and len(told[0].splitlines()) == 10
+
+    def test_a_deleted_secret_is_gone_and_its_name_free_at_once(self, moto: Moto, deployment: str) -> None:
+        secrets = secrets_of(moto, deployment)
+        secrets.put("name", "1")
+        for _ in range(2):
+            secrets.delete("name")
+            assert secrets.get("name") is None
+        assert secrets.create("name", "2") == "2"
+
+    def test_a_keeper_that_does_not_answer_is_unavailable(self, deployment: str) -> None:
+        secrets = secrets_of(Moto("http://127.0.0.1:1"), deployment)
+        for work in (lambda: secrets.get("a"), lambda: secrets.put("a", "1"), lambda: secrets.create("a", "1")):
+            with pytest.raises(Unavailable):
+                work()
+
+    def test_the_server_refuses_what_secrets_manager_refuses(self, moto: Moto) -> None:
+        manager: Any = moto.client("secretsmanager")
+        for name, value in (("with space", "x"), ("a" * 513, "x"), ("long", "x" * 65_537)):
+            with pytest.raises(ClientError):
+                manager.create_secret(Name=name, SecretString=value)

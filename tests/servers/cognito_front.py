@@ -5,9 +5,7 @@ Each request for Cognito's API is held against botocore's own model of it first,
 
 import base64
 import gzip
-import io
 import json
-import re
 import threading
 import time
 import uuid
@@ -17,23 +15,14 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
-import botocore.session
-from botocore.model import OperationModel, Shape
-from botocore.validate import ParamValidator
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.servers.aws_models import Refused, answered, body, checked, model
+
 TARGET = "AWSCognitoIdentityProviderService."
 MOST = 2
-MODEL = botocore.session.get_session().get_service_model("cognito-idp")
-
-
-class Refused(Exception):
-    """What Cognito answers with 400 and this code."""
-
-    def __init__(self, code: str, message: str = "") -> None:
-        super().__init__(message or code)
-        self.code = code
+MODEL = model("cognito-idp")
 
 
 @dataclass(frozen=True)
@@ -63,13 +52,13 @@ class CognitoFront:
             return passed
         name = action.removeprefix(TARGET)
         try:
-            asked = checked(MODEL.operation_model(name), body(environ))
+            asked = checked(MODEL, name, body(environ))
             own: Callable[[Any, list[Secret]], Mapping[str, Any]] | None = OWN.get(name)
             if own is not None:
                 with self.lock:
                     return answered(start, 200, own(asked, self.of(asked["UserPoolId"], asked["ClientId"])))
         except Refused as refused:
-            return answered(start, 400, {"__type": refused.code, "message": str(refused)})
+            return refused.answered(start)
         handed: Iterable[bytes] = self.behind(environ, start)
         return handed
 
@@ -132,42 +121,6 @@ def listed(asked: Mapping[str, Any], kept: list[Secret]) -> Mapping[str, Any]:
 OWN = {"AddUserPoolClientSecret": add, "DeleteUserPoolClientSecret": remove, "ListUserPoolClientSecrets": listed}
 
 
-def checked(operation: OperationModel, sent: bytes) -> Any:
-    """The parameters of a request; Refused when the model does not have them so, pattern and length included."""
-    asked = json.loads(sent)
-    report = ParamValidator().validate(asked, operation.input_shape)
-    problems = [report.generate_report()] if report.has_errors() else list(misfits(operation.input_shape, asked, ""))
-    if problems:
-        raise Refused("InvalidParameterException", "; ".join(problems))
-    return asked
-
-
-def misfits(shape: Any, value: Any, where: str) -> Iterable[str]:
-    """Where a value breaks a pattern, a length or a list of choices, which botocore itself does not check."""
-    if shape.type_name == "structure":
-        for name, inner in value.items():
-            if name not in shape.members:
-                yield f"{where}.{name} is unknown"
-            else:
-                yield from misfits(shape.members[name], inner, f"{where}.{name}")
-    elif shape.type_name == "list":
-        for inner in value:
-            yield from misfits(shape.member, inner, where)
-    elif shape.type_name == "string" and not fits(shape, value):
-        yield f"{where} ({value!r}) is not {dict(shape.metadata)}"
-
-
-def fits(shape: Shape, value: str) -> bool:
-    """Whether a text is as its shape says."""
-    rule = shape.metadata
-    pattern = re.sub(r"\\p\{\w\}", r"\\S", rule.get("pattern", ".*"))
-    return (
-        rule.get("min", 0) <= len(value) <= rule.get("max", 10**6)
-        and re.fullmatch(pattern, value, re.DOTALL) is not None
-        and value in (rule.get("enum") or [value])
-    )
-
-
 def app_client(pool: str, client: str) -> Any:
     """moto's own app client, or None."""
     from moto.cognitoidp.models import cognitoidp_backends
@@ -208,16 +161,3 @@ def signed(claims: Mapping[str, Any], key: RSAKey | None = None, **header: Any) 
     """Any claims, signed by the pool's key or by another under its name. Cognito's header has `kid` and `alg` only."""
     own = private_key()
     return jwt.encode({"kid": own.kid, "alg": "RS256", **header}, dict(claims), key or own, algorithms=["RS256"])
-
-
-def body(environ: Mapping[str, Any]) -> bytes:
-    """The body of a request, left there to be read again."""
-    content: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(content)  # type: ignore[index]
-    return content
-
-
-def answered(start: Any, status: int, content: Mapping[str, Any]) -> Iterable[bytes]:
-    """A JSON answer."""
-    start(f"{status} {'OK' if status == 200 else 'Bad Request'}", [("Content-Type", "application/json")])
-    return [json.dumps(content).encode()]

@@ -14,7 +14,8 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from foundation.adapters.aws import files
+from foundation.adapters.aws import files, secrets
+from foundation.adapters.aws.secrets import ManagedSecrets
 from foundation.ports import Files
 from foundation.settings import Settings, read_settings
 from tests.servers.starting import server
@@ -77,6 +78,12 @@ def files_of(running: Moto, bucket: str = BUCKET) -> Files:
     """The store of files on its S3."""
     with running.reached():
         return files.adapter(running.settings(FILES_BUCKET=bucket))
+
+
+def secrets_of(running: Moto, deployment: str) -> ManagedSecrets:
+    """The secrets of a deployment in its Secrets Manager."""
+    with running.reached():
+        return secrets.adapter(running.settings(DEPLOYMENT=deployment))
 
 
 @contextmanager

@@ -19,12 +19,17 @@ OUR_FAULT: Final = frozenset({"AccessDenied", "AccessDeniedException", "Validati
 
 
 @cache
-def client(service: str, settings: Settings) -> Any:
-    """The process's client of a service, by boto3's name for it; safe to share between threads.
+def session() -> boto3.session.Session:
+    """What all clients of the process share: credentials, found as AWS's own tools find them, and models of services."""
+    return boto3.session.Session()
 
-    Credentials are found as AWS's own tools find them; AWS_ENDPOINT_URL_<SERVICE> names another server than the region's.
+
+def client(service: str, settings: Settings) -> Any:
+    """A client of a service, by boto3's name for it; safe to share between threads, and made while one alone is running.
+
+    AWS_ENDPOINT_URL_<SERVICE> names another server than the region's.
     """
-    return boto3.session.Session().client(
+    return session().client(
         service,
         region_name=settings.aws_region,
         config=Config(
