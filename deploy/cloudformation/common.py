@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from troposphere import Equals, Ref, Sub, Tags
+from troposphere import And, Equals, Not, Or, Ref, Sub, Tags
 
 from deploy.cloudformation.frame import Group, Parameter
 
@@ -59,6 +59,27 @@ PRIVATE_SUBNETS: Final = Parameter(
     source="network.PrivateSubnets",
 )
 
+BALANCER_ARN: Final = Parameter(
+    name="BalancerArn",
+    label="Load balancer",
+    help="ARN of the internal load balancer; output BalancerArn of the stack `balancer`.",
+    source="balancer.BalancerArn",
+)
+BALANCER_HOST: Final = Parameter(
+    name="BalancerHost",
+    label="Name of the load balancer",
+    help="By which it is called inside the VPC; output BalancerHost of the stack `balancer`.",
+    source="balancer.BalancerHost",
+)
+BALANCER_SCHEME: Final = Parameter(
+    name="BalancerScheme",
+    label="How the load balancer is spoken to",
+    help="https where it has a certificate, else http inside the VPC; output BalancerScheme of the stack `balancer`.",
+    default="http",
+    allowed=("http", "https"),
+    source="balancer.BalancerScheme",
+)
+
 PLATFORM_GROUP: Final = "Platform"
 NETWORK_GROUP: Final = "Network"
 ENCRYPTION_GROUP: Final = "Encryption"
@@ -82,6 +103,19 @@ def tags(name: str) -> Tags:
     return Tags(Name=named(name), Deployment=Ref("Deployment"))
 
 
-def accepted(check: str, reason: str) -> Mapping[str, Any]:
-    """Metadata of a resource on which a rule of checkov does not hold, with the reason."""
-    return {"checkov": {"skip": [{"id": check, "comment": reason}]}}
+def accepted(check: str, reason: str, *others: tuple[str, str]) -> dict[str, Any]:
+    """Metadata of a resource on which rules of checkov do not hold, each with the reason."""
+    return {"checkov": {"skip": [{"id": name, "comment": why} for name, why in ((check, reason), *others)]}}
+
+
+def unlinted(*checks: str) -> dict[str, Any]:
+    """Metadata of a resource in which cfn-lint takes something for an error that is none; why stands beside its use."""
+    return {"cfn-lint": {"config": {"ignore_checks": list(checks)}}}
+
+
+def together(first: str, second: str, why: str) -> Mapping[str, Any]:
+    """A rule of a template: two questions are both answered or both left empty; `why` is said where they are not."""
+    both = Or(
+        And(*(Equals(Ref(name), "") for name in (first, second))), And(*(Not(Equals(Ref(n), "")) for n in (first, second)))
+    )
+    return {"Assertions": [{"Assert": both, "AssertDescription": why}]}

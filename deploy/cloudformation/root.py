@@ -36,6 +36,7 @@ def root(stacks: Sequence[Stack]) -> Stack:
         name="foundation",
         title="Generative AI Foundation: one place between a company's applications and generative AI.",
         groups=(*_groups(stacks), TEMPLATES),
+        rules={name: rule for stack in stacks for name, rule in stack.rules.items()},
         resources=tuple(_nested(stack, {each.name for each in stacks}) for stack in stacks),
         outputs=tuple(_shown(stacks)),
     )

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from deploy.cloudformation.generate import FOLDER, templates
 from deploy.cloudformation.house import platform
-from deploy.cloudformation.stacks import stacks
+from deploy.cloudformation.stacks import alone, stacks
 
 PLATFORM: Final = platform()
 STACKS: Final = {stack.name: stack for stack in stacks(PLATFORM)}
 TEXTS: Final = templates(PLATFORM)
 ROOT: Final = "foundation.json"
 NESTED: Final = tuple(stack.file for stack in STACKS.values())
+SINGLE: Final = (*NESTED, *(stack.file for stack in alone(PLATFORM)))  # all but the root
 PSEUDO: Final = re.compile("AWS::[A-Za-z]+")
 
 
@@ -76,3 +77,25 @@ def said(value: Any) -> str:
     known = {"Deployment": "d", "AWS::AccountId": "123456789012", "AWS::Region": "us-west-2", "AWS::Partition": "aws"}
     text = value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
     return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", lambda name: known.get(name[1], name[0]), str(text))
+
+
+def holds(file: str, condition: str, known: dict[str, str]) -> bool:
+    """Whether a condition of a template holds, given its parameters and the region."""
+    return _true(template(file)["Conditions"][condition], file, known)
+
+
+def _true(asked: dict[str, Any], file: str, known: dict[str, str]) -> bool:
+    ((kind, inner),) = asked.items()
+    match kind:
+        case "Condition":
+            return holds(file, inner, known)
+        case "Fn::Not":
+            return not _true(inner[0], file, known)
+        case "Fn::And":
+            return all(_true(each, file, known) for each in inner)
+        case "Fn::Or":
+            return any(_true(each, file, known) for each in inner)
+        case "Fn::Equals":
+            first, second = (known[each["Ref"]] if isinstance(each, dict) else each for each in inner)
+            return first == second
+    raise ValueError(f"{file} has a condition that nobody reads here: {asked}")

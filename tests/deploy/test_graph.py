@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from deploy.cloudformation.frame import logical
-from tests.deploy.reading import NESTED, PSEUDO, ROOT, STACKS, conditions, references, resources, template
+from tests.deploy.reading import PSEUDO, ROOT, SINGLE, STACKS, conditions, references, resources, template
 
 
-@pytest.mark.parametrize("file", [ROOT, *NESTED])
+@pytest.mark.parametrize("file", [ROOT, *SINGLE])
 def test_every_reference_is_to_a_parameter_or_a_resource(file: str) -> None:
     made = template(file)
     for name, attribute in references([made["Resources"], made.get("Outputs", {}), made.get("Conditions", {})]):
@@ -17,7 +17,7 @@ def test_every_reference_is_to_a_parameter_or_a_resource(file: str) -> None:
         assert name in known or PSEUDO.fullmatch(name), (name, attribute)
 
 
-@pytest.mark.parametrize("file", [ROOT, *NESTED])
+@pytest.mark.parametrize("file", [ROOT, *SINGLE])
 def test_every_parameter_and_condition_is_used_and_every_condition_exists(file: str) -> None:
     made = template(file)
     body = [made["Resources"], made.get("Outputs", {}), made.get("Conditions", {})]
@@ -26,7 +26,7 @@ def test_every_parameter_and_condition_is_used_and_every_condition_exists(file: 
     assert statements == {*made.get("Conditions", {})}
 
 
-@pytest.mark.parametrize("file", NESTED)
+@pytest.mark.parametrize("file", SINGLE)
 def test_resources_of_a_stack_do_not_wait_for_each_other_in_a_circle(file: str) -> None:
     made = template(file)["Resources"]
     waits = {

@@ -12,7 +12,7 @@ from deploy.cloudformation.frame import Group, Output, Parameter, Stack, logical
 from deploy.cloudformation.generate import FOLDER
 from deploy.cloudformation.policy import HOLDS_DATA
 from deploy.cloudformation.root import root
-from tests.deploy.reading import NESTED, ROOT, TEXTS, template
+from tests.deploy.reading import ROOT, SINGLE, TEXTS, template
 from tests.running import ROOT as PROJECT
 
 INLINE, LARGEST, RESOURCES, PARAMETERS, OUTPUTS = 51_200, 1_000_000, 500, 200, 200  # CloudFormation's limits
@@ -55,7 +55,7 @@ def test_they_are_the_same_bytes_with_another_hash_seed_and_on_another_python(tm
     assert {generated(sys.executable, "2", tmp_path), *(generated(each, "3", tmp_path) for each in others())} == {first}
 
 
-@pytest.mark.parametrize("file", [ROOT, *NESTED])
+@pytest.mark.parametrize("file", [ROOT, *SINGLE])
 def test_each_is_inside_the_limits_of_cloudformation(file: str) -> None:
     made = template(file)
     assert len(TEXTS[file].encode()) < (INLINE if file == ROOT else LARGEST)
@@ -64,7 +64,7 @@ def test_each_is_inside_the_limits_of_cloudformation(file: str) -> None:
     assert len(made.get("Outputs", {})) <= OUTPUTS
 
 
-@pytest.mark.parametrize("file", [ROOT, *NESTED])
+@pytest.mark.parametrize("file", [ROOT, *SINGLE])
 def test_the_console_shows_each_question_once_with_a_label_and_help(file: str) -> None:
     made = template(file)
     console = made["Metadata"]["AWS::CloudFormation::Interface"]
@@ -73,7 +73,7 @@ def test_the_console_shows_each_question_once_with_a_label_and_help(file: str) -
     assert all(given["Description"] for given in made["Parameters"].values())
 
 
-@pytest.mark.parametrize("file", NESTED)
+@pytest.mark.parametrize("file", SINGLE)
 def test_what_holds_data_stays_when_its_stack_goes(file: str) -> None:
     for name, made in template(file)["Resources"].items():
         if made["Type"] in HOLDS_DATA and made["Type"] != "AWS::Cognito::UserPoolDomain":

@@ -16,7 +16,7 @@ from troposphere.elasticloadbalancingv2 import (
 
 from deploy.cloudformation.common import tags
 from deploy.cloudformation.frame import logical
-from deploy.cloudformation.house import Process
+from deploy.cloudformation.house import Platform, Process
 from foundation.manifest import Manifest
 
 PORT: Final = 8000
@@ -36,6 +36,16 @@ def patterns(manifest: Manifest) -> tuple[str, ...]:
     own = [pattern for prefix in manifest.prefixes for pattern in (f"/{prefix}", f"/{prefix}/*")]
     health = [f"/{name}/service/*" for name in manifest.services if name not in manifest.prefixes]
     return (*own, *health, *(pattern for prefix in manifest.prefixes for pattern in OF_ALL.get(prefix, ())))
+
+
+def browsers(platform: Platform) -> tuple[str, ...]:
+    """The path patterns that browsers ask for: those of whoever also answers what every process answers."""
+    return tuple(
+        pattern
+        for each in platform.capabilities
+        if not OF_ALL.keys().isdisjoint(each.manifest.prefixes)
+        for pattern in patterns(each.manifest)
+    )
 
 
 def routes(process: Process) -> Iterator[AWSObject]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from troposphere import Equals, GetAtt, If, Not, Ref, Sub
+from troposphere import Equals, GetAtt, If, Not, Ref
 from troposphere.elasticloadbalancingv2 import (
     Action,
     Certificate,
@@ -24,6 +24,7 @@ from deploy.cloudformation.common import (
     group,
     named,
     tags,
+    together,
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
@@ -36,6 +37,14 @@ CERTIFICATE: Final = Parameter(
     default="",
     pattern="(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-z0-9-]+)?",
     hint="the ARN of a certificate in ACM, or nothing",
+)
+CERTIFICATE_NAME: Final = Parameter(
+    name="BalancerCertificateName",
+    label="Name in that certificate",
+    help="The host name for which the load balancer's certificate is; CloudFront and API Gateway check it. Empty without one.",
+    default="",
+    pattern="([a-z0-9-]+([.][a-z0-9-]+)+)?",
+    hint="a host name, or nothing",
 )
 GROUP: Final = Parameter(
     name="BalancerGroupId",
@@ -64,9 +73,14 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: the internal load balancer before all services.",
         groups=(
             group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
-            group(NETWORK_GROUP, CERTIFICATE, PRIVATE_SUBNETS, GROUP),
+            group(NETWORK_GROUP, CERTIFICATE, CERTIFICATE_NAME, PRIVATE_SUBNETS, GROUP),
         ),
         conditions={**PRODUCTION, "Tls": Not(Equals(Ref("BalancerCertificateArn"), ""))},
+        rules={
+            "CertificateHasName": together(
+                "BalancerCertificateArn", "BalancerCertificateName", "A certificate of the load balancer needs its name, too."
+            )
+        },
         resources=(
             LoadBalancer(
                 "Balancer",
@@ -99,7 +113,11 @@ def stack(platform: Platform) -> Stack:
             Output("BalancerName", GetAtt("Balancer", "LoadBalancerFullName"), "Its name in metrics."),
             Output("BalancerDns", GetAtt("Balancer", "DNSName"), "Its name inside the VPC."),
             Output("ListenerArn", Ref("Listener"), "ARN of the listener that has the services' rules."),
-            Output("ListenerPort", If("Tls", "443", "80"), "The listener's port."),
-            Output("BalancerUrl", Sub("${Scheme}://${Balancer.DNSName}", Scheme=If("Tls", "https", "http")), "Its URL."),
+            Output("BalancerScheme", If("Tls", "https", "http"), "How it is spoken to."),
+            Output(
+                "BalancerHost",
+                If("Tls", Ref("BalancerCertificateName"), GetAtt("Balancer", "DNSName")),
+                "By which name it is spoken to: with a certificate the one that stands there.",
+            ),
         ),
     )

@@ -29,6 +29,13 @@ LOGS: Mapping[str, Any] = {
         }
     },
 }
+ACCESS_LOGS: Mapping[str, Any] = {  # CloudFront's access logs name neither account nor distribution when they ask for it
+    "Sid": "AccessLogsToEncryptedBuckets",
+    "Effect": "Allow",
+    "Principal": {"Service": "delivery.logs.amazonaws.com"},
+    "Action": "kms:GenerateDataKey*",
+    "Resource": "*",
+}
 ALARMS: Mapping[str, Any] = {
     "Sid": "AlarmsAndEventsToEncryptedTopics",
     "Effect": "Allow",
@@ -47,7 +54,7 @@ def stack(platform: Platform) -> Stack:
         groups=(group(PLATFORM_GROUP, DEPLOYMENT),),
         resources=(
             *_key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", OWNER, ALARMS),
-            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS),
+            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS, ACCESS_LOGS),
         ),
         outputs=(
             Output("DataKeyArn", GetAtt("DataKey", "Arn"), "ARN of the key of data."),

@@ -1,0 +1,41 @@
+"""Calling a function of the templates as CloudFormation does: one request, one answer."""
+
+import runpy
+import sys
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploy.cloudformation.parts.functions import FOLDER
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What CloudFormation is told."""
+
+    status: str
+    told: dict[str, Any]
+    resource: str
+    reason: str
+
+
+class Cfnresponse(ModuleType):
+    """The module of this name that Lambda adds to a function whose code stands in a template; it keeps the answer."""
+
+    SUCCESS, FAILED = "SUCCESS", "FAILED"
+
+    def send(self, event: Any, context: Any, status: str, told: Any, resource: str, reason: str = "") -> None:
+        self.answer = Answer(status, told, resource, reason)
+
+
+def called(file: str, request: str, asked: dict[str, Any], **more: Any) -> Answer:
+    """The answer of a function to a request of CloudFormation (Create, Update, Delete)."""
+    with pytest.MonkeyPatch.context() as patch:
+        said = Cfnresponse("cfnresponse")
+        patch.setitem(sys.modules, "cfnresponse", said)
+        handler = runpy.run_path(str(FOLDER / file))["handler"]
+        event = {"RequestType": request, "ResourceProperties": asked, "RequestId": "1", "StackId": "stack", **more}
+        handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, log_stream_name="log"))
+    return said.answer

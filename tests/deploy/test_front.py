@@ -1,0 +1,102 @@
+"""What browsers reach: the portal and nothing else, behind exactly one firewall, wherever the deployment is."""
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.deploy.functions import called
+from tests.deploy.reading import holds, resources, said, template
+from tests.servers.moto import Moto
+
+GIVEN = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/of-the-company/1"
+TOPIC = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}},
+    "Outputs": {"FirewallArn": {"Value": {"Ref": "Topic"}}},
+}
+
+
+def behaviours() -> list[str]:
+    """The path patterns that CloudFront passes to the load balancer."""
+    (made,) = resources("front.json", "AWS::CloudFront::Distribution").values()
+    return [each["PathPattern"] for each in made["DistributionConfig"]["CacheBehaviors"]]
+
+
+def test_browsers_reach_the_portal_and_no_application_path() -> None:
+    for path in Client().get("/openapi.json").json()["paths"]:
+        reached = any(fnmatchcase(path, pattern) for pattern in behaviours())
+        assert reached == path.startswith(("/admin/", "/service/health")), path
+    assert {"/", "/static/*", "/docs"} <= {*behaviours()}
+
+
+def test_what_is_not_the_portals_is_answered_before_the_load_balancer() -> None:
+    (made,) = resources("front.json", "AWS::CloudFront::Distribution").values()
+    (answers,) = made["DistributionConfig"]["DefaultCacheBehavior"]["FunctionAssociations"]
+    assert answers == {"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["Nobody", "FunctionARN"]}}
+
+
+def test_only_static_files_are_kept() -> None:
+    (made,) = resources("front.json", "AWS::CloudFront::Distribution").values()
+    kept = [b["PathPattern"] for b in made["DistributionConfig"]["CacheBehaviors"] if not isinstance(b["CachePolicyId"], str)]
+    assert kept == ["/static/*"]
+
+
+@pytest.mark.parametrize(
+    ("region", "given", "expected"),
+    [
+        ("us-east-1", "", {"Firewall"}),
+        ("us-west-2", "", {"FirewallThere"}),
+        ("us-east-1", GIVEN, set()),
+        ("us-west-2", GIVEN, set()),
+    ],
+)
+def test_there_is_one_firewall_and_it_is_of_us_east_1(region: str, given: str, expected: set[str]) -> None:
+    known = {"AWS::Region": region, "FrontFirewallArn": given, "PortalDomain": "", "BalancerScheme": "http"}
+    made = {
+        name
+        for name, each in template("front.json")["Resources"].items()
+        if each["Type"] in ("AWS::WAFv2::WebACL", "AWS::CloudFormation::CustomResource")
+        and holds("front.json", each["Condition"], known)
+    }
+    assert made == expected
+    assert resources("front.json", "AWS::CloudFormation::CustomResource")["FirewallThere"]["Region"] == "us-east-1"
+
+
+def test_the_firewall_made_elsewhere_is_the_template_front_waf() -> None:
+    (asked,) = resources("front.json", "AWS::CloudFormation::CustomResource").values()
+    assert json.loads(asked["Template"]) == template("front-waf.json")
+    assert {*asked["Parameters"]} == {*template("front-waf.json")["Parameters"]}
+
+
+def test_both_firewalls_have_the_same_rules() -> None:
+    (here,), (there,) = (resources(file, "AWS::WAFv2::WebACL").values() for file in ("front.json", "front-waf.json"))
+    assert here == there
+    assert said(here["Name"]) == "d-front"
+
+
+@pytest.fixture
+def asked() -> Iterator[dict[str, Any]]:
+    """A stack that moto can make, in the place of the firewall's."""
+    yield {"Region": "us-east-1", "StackName": "d-front-waf", "Template": json.dumps(TOPIC), "Parameters": {}}
+
+
+def test_a_stack_elsewhere_is_made_once_updated_and_removed(moto: Moto, asked: dict[str, Any]) -> None:
+    with moto.reached():
+        made = called("elsewhere.py", "Create", asked)
+        assert (made.status, made.resource, made.told["FirewallArn"].split(":")[3]) == ("SUCCESS", "d-front-waf", "us-east-1")
+        assert called("elsewhere.py", "Create", asked) == made
+        assert called("elsewhere.py", "Update", asked) == made
+        changed = {**asked, "Template": json.dumps({**TOPIC, "Outputs": {"FirewallArn": {"Value": "other"}}})}
+        assert called("elsewhere.py", "Update", changed).told == {"FirewallArn": "other"}
+        assert called("elsewhere.py", "Delete", asked).status == "SUCCESS"
+        assert called("elsewhere.py", "Delete", asked).status == "SUCCESS"
+
+
+def test_what_cannot_be_made_elsewhere_is_told_with_its_reason(moto: Moto, asked: dict[str, Any]) -> None:
+    with moto.reached():
+        refused = called("elsewhere.py", "Create", {**asked, "StackName": "d-refused", "Template": "{"})
+    assert (refused.status, refused.resource) == ("FAILED", "d-refused")
+    assert "d-refused in us-east-1: " in refused.reason
