@@ -39,6 +39,7 @@ from foundation.identity import Caller  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
 from tests.servers.moto import Moto  # noqa: E402
 from tests.servers.moto import moto as moto_server  # noqa: E402
+from tests.servers.opensearch import opensearch as opensearch_server  # noqa: E402
 
 
 @pytest.fixture
@@ -92,3 +93,10 @@ def moto() -> Iterator[Moto]:
     """What stands for S3, Secrets Manager and Cognito."""
     with moto_server(free_port(), HOME / "moto.log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def opensearch_url() -> Iterator[str]:
+    """A cluster of OpenSearch."""
+    with opensearch_server(HOME / "opensearch") as url:
+        yield url

@@ -2,6 +2,9 @@
 
 Promises only; one class of tests runs over every adapter (tests/conformance/test_vector_backends.py). Every verb raises
 errors.Unavailable when the backend does not answer, and is safe between threads and processes.
+
+What a verb wrote is durable when it returns. Reads find it at once, or, where the backend is one that shows its writes late,
+within about a minute after `settle`: `present` tells which rows they find by now. No read finds a row twice.
 """
 
 import enum
@@ -82,10 +85,13 @@ class VectorBackend(Protocol):
         """Remove a store with everything in it; a repeat changes nothing."""
 
     def store_status(self, application: str, store: str) -> StoreStatus:
-        """Where the store stands."""
+        """Where a store that was made stands. Which stores there are is in the records; a backend need not know it."""
 
     def create_index(self, shelf: Shelf, dimension: int) -> None:
-        """Make an empty index for vectors of this many numbers; it is usable on return. A repeat changes nothing."""
+        """Make an empty index for vectors of this many numbers; it is usable on return. A repeat changes nothing.
+
+        Unavailable also when it is made but not usable yet; a repeat waits on.
+        """
 
     def delete_index(self, shelf: Shelf) -> None:
         """Remove an index with its rows; a repeat changes nothing."""
@@ -94,19 +100,23 @@ class VectorBackend(Protocol):
         """Whether the index is there and can be used."""
 
     def upsert(self, shelf: Shelf, rows: Sequence[VectorRow]) -> None:
-        """Put rows, each over the one of the same id; all of them or none. Ids within `rows` are distinct.
+        """Put rows, each over the one of the same id. Ids within `rows` are distinct.
 
-        NotFound without the index, Invalid when a vector has another dimension.
+        NotFound without the index; Invalid, and nothing is put, when a vector has another dimension. When it raises
+        Unavailable some rows may be in; a repeat puts them all.
         """
 
-    def settle(self, shelf: Shelf) -> None:
-        """Called when a file is in: a moment to make searches fast again. Changes nothing that a search returns."""
+    def settle(self, shelf: Shelf, source: Source) -> None:
+        """Called when a file is in: a moment to show it, and to make searches fast again. A repeat changes nothing.
+
+        NotFound without the index.
+        """
 
     def present(self, shelf: Shelf, source: Source) -> frozenset[str]:
-        """The ids of all rows of one file. NotFound without the index."""
+        """The ids of all rows of one file that reads find. NotFound without the index."""
 
     def delete_file(self, shelf: Shelf, source: Source) -> None:
-        """Remove all rows of one file; a repeat changes nothing. NotFound without the index."""
+        """Remove all rows of one file that reads find; a repeat changes nothing. NotFound without the index."""
 
     def nearest(self, shelf: Shelf, vector: Sequence[float], limit: int, only: Filter) -> Sequence[Hit]:
         """The rows whose vectors point most nearly the same way, best first; `score` is the cosine, -1 to 1.

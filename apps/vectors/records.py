@@ -112,6 +112,7 @@ class VectorizeJob(Record):
 class VectorizedFile(Record):
     """One file of a job: how many vectors it gave, or why it FAILED.
 
+    `written`: when all of its vectors were put into an index that shows them late; it is COMPLETED once they are found.
     `abandoned`: it failed because the platform could not work on it, not because of what it holds; a redriven message may
     then still complete it, and `abandoned` stays.
     """
@@ -122,6 +123,7 @@ class VectorizedFile(Record):
     updated: datetime
     status: FileStatus = FileStatus.QUEUED
     vectors: int = 0
+    written: datetime | None = None
     reason: str | None = None
     abandoned: bool = False
 

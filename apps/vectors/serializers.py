@@ -19,7 +19,7 @@ class CreateStore(serializers.Serializer[Any]):
     """A store to make."""
 
     store_name = Text(help_text="At most 200 characters.")
-    store_type = Text(help_text="opensearchserverless or lancedb; either is kept by the backend of this platform.")
+    store_type = Text(help_text="opensearchserverless, opensearch or lancedb; each is kept by the backend of this platform.")
     description = Text(required=False, allow_null=True, default=None, max_length=10_000)
     tags = serializers.ListField(
         child=serializers.DictField(child=Text(max_length=1000)),

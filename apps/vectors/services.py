@@ -45,7 +45,7 @@ __all__ = [
     "vectorize",
 ]
 
-STORE_TYPES: Final = ("opensearchserverless", "lancedb")
+STORE_TYPES: Final = ("opensearchserverless", "opensearch", "lancedb")
 READY: Final = frozenset({chunkings.JobStatus.COMPLETED, chunkings.JobStatus.COMPLETED_WITH_ERRORS})
 LONGEST_ID: Final = 100
 ANYTHING: Final = Filter()

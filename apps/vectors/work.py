@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -14,11 +15,13 @@ from apps.vectors.ports import Row, Shelf, Source, VectorRow
 from apps.vectors.records import FileStatus, VectorIndex, VectorizedFile, VectorizeJob
 from foundation.adapters import directory, queues, records
 from foundation.ambient import now
-from foundation.errors import Conflict, NotFound, NotReady
+from foundation.errors import Conflict, NotFound, NotReady, Unavailable
 from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE, update
 
 QUEUE: Final = "vectors"
+SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether the index shows what was put into it
+SHOWN_WITHIN: Final = timedelta(minutes=5)
 PATIENCE: Final = 60
 RECORDS_AT_ONCE: Final = 100
 TEXTS_AT_ONCE: Final = 32
@@ -60,15 +63,19 @@ def abandon_begin(application: str, identifier: str, reason: str) -> None:
 def vectorize(application: str, identifier: str, name: str) -> None:
     """Put the chunks of one file into the index and count the file once, however often its message comes.
 
-    What is wrong with the file is recorded on it; what is wrong with the platform is raised and tried again. NotFound for a
-    file that does not exist.
+    It is done once searches find the chunks: where the index shows them late, the same message is sent again to look, so that
+    no worker waits. What is wrong with the file is recorded on it; what is wrong with the platform is raised and tried again.
+    NotFound for a file that does not exist.
     """
     target = records.get(VectorizeJob, application, identifier)
     file = records.get(VectorizedFile, application, identifier, name)
     if target is None or file is None:
         raise NotFound("Vectorize job not found")
     if not file.ended:
-        file = _settled(_vectorized(target, file))
+        worked = _vectorized(target, file)
+        if worked.written is not None and worked.status is not FileStatus.COMPLETED:
+            return _look_again(worked)
+        file = _settled(worked)
     _count(file)
 
 
@@ -78,7 +85,7 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
     if file is None:
         return
     why = f"The file could not be processed: {reason}"
-    _count(file if file.ended else _settled(replace(file, status=FileStatus.FAILED, reason=why, abandoned=True)))
+    _count(file if file.ended else _settled(replace(file, status=FileStatus.FAILED, reason=why, written=None, abandoned=True)))
 
 
 def files_of(target: VectorizeJob) -> Iterator[VectorizedFile]:
@@ -123,7 +130,7 @@ def _enter(rows: Sequence[VectorizedFile]) -> None:
 
 
 def _vectorized(target: VectorizeJob, file: VectorizedFile) -> VectorizedFile:
-    """Put what the index lacks of the file into it; the file as it ends then."""
+    """Put what the index lacks of the file into it; the file as it ends then, or as it is `written` and not shown yet."""
     client = directory.find(target.client)
     if client is not None and not client.active:
         return _refused(file, "The application was deactivated before this file was vectorized.")
@@ -137,10 +144,28 @@ def _vectorized(target: VectorizeJob, file: VectorizedFile) -> VectorizedFile:
         return _refused(file, "The file's chunks are not there any more. Chunk the file again.")
     shelf = Shelf(target.application, target.store, target.index)
     try:
-        _put(Caller(target.application, target.client), index, shelf, source, rows)
+        if file.written is None:
+            _put(Caller(target.application, target.client), index, shelf, source, rows)
+        backend().settle(shelf, source)
+        shown = backend().present(shelf, source)
     except NotFound:
         return _refused(file, "The index was deleted while this file was vectorized.")
-    return replace(file, status=FileStatus.COMPLETED, vectors=len(rows), reason=None)
+    if all(row.id in shown for row in rows):
+        return replace(file, status=FileStatus.COMPLETED, vectors=len(rows), reason=None)
+    if file.written is not None and now() - file.written > SHOWN_WITHIN:
+        raise Unavailable("the vector store does not show what was put into it", retry_after=60)
+    return replace(file, written=file.written or now())
+
+
+def _look_again(file: VectorizedFile) -> None:
+    """Remember that the file is written, and have its message come again."""
+
+    def written(current: VectorizedFile) -> VectorizedFile | None:
+        return None if current.ended or current.written else replace(current, written=file.written)
+
+    update(records, VectorizedFile, file.application, file.job, file.name, change=written)
+    ids = {"application": file.application, "job": file.job, "file": file.name}
+    queues.send("vectorize_file", queue=QUEUE, delay=SHOWN_AFTER, **ids)
 
 
 def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows: Sequence[Row]) -> None:
@@ -153,11 +178,10 @@ def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows:
             for vector in embed_patiently(caller, index.model, texts)
         ]
         backend().upsert(shelf, [VectorRow(row, vector) for row, vector in zip(some, vectors, strict=True)])
-    backend().settle(shelf)
 
 
 def _refused(file: VectorizedFile, reason: str) -> VectorizedFile:
-    return replace(file, status=FileStatus.FAILED, reason=reason)
+    return replace(file, status=FileStatus.FAILED, reason=reason, written=None)
 
 
 def _settled(file: VectorizedFile) -> VectorizedFile:

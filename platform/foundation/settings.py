@@ -110,6 +110,25 @@ def needed_on_aws(name: str) -> Callable[["Settings"], str]:
     return default
 
 
+def vectors_by_platform(known: "Settings") -> str:
+    """lancedb; opensearchserverless when PLATFORM is aws"""
+    return {"embedded": "lancedb", "aws": "opensearchserverless"}[known.platform]
+
+
+def needed_to_sign(known: "Settings") -> str:
+    """none; needed when PLATFORM is aws, or VECTOR_STORE is opensearchserverless"""
+    if known.vector_store == "opensearchserverless":
+        raise ValueError("AWS_REGION is not set; it must be when VECTOR_STORE is opensearchserverless")
+    return needed_on_aws("AWS_REGION")(known)
+
+
+def needed_by_opensearch(known: "Settings") -> str:
+    """none; needed when vectors are in OpenSearch"""
+    if known.vector_store != "lancedb":
+        raise ValueError(f"OPENSEARCH_URL is not set; it must be when VECTOR_STORE is {known.vector_store}")
+    return ""
+
+
 def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
     """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
 
@@ -132,9 +151,13 @@ class Settings:
     home: Path = setting(
         "FOUNDATION_HOME", path, str(BASE_DIR / ".foundation"), "The folder that holds all data when embedded."
     )
-    aws_region: str = setting(
-        "AWS_REGION", region, needed_on_aws("AWS_REGION"), "The AWS region of the deployment, for example us-west-2."
+    vector_store: str = setting(
+        "VECTOR_STORE",
+        one_of("lancedb", "opensearch", "opensearchserverless"),
+        vectors_by_platform,
+        "Where vectors are: on this machine, in a cluster of OpenSearch, or in a collection of OpenSearch Serverless.",
     )
+    aws_region: str = setting("AWS_REGION", region, needed_to_sign, "The AWS region of the deployment, for example us-west-2.")
     deployment: str = setting(
         "DEPLOYMENT", deployment, "foundation", "With what the names of a deployment's tables, queues and secrets begin."
     )
@@ -205,6 +228,18 @@ class Settings:
     )
     model_idle_seconds: int = setting(
         "MODEL_IDLE_SECONDS", whole(1, 86400), "300", "Seconds without a call after which a local model leaves the memory."
+    )
+    opensearch_url: str = setting(
+        "OPENSEARCH_URL",
+        url,
+        needed_by_opensearch,
+        "Where OpenSearch is reached; for a cluster with its user, for example https://user:password@search:9200.",
+    )
+    opensearch_engine: str = setting(
+        "OPENSEARCH_ENGINE",
+        one_of("faiss", "lucene"),
+        "faiss",
+        "The engine of new vector indexes in a cluster of OpenSearch; lucene where its faiss libraries are not there.",
     )
     vector_model: str = setting("VECTOR_MODEL", str, "all-minilm-l6-v2", "The embedding model of new vector indexes.")
     openai_base_url: str = setting(

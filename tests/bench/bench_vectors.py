@@ -38,7 +38,7 @@ def fill(backend: VectorBackend, vectors: np.ndarray) -> float:
     begin = time.perf_counter()
     for start in range(0, len(vectors), STEP):
         backend.upsert(SHELF, [vector_row(number, vectors[number]) for number in range(start, min(start + STEP, len(vectors)))])
-        backend.settle(SHELF)
+        backend.settle(SHELF, Source("job", f"f{start % 100}"))
     return time.perf_counter() - begin
 
 

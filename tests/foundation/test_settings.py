@@ -67,6 +67,20 @@ def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, 
     assert allowed in line
 
 
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"VECTOR_STORE": "opensearch"}, "OPENSEARCH_URL"),
+        ({"VECTOR_STORE": "opensearchserverless", "AWS_REGION": "us-west-2"}, "OPENSEARCH_URL"),
+        ({"VECTOR_STORE": "opensearchserverless", "OPENSEARCH_URL": "https://there"}, "AWS_REGION"),
+        ({"PLATFORM": "aws", "VECTOR_STORE": "lancedb"}, "AWS_REGION"),
+    ],
+)
+def test_what_is_missing_beside_another_setting_stops_the_start(variables: dict[str, str], missing: str) -> None:
+    with pytest.raises(ValueError, match=f"{missing} is not set; it must be when"):
+        read_settings(variables)
+
+
 def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
     read = read_settings({"FOUNDATION_HOME": str(tmp_path), "HOST": "h", "PORT": "81"})
     assert (read.public_url, read.issuer_url, read.applications_issuer) == ("http://h:81",) * 2 + (

@@ -62,6 +62,7 @@ async def test_store_create_answers_as_the_contract_says(door: Door) -> None:
         {"tags": []},
         {"tags": [{"key": "a", "value": "b"}]},
         {"store_type": "lancedb"},
+        {"store_type": "opensearch"},
     ],
 )
 async def test_store_create_takes(door: Door, more: dict[str, Any]) -> None:

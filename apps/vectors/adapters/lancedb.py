@@ -122,7 +122,7 @@ class LanceVectors:
             content = columns(rows, table.schema)
             table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(content)
 
-    def settle(self, shelf: Shelf) -> None:
+    def settle(self, shelf: Shelf, source: Source) -> None:
         with self._writing(shelf), answering("put an index in order"):
             table = self._table(shelf)
             stored: Any = table.stats()

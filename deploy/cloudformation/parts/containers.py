@@ -70,7 +70,7 @@ SECRETS: Final[Mapping[str, Any]] = {
 }
 ALIVE: Final = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/service/health', timeout=8)"
 WRITABLE: Final = {"data": "/data", "temporary": "/tmp"}  # noqa: S108 (volumes of the container; all else is read-only)
-INDEX: Final = ("CreateIndex", "DeleteIndex", "UpdateIndex", "DescribeIndex", "ReadDocument", "WriteDocument")
+INDEXES: Final = ("CreateIndex", "DeleteIndex", "DescribeIndex", "ReadDocument", "WriteDocument")
 ECS: Final[Mapping[str, Any]] = {
     "Version": "2012-10-17",
     "Statement": [
@@ -176,7 +176,7 @@ def vectors_access(platform: Platform) -> AccessPolicy:
     rule = {
         "ResourceType": "index",
         "Resource": ["index/${Deployment}-vectors/*"],
-        "Permission": [f"aoss:{verb}" for verb in INDEX],
+        "Permission": [f"aoss:{verb}" for verb in INDEXES],
     }
     return AccessPolicy(
         "VectorsAccess",
