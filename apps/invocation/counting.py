@@ -25,7 +25,7 @@ async def tokens(call: Call) -> Count:
     """The tokens that the first deployment in the call's way would read. Raises as the call would, before it is admitted, and
     what CountsTokens raises."""
     admission.permit(call)
-    guarding.before(call)
+    await guarding.before(call)
     place = next(itinerary(call.by))
     call.by, call.deployment = place.model, place.deployment
     provider = place.provider

@@ -122,7 +122,7 @@ async def answered(call: Call) -> Completion:
     if kept is not None:
         call.spent, call.finish = kept.usage, kept.reason.value
         return kept
-    answer = guarding.after(call, await routing.complete(call))
+    answer = await guarding.after(call, await routing.complete(call))
     call.finish = answer.reason.value
     caching.keep(call, answer)
     return answer
@@ -131,7 +131,7 @@ async def answered(call: Call) -> Completion:
 async def admitted(call: Call, work: Callable[[], Awaitable[Whole]]) -> Whole:
     """What the work gives for a call that is let in, without its account."""
     admission.permit(call)
-    guarding.before(call)
+    await guarding.before(call)
     await admission.reserve(call)
     return await work()
 
@@ -144,7 +144,7 @@ def texts_of(call: Call) -> list[str]:
 async def found(call: Call) -> Completion | None:
     """The answer that was kept from before, if there is one, for a call that is let in."""
     admission.permit(call)
-    guarding.before(call)
+    await guarding.before(call)
     kept = await caching.find(call)
     await admission.reserve(call)
     return kept

@@ -9,6 +9,8 @@ from hypothesis import strategies as some
 
 from apps.applications.records import Action, Guard
 from apps.invocation import guarding
+from apps.invocation.guarding.answers import screened
+from apps.invocation.guarding.screens import Findings, screen
 from apps.invocation.invocations import (
     NOTHING,
     Answer,
@@ -90,7 +92,7 @@ async def streamed(guard: Guard, events: list[Event]) -> Completion:
 @settings(max_examples=400, deadline=None)
 @given(texts, cuts)
 async def test_a_stream_is_masked_as_its_whole_text_is_wherever_it_is_cut(text: str, places: list[int]):
-    whole = guarding.after(call(DENYING), Completion((Text(text),), NOTHING, StopReason.END))
+    whole = await guarding.after(call(DENYING), Completion((Text(text),), NOTHING, StopReason.END))
     assert (await streamed(DENYING, [TextDelta(piece) for piece in split(text, places)])).text == whole.text
 
 
@@ -120,7 +122,7 @@ async def test_a_key_that_touches_another_one_in_its_armour_is_found_wherever_th
 )
 async def test_a_tools_input_stays_json_and_a_stream_of_it_is_masked_as_the_whole(value: object, places: list[int]):
     given = json.dumps({"value": value}, ensure_ascii=len(places) % 2 == 0)
-    whole = guarding.after(call(DENYING), Completion((ToolUse("1", "t", given),), NOTHING, StopReason.TOOLS)).content[0]
+    whole = (await guarding.after(call(DENYING), Completion((ToolUse("1", "t", given),), NOTHING, StopReason.TOOLS))).content[0]
     assert isinstance(whole, ToolUse)
     json.loads(whole.input)
     events = [ToolStart(0, "1", "t"), *(ToolDelta(0, piece) for piece in split(given, places))]
@@ -190,6 +192,8 @@ HOSTILE = {
     "groups of an account": "DE89 ",
     "plus and digits": "+41(",
     "keys in their armour": "-----BEGIN RSA PRIVATE KEY-----",
+    "keys one after the other": "é-----BEGIN PRIVATE KEY-----!",
+    "groups of no account": "AA00 ",
     "lines that end keys": "-----END ",
     "phrases that begin": "project ",
     "backslashes": "\\",
@@ -202,7 +206,7 @@ def test_the_time_that_a_hostile_text_takes_grows_as_the_text_does(piece: str):
     def seconds(length: int) -> float:
         text = piece * (length // len(piece))
         began = time.process_time()
-        guarding.after(call(DENYING), Completion((Text(text),), NOTHING, StopReason.END))
+        screened(screen(DENYING), Findings(), Completion((Text(text),), NOTHING, StopReason.END))
         return time.process_time() - began
 
     seconds(2_000)

@@ -4,9 +4,12 @@ Personal data and secrets are found by their form and their checksums, denied ph
 blocked. An application without a guard pays one comparison.
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -14,16 +17,19 @@ from apps.applications.records import Action, Guard
 from apps.invocation import honoured
 from apps.invocation.calls import Call
 from apps.invocation.guarding import answers, requests
+from apps.invocation.guarding.requests import LONG
 from apps.invocation.guarding.screens import Findings, screen
 from apps.invocation.guarding.windows import Window
 from apps.invocation.invocations import Completion, Event, Guardrail, length
 
+T = TypeVar("T")
 LOGPROBS: Final = "logprobs"
 NOTHING: Final = Guard()
 EVERYTHING: Final = screen(Guard(personal=Action.MASK, secrets=Action.MASK))
+checking: Final = ThreadPoolExecutor(2, "guarding")  # of its own: what takes long here holds up nothing else
 
 
-def before(call: Call) -> None:
+async def before(call: Call) -> None:
     """Check the request: Blocked, or call.request with masks in it, or notes in call.findings.
 
     Of an answer that may get masks no logprobs are asked for: they would tell what is under them.
@@ -36,7 +42,8 @@ def before(call: Call) -> None:
     if not looking.looks:
         return
     try:
-        call.request = requests.screened(looking, findings, call.request)
+        work = partial(requests.screened, guard, findings, call.request)
+        call.request = await done(work, apart=requests.is_long(call.request))
     finally:
         call.findings += findings.lines
     if looking.alters and call.request.logprobs is not None:
@@ -45,17 +52,18 @@ def before(call: Call) -> None:
         call.asks, call.needs = call.asks - {LOGPROBS}, call.needs - {LOGPROBS}
 
 
-def after(call: Call, answer: Completion) -> Completion:
+async def after(call: Call, answer: Completion) -> Completion:
     """Check a whole answer: Blocked, or the answer with masks in it."""
     guard = call.policy.guard
     if guard == NOTHING:
         return answer
-    answers.bounded(guard, sum(map(length, answer.content)))
+    count = sum(map(length, answer.content))
+    answers.bounded(guard, count)
     looking, findings = screen(guard), Findings()
     if not looking.looks:
         return answer
     try:
-        return answers.screened(looking, findings, answer)
+        return await done(partial(answers.screened, looking, findings, answer), apart=count > LONG)
     finally:
         call.findings += findings.lines
 
@@ -74,11 +82,16 @@ async def sifted(call: Call, events: AsyncGenerator[Event, None]) -> AsyncGenera
     try:
         async with aclosing(events):
             async for event in events:
-                passed = list(sieve.passed(event))
+                passed = await done(partial(sieve.passing, event), apart=answers.weight(event) > LONG)
                 for each in passed if looking.alters else (event,):
                     yield each
     finally:
         call.findings += findings.lines
+
+
+async def done(work: Callable[[], T], *, apart: bool) -> T:
+    """What the work gives; apart: it takes long, and is done by a thread, so that other calls go on meanwhile."""
+    return await asyncio.get_running_loop().run_in_executor(checking, work) if apart else work()
 
 
 def guardrail(guard: Guard) -> Guardrail | None:

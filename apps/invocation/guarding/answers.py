@@ -48,6 +48,16 @@ def part(screen: Screen, findings: Findings, given: Text | Thinking | ToolUse) -
             return replace(given, input=Window(screen, findings, TOOL, json=True).whole(given.input))
 
 
+def weight(event: Event) -> int:
+    """The characters that an event brings."""
+    match event:
+        case TextDelta() | ThinkingDelta():
+            return len(event.text)
+        case ToolDelta():
+            return len(event.json)
+    return 0
+
+
 class Sieve:
     """A stream's events, one after the other. Text and thoughts take turns; of tools, each has a window of its own."""
 
@@ -57,6 +67,10 @@ class Sieve:
         self.tools: dict[int, Window] = {}
         self.rewritten = False  # a thought; later ones may be put together with it, so none has a signature any more
         self.count = 0
+
+    def passing(self, event: Event) -> list[Event]:
+        """What goes on now that this event has come."""
+        return list(self.passed(event))
 
     def passed(self, event: Event) -> Iterator[Event]:
         """What goes on now that this event has come."""

@@ -16,6 +16,7 @@ NONE: Final = -1
 CONTEXT: Final = 100  # characters before a match that its check may look at
 LETTERS: Final = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff"  # of addresses of mail
 NEITHER: Final = re.compile("[^0-9A-Za-z]")
+GROUPS: Final = re.compile("(?:[0-9A-Z]{4}[ -])+[0-9A-Z]{1,4}")
 GOES_ON: Final = re.compile(r"[0-9A-Za-z_]|\.[0-9]")
 
 
@@ -77,6 +78,15 @@ def most_groups(check: Callable[[str], bool]) -> Callable[[Match[str]], int]:
         return NONE
 
     return end
+
+
+def account(match: Match[str]) -> int:
+    """Where an account that is written in groups of four ends, by the length that those of its country have."""
+    length = checks.IBAN_LENGTHS.get(match[0][:2], 0)
+    end = match.start() + length + (length - 1) // 4  # with a space or a dash after each group but the last
+    if not length or GOES_ON.match(match.string, end) or not GROUPS.fullmatch(match.string, match.start(), end):
+        return NONE
+    return end if checks.is_iban(NEITHER.sub("", match.string[match.start() : end])) else NONE
 
 
 def mail_begun(text: str) -> int:
@@ -163,8 +173,8 @@ PERSONAL: Final = (
     Detector(
         "iban",
         NUMBER,
-        re.compile(rf"{opening('[A-Z]')}[A-Z][0-9]{{2}}(?:[ -][0-9A-Z]{{4}}){{2,7}}(?:[ -][0-9A-Z]{{1,3}})?"),
-        most_groups(checks.is_iban),
+        re.compile(rf"{opening('[A-Z]')}[A-Z][0-9]{{2}}[ -][0-9A-Z]{{4}}[ -][0-9A-Z]{{3}}"),
+        account,
     ),
     Detector(
         "us_ssn",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -37,10 +38,9 @@ class Screen:
                 grouped.setdefault(id(row.family), (row.family, []))[1].append((row, action))
         self.families = tuple(grouped.values())
         self.looks = bool(self.families or self.phrases)
-        self.alters = any(
-            action in (Action.MASK, Action.BLOCK)
-            for action in (guard.personal, guard.secrets, guard.phrases if self.phrases else Action.OFF)
-        )
+        actions = (guard.personal, guard.secrets, guard.phrases if self.phrases else Action.OFF)
+        self.strictest = max(actions, key=list(Action).index)
+        self.alters = self.strictest in (Action.MASK, Action.BLOCK)
 
     def spans(self, text: str, start: int) -> list[Span]:
         """All that begins at `start` or later in a plain text, in its order; private keys are looked for by themselves."""
@@ -102,6 +102,17 @@ class Findings:
             + (f" and {len(places) - PLACES} more" if len(places) > PLACES else "")
             for (rule, action), places in self.counted.items()
         ]
+
+
+def unmasked(guard: Guard) -> Guard:
+    """The guard for what cannot carry a mask: what would be masked is blocked."""
+    strict = {Action.MASK: Action.BLOCK}
+    return replace(
+        guard,
+        personal=strict.get(guard.personal, guard.personal),
+        secrets=strict.get(guard.secrets, guard.secrets),
+        phrases=strict.get(guard.phrases, guard.phrases),
+    )
 
 
 @lru_cache(1000)

@@ -5,12 +5,15 @@ What could be the beginning of something that is looked for waits until it is cl
 
 from collections.abc import Iterator, Sequence
 from re import Match
+from typing import Final
 
 from apps.applications.records import Action
 from apps.invocation.guarding import blocks
 from apps.invocation.guarding.detectors import CONTEXT
 from apps.invocation.guarding.screens import Findings, Screen, Span, mask
 from apps.invocation.guarding.texts import BOUNDARY, escape_begun, plain
+
+SHORT_BLOCK: Final = 256  # characters of a private key that are read at first
 
 
 class Window:
@@ -20,6 +23,7 @@ class Window:
         self.screen, self.findings, self.place, self.json = screen, findings, place, json
         self.before = ""  # the end of what went on, as it was: what stands before a match may count
         self.waiting = ""
+        self.at = 0  # how far of that has gone on
         self.inside = False  # a private key
         self.quoted = False  # a string of the JSON text
         self.changed = False
@@ -30,7 +34,8 @@ class Window:
 
     def feed(self, text: str, *, last: bool = False) -> str:
         """What may go on, now that this has come; with the last of it, all of it."""
-        self.waiting += text
+        self.waiting = self.waiting[self.at :] + text
+        self.at = 0
         given: list[str] = []
         while True:
             if self.inside:
@@ -46,38 +51,43 @@ class Window:
         return "".join(given)
 
     def _begin(self) -> Match[str] | None:
-        if self.screen.secrets is Action.OFF or "-----BEGIN" not in self.waiting:
+        if self.screen.secrets is Action.OFF or self.waiting.find("-----BEGIN", self.at) < 0:
             return None
-        return blocks.BEGIN.search(self.waiting)
+        return blocks.BEGIN.search(self.waiting, self.at)
 
     def _enter(self, begin: str) -> str:
         """A private key begins: what stands in its place."""
         self.findings.add(blocks.RULE, self.screen.secrets, self.place)
-        self.waiting, self.before, self.inside = self.waiting[len(begin) :], "", True
+        self.at, self.before, self.inside = self.at + len(begin), "", True
         return self._instead(blocks.RULE) if self.screen.secrets is Action.MASK else begin
 
     def _block(self, last: bool) -> str:
-        """What goes on of the inside of a private key."""
-        text = plain(self.waiting, json=self.json)
-        end, over = blocks.body(text)
+        """What goes on of the inside of a private key. Read is no more than a few times its length: others may follow it."""
+        size, left = SHORT_BLOCK, len(self.waiting) - self.at
+        while True:
+            text = plain(self.waiting[self.at : self.at + size], json=self.json)
+            end, over = blocks.body(text)
+            if over or size >= left:
+                break
+            size *= 4
         if not (over or last):
             end = max(0, end - blocks.LONGEST_END)
             while end and text[end] == BOUNDARY:
                 end -= 1
-        gone, self.waiting = self.waiting[:end], self.waiting[end:]
+        gone, self.at = self.waiting[self.at : self.at + end], self.at + end
         self.inside = not (over or last)
         return "" if self.screen.secrets is Action.MASK else gone
 
-    def _screened(self, count: int, last: bool) -> str:
-        """What goes on of the first `count` characters that wait."""
-        if not count:
+    def _screened(self, stop: int, last: bool) -> str:
+        """What goes on of what waits, up to `stop`."""
+        if stop <= self.at:
             return ""
-        raw = self.waiting[:count]
+        raw = self.waiting[self.at : stop]
         text = self.before + plain(raw, json=self.json)
         spans = self.screen.spans(text, len(self.before))
         end = len(text) if last else self._clear(text, spans)
         given = "".join(self._masked(raw, text, end, [span for span in spans if span.start < end]))
-        self.waiting, self.before = self.waiting[end - len(self.before) :], text[max(0, end - CONTEXT) : end]
+        self.at, self.before = self.at + end - len(self.before), text[max(0, end - CONTEXT) : end]
         return given
 
     def _clear(self, text: str, spans: Sequence[Span]) -> int:
