@@ -23,6 +23,7 @@ class InvocationConfig(Capability):
         ),
         files=(Folder("invocations", writes=True), Folder(FOLDER, writes=True, days=31)),
         uploads=("v1/files",),
+        keys=("v1",),
         calls=("apps.applications", "apps.usage"),
         actions=(
             Action("bedrock:InvokeModel", MODELS, "whole answers and embeddings"),

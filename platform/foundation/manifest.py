@@ -58,6 +58,8 @@ class Manifest:
     calls: the other capabilities whose services it calls in process.
     actions: IAM actions that no record, queue or folder implies.
     uploads: those of its paths whose body is a file, for which UPLOAD_LIMIT_MB holds and not BODY_LIMIT_MB.
+    keys: those of its prefixes to which callers come with API keys, as the SDKs of model providers do; what stands before
+    the services on AWS asks for no access token there, and the service verifies either.
     hot: `module:routes`, the async routes that stand in front of Django.
     prepare: `module:function`, run once by `manage.py up` before anything serves; safe to repeat; returns lines to show.
     django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
@@ -78,6 +80,7 @@ class Manifest:
     calls: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     uploads: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     hot: str | None = None
     prepare: str | None = None
     django: str | None = None
