@@ -37,6 +37,7 @@ django.setup()
 
 from foundation.identity import Caller  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
+from tests.servers.elasticmq import ElasticMq  # noqa: E402
 from tests.servers.moto import Moto  # noqa: E402
 from tests.servers.moto import moto as moto_server  # noqa: E402
 from tests.servers.opensearch import opensearch as opensearch_server  # noqa: E402
@@ -100,3 +101,11 @@ def opensearch_url() -> Iterator[str]:
     """A cluster of OpenSearch."""
     with opensearch_server(HOME / "opensearch") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMq]:
+    """What stands for SQS, for all tests; each has its own deployment in it."""
+    server = ElasticMq(HOME / "elasticmq")
+    with server.running():
+        yield server

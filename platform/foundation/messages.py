@@ -21,6 +21,20 @@ class Order:
     ids: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message in the hands of a receiver, its text and how often it has been delivered by now.
+
+    The receipt is what the receiver shows to dispose of it, and is good for this delivery alone.
+    """
+
+    id: str
+    queue: str
+    body: str
+    deliveries: int
+    receipt: str
+
+
 class Malformed(ValueError):
     """A text that is no message; says in what way."""
 

@@ -66,7 +66,10 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many messages of a queue are waiting, being worked on, delayed, and given up on."""
+    """How many messages of a queue are waiting, being worked on, delayed, and given up on.
+
+    What was postponed counts as delayed (embedded), or as worked on (SQS, whose counts are also some seconds old).
+    """
 
     waiting: int
     in_flight: int
@@ -97,7 +100,11 @@ class Queues(Protocol):
         """How full the queue is."""
 
     def dead(self, queue: str, *, limit: int = 100, cursor: str | None = None) -> Page[DeadMessage]:
-        """The dead letters, oldest first."""
+        """The dead letters, oldest first.
+
+        SQS shows the first thousand that it comes upon; two that look at the same time each see a part, and so may a
+        redrive beside a look.
+        """
 
     def redrive(self, queue: str, message: str | None = None) -> int:
         """Put one dead letter, or all of them, back into the queue as new; the number moved."""

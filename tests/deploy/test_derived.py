@@ -10,7 +10,7 @@ from django.test import Client
 from deploy.cloudformation.grants import Grant, grants
 from deploy.cloudformation.house import Platform, Process
 from deploy.cloudformation.parts.containers import SECRETS, SETTINGS
-from foundation.adapters.aws import names, tables
+from foundation.adapters.aws import names, queue_shape, tables
 from foundation.manifest import Capability, Folder, Manifest
 from foundation.settings import read_settings
 from tests.deploy.reading import PLATFORM, resources, said
@@ -56,7 +56,7 @@ def test_every_queue_has_its_own_and_the_one_of_its_dead_letters() -> None:
     for queue in PLATFORM.queues:
         own = made[names.queue_name("d", queue.name)]
         assert own["VisibilityTimeout"] == queue.visibility.total_seconds()
-        assert own["RedrivePolicy"]["maxReceiveCount"] > queue.attempts
+        assert own["RedrivePolicy"]["maxReceiveCount"] == queue_shape.most_deliveries(queue) > queue.attempts
         assert names.dead_queue_name("d", queue.name) in made
 
 
@@ -99,6 +99,17 @@ def test_only_a_worker_takes_messages_and_only_from_its_own_queue() -> None:
     for process in (*PLATFORM.services, *PLATFORM.workers):
         taken = {said(g.resource).rpartition(":")[2] for g in grants(PLATFORM, process) if g.action == "sqs:ReceiveMessage"}
         assert taken == ({names.queue_name("d", process.queue.name)} if process.queue else set())
+
+
+def test_a_worker_is_told_its_queue_as_it_may_take_from_no_other() -> None:
+    for process in PLATFORM.workers:
+        (task,) = (
+            t
+            for t in resources("services.json", "AWS::ECS::TaskDefinition").values()
+            if said(t["Family"]) == f"d-{process.name}"
+        )
+        command = task["ContainerDefinitions"][0]["Command"]
+        assert process.queue is not None and command[-3:] == ["worker", "--queue", process.queue.name]
 
 
 class Reader(Capability):

@@ -96,3 +96,16 @@ def test_a_signal_to_stop_lets_a_task_finish_and_its_message_leave(stage: Stage)
     assert worker.wait(30) == 0
     assert stage.diary == ["begun go", "done go"]
     assert stage.is_empty()
+
+
+def test_a_worker_of_one_queue_leaves_the_others_alone(stage: Stage) -> None:
+    stage.start("worker", "--queue", "hurried")
+    stage.send("note", "left")
+    stage.send("note", "taken", queue="hurried")
+    wait_for(lambda: stage.diary == ["note taken"] and stage.is_empty("hurried"))
+    assert stage.queues.depth("rehearsal").waiting == 1
+
+
+def test_a_worker_of_a_queue_that_does_not_exist_does_not_start(stage: Stage) -> None:
+    refused = stage.run("worker", "--queue", "nowhere")
+    assert refused.returncode != 0 and "rehearsal, hurried" in refused.stderr

@@ -128,7 +128,7 @@ def _container(process: Process, title: str) -> ContainerDefinition:
     return ContainerDefinition(
         Name=process.name,
         Image=Ref("ImageUri"),
-        Command=COMMANDS[what],
+        Command=[*COMMANDS[what], *(["--queue", process.queue.name] if process.queue else [])],
         Essential=True,
         User="10001",
         ReadonlyRootFilesystem=True,

@@ -9,10 +9,8 @@ from troposphere.sqs import QueuePolicy, RedrivePolicy
 from deploy.cloudformation.common import tags
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.names import dead_queue_name, queue_name
+from foundation.adapters.aws.queue_shape import RETENTION, most_deliveries, visibility
 from foundation.manifest import Queue
-
-DAYS = 86_400
-MARGIN = 1  # the worker itself buries a message after its attempts and tells its owner; SQS does so one delivery later
 
 
 def queue(declared: Queue) -> Iterator[AWSObject]:
@@ -21,9 +19,9 @@ def queue(declared: Queue) -> Iterator[AWSObject]:
     yield _made(
         title,
         QueueName=queue_name(declared.name),
-        VisibilityTimeout=int(declared.visibility.total_seconds()),
+        VisibilityTimeout=visibility(declared),
         RedrivePolicy=RedrivePolicy(
-            deadLetterTargetArn=GetAtt(f"{title}Dead", "Arn"), maxReceiveCount=declared.attempts + MARGIN
+            deadLetterTargetArn=GetAtt(f"{title}Dead", "Arn"), maxReceiveCount=most_deliveries(declared)
         ),
         Tags=tags(declared.name),
     )
@@ -35,7 +33,7 @@ def queue(declared: Queue) -> Iterator[AWSObject]:
 def _made(title: str, **properties: object) -> SqsQueue:
     return SqsQueue(
         title,
-        MessageRetentionPeriod=14 * DAYS,
+        MessageRetentionPeriod=RETENTION,
         KmsMasterKeyId=Ref("DataKeyArn"),
         KmsDataKeyReusePeriodSeconds=3600,
         DeletionPolicy="Retain",

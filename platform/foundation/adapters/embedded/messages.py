@@ -17,6 +17,7 @@ from foundation.adapters.embedded.receivers import is_gone, receiver
 from foundation.ambient import new_id
 from foundation.errors import NotFound
 from foundation.manifest import Queue
+from foundation.messages import Received
 from foundation.ports import Depth
 
 SCHEMA: Final = """
@@ -37,7 +38,7 @@ REASON_LENGTH: Final = 500
 WAITING: Final = "select id from messages where queue = ? and visible <= ? order by visible limit ?"
 RECEIVE: Final = """
 update messages set visible = ?, deliveries = deliveries + 1, receiver = ?, received = ?
-where id = ? returning id, queue, body, deliveries
+where id = ? returning id, queue, body, deliveries, id || ':' || deliveries
 """
 MINE: Final = "id = ? and deliveries = ? and receiver is not null"
 DEPTH: Final = """
@@ -45,21 +46,6 @@ select count(*) filter (where visible <= :now), count(*) filter (where receiver 
        count(*) filter (where receiver is null and visible > :now)
 from messages where queue = :queue
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message in the hands of a receiver. Its receipt is good for this delivery alone."""
-
-    id: str
-    queue: str
-    body: str
-    deliveries: int
-
-    @property
-    def receipt(self) -> str:
-        """What the receiver shows to dispose of the message."""
-        return f"{self.id}:{self.deliveries}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +79,10 @@ class Messages:
             raise NotFound(f"there is no queue {name}; there is {', '.join(self.queues) or 'none'} here")
         return self.queues[name]
 
+    def visibility(self, name: str) -> float:
+        """Seconds for which a received message of the queue is hidden."""
+        return self.queue(name).visibility.total_seconds()
+
     def put(self, queue: str, body: str, *, delay: float = 0) -> str:
         """Keep a message that is visible in `delay` seconds; its id."""
         name, visible = new_id(), self.clock() + delay
@@ -108,7 +98,7 @@ class Messages:
         moment = self.clock()
         with self.quick.writing() as connection:
             for name in queues:
-                until = moment + self.queue(name).visibility.total_seconds()
+                until = moment + self.visibility(name)
                 for (waiting,) in connection.execute(WAITING, (name, moment, most - len(found))).fetchall():
                     row = connection.execute(RECEIVE, (until, receiver(), moment, waiting)).fetchone()
                     found.append(Received(*row))
@@ -134,7 +124,7 @@ class Messages:
                 f"update messages set visible = max(visible, ?) where {MINE} and received > ?",
                 (
                     (
-                        moment + self.queue(each.queue).visibility.total_seconds(),
+                        moment + self.visibility(each.queue),
                         each.id,
                         each.deliveries,
                         moment - LONGEST_HOLD,
