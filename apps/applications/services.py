@@ -15,8 +15,7 @@ from foundation.ambient import new_id, now
 from foundation.apps import ApiKey
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.fresh import Fresh
-from foundation.identity import SCOPE
-from foundation.ports import Credentials
+from foundation.ports import SCOPE, Credentials
 from foundation.records import UNSAFE, Page, update
 from foundation.settings import CHOSEN
 
@@ -113,7 +112,7 @@ def revoke_old(application: str) -> int:
 
 def connection(application: Application) -> Connection:
     """What to configure in the application besides its secret."""
-    return Connection(application.client, f"{CHOSEN.issuer_url}/oauth2/token", CHOSEN.public_url, SCOPE)
+    return Connection(application.client, f"{CHOSEN.applications_domain}/oauth2/token", CHOSEN.api_url, SCOPE)
 
 
 def policy_of(application: str) -> Policy:

@@ -23,7 +23,8 @@ from apps.issuer.records import Administrator, Grant
 from foundation.adapters import directory, records, secrets
 from foundation.ambient import new_id, new_secret, now
 from foundation.errors import Conflict, Unauthenticated
-from foundation.identity import SCOPE, PublishedKeys, Verifier, bearer
+from foundation.identity import PublishedKeys, Verifier, bearer
+from foundation.ports import SCOPE
 from foundation.settings import CHOSEN
 
 FIRST_ADMINISTRATOR: Final = "admin@localhost"

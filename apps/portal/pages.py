@@ -16,7 +16,7 @@ from foundation.middleware import CONTENT_POLICY
 from foundation.settings import CHOSEN
 
 logger = logging.getLogger(__name__)
-ISSUER: Final = "{0.scheme}://{0.netloc}".format(urlsplit(CHOSEN.issuer_url))
+ISSUER: Final = "{0.scheme}://{0.netloc}".format(urlsplit(CHOSEN.administrators_domain))
 POLICY: Final = CONTENT_POLICY.replace("form-action 'self'", f"form-action 'self' {ISSUER}")  # signing out leads there
 ERRORS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("This cannot be done", "Go back, and try again with other values."),

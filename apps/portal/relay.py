@@ -112,7 +112,7 @@ def relayed(method: str, path: str, query: str = "", body: bytes = b"", *, patie
     """
     if any(part in (".", "..") for part in path.split("/")):
         raise NotFound("Not Found")
-    url = f"{CHOSEN.public_url}/{quote(path)}" + (f"?{query}" if query else "")
+    url = f"{CHOSEN.api_url}/{quote(path)}" + (f"?{query}" if query else "")
     for attempt in (1, 2):
         headers = {"Authorization": f"Bearer {own.value()}", "Content-Type": "application/json"}
         answer = _sent(method, url, patience=patience, data=body, headers=headers)
@@ -153,7 +153,7 @@ def merged_document() -> Mapping[str, Any] | None:
 
 def _document_of(service: str) -> Mapping[str, Any] | None:
     try:
-        answer = _sent("GET", f"{CHOSEN.public_url}/{service}/service/meta", headers={"Authorization": f"Bearer {own.value()}"})
+        answer = _sent("GET", f"{CHOSEN.api_url}/{service}/service/meta", headers={"Authorization": f"Bearer {own.value()}"})
     except (UpstreamFailed, Unavailable):
         return None
     document: Mapping[str, Any] | None = answer.json() if answer.status_code == 200 else None

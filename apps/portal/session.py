@@ -79,4 +79,4 @@ class SignOut(Page):
         query = urlencode(
             {"client_id": CHOSEN.administrators_client, "logout_uri": CHOSEN.public_url + reverse("portal-dashboard")}
         )
-        return HttpResponseRedirect(f"{CHOSEN.issuer_url}/logout?{query}")
+        return HttpResponseRedirect(f"{CHOSEN.administrators_domain}/logout?{query}")

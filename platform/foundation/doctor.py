@@ -107,7 +107,7 @@ def is_ours() -> bool:
 
 def issuer() -> str:
     """The keys of tokens can be fetched, where the issuer is not part of this platform."""
-    if CHOSEN.issuer_url == CHOSEN.public_url:
+    if CHOSEN.applications_domain == CHOSEN.public_url:
         return "served by this platform"
     for each in (CHOSEN.applications_issuer, CHOSEN.administrators_issuer):
         fetch_json(f"{each}/.well-known/jwks.json")
@@ -122,7 +122,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[], str], str], ...]] = (
     ("secrets", secrets, FOLDER),
     ("disk", disk, "Free some room there, or choose another FOUNDATION_HOME."),
     ("web server", port, "Stop what listens there, or choose another PORT."),
-    ("issuer", issuer, "Check ISSUER_URL, and CA_FILE where it is reached over https."),
+    ("issuer", issuer, "Check APPLICATIONS_ISSUER and ADMINISTRATORS_ISSUER, and CA_FILE where it is reached over https."),
 )
 
 

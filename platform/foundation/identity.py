@@ -21,9 +21,9 @@ from joserfc.jwk import KeySet
 from foundation import adapters, keys
 from foundation.errors import Forbidden, Unauthenticated, Unavailable
 from foundation.fresh import Fresh
+from foundation.ports import SCOPE
 from foundation.settings import CHOSEN
 
-SCOPE: Final = "genaifoundations/read"
 SKEW: Final = 60
 REFETCH: Final = 60.0
 REMEMBERED: Final = 10_000

@@ -7,11 +7,12 @@ Every verb raises errors.Unavailable when what stands behind it does not answer.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from foundation.records import Page
 
 HOUR = 3600
+SCOPE: Final = "genaifoundations/read"  # of the tokens of applications
 
 
 @dataclass(frozen=True, slots=True)

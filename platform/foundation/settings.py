@@ -98,16 +98,33 @@ def kept_secret(known: "Settings") -> str:
         raise ValueError(f"FOUNDATION_HOME is '{known.home}'; it must be a folder to write to: {refused.strerror}") from refused
 
 
-def needed_on_aws(name: str) -> Callable[["Settings"], str]:
-    """A default for what only a deployment has: nothing when embedded, and on AWS the start stops without it."""
+@dataclass(frozen=True)
+class NeededOnAws:
+    """A default of what every deployment must be told: on AWS the start stops without it."""
 
-    def default(known: "Settings") -> str:
-        """none; needed when PLATFORM is aws"""
+    name: str
+    embedded: "str | Callable[[Settings], str]" = ""
+
+    def __call__(self, known: "Settings") -> str:
         if known.platform == "aws":
-            raise ValueError(f"{name} is not set; it must be when PLATFORM is aws")
-        return ""
+            raise ValueError(f"{self.name} is not set; it must be when PLATFORM is aws")
+        return self.embedded(known) if callable(self.embedded) else self.embedded
 
-    return default
+
+def applications_issuer(known: "Settings") -> str:
+    """`ISSUER_URL/local_applications`; that of APPLICATIONS_POOL when PLATFORM is aws"""
+    return issuer_of(known, known.applications_pool, "local_applications")
+
+
+def administrators_issuer(known: "Settings") -> str:
+    """`ISSUER_URL/local_administrators`; that of ADMINISTRATORS_POOL when PLATFORM is aws"""
+    return issuer_of(known, known.administrators_pool, "local_administrators")
+
+
+def issuer_of(known: "Settings", pool: str, local: str) -> str:
+    """What a platform's tokens name as their issuer; docs.aws.amazon.com/cognito has that of a pool."""
+    cognito = f"https://cognito-idp.{known.aws_region}.amazonaws.com/{pool}"
+    return {"embedded": f"{known.issuer_url}/{local}", "aws": cognito}[known.platform]
 
 
 def vectors_by_platform(known: "Settings") -> str:
@@ -119,7 +136,7 @@ def needed_to_sign(known: "Settings") -> str:
     """none; needed when PLATFORM is aws, or VECTOR_STORE is opensearchserverless"""
     if known.vector_store == "opensearchserverless":
         raise ValueError("AWS_REGION is not set; it must be when VECTOR_STORE is opensearchserverless")
-    return needed_on_aws("AWS_REGION")(known)
+    return NeededOnAws("AWS_REGION")(known)
 
 
 def needed_by_opensearch(known: "Settings") -> str:
@@ -161,15 +178,15 @@ class Settings:
     deployment: str = setting(
         "DEPLOYMENT", deployment, "foundation", "With what the names of a deployment's tables, queues and secrets begin."
     )
-    files_bucket: str = setting("FILES_BUCKET", str, needed_on_aws("FILES_BUCKET"), "The S3 bucket of all files.")
+    files_bucket: str = setting("FILES_BUCKET", str, NeededOnAws("FILES_BUCKET"), "The S3 bucket of all files.")
     redis_url: str = setting(
-        "REDIS_URL", str, needed_on_aws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
+        "REDIS_URL", str, NeededOnAws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
     )
     applications_pool: str = setting(
-        "APPLICATIONS_POOL", str, needed_on_aws("APPLICATIONS_POOL"), "The Cognito user pool whose clients are applications."
+        "APPLICATIONS_POOL", str, NeededOnAws("APPLICATIONS_POOL"), "The Cognito user pool whose clients are applications."
     )
     administrators_pool: str = setting(
-        "ADMINISTRATORS_POOL", str, needed_on_aws("ADMINISTRATORS_POOL"), "The Cognito user pool of administrators."
+        "ADMINISTRATORS_POOL", str, NeededOnAws("ADMINISTRATORS_POOL"), "The Cognito user pool of administrators."
     )
     host: str = setting("HOST", str, "127.0.0.1", "The address that the web server listens on.")
     port: int = setting("PORT", whole(1, 65535), "8000", "The port that the web server listens on.")
@@ -187,23 +204,47 @@ class Settings:
     public_url: str = setting(
         "PUBLIC_URL",
         url,
-        lambda known: f"http://{known.host}:{known.port}",
-        "Where applications and browsers reach the platform.",
+        NeededOnAws("PUBLIC_URL", lambda known: f"http://{known.host}:{known.port}"),
+        "Where browsers reach the platform.",
+    )
+    api_url: str = setting(
+        "API_URL",
+        url,
+        NeededOnAws("API_URL", lambda known: known.public_url),
+        "Where applications, and the portal on an administrator's behalf, reach the API.",
     )
     issuer_url: str = setting(
-        "ISSUER_URL", url, lambda known: known.public_url, "Where the OAuth2 and OpenID Connect endpoints are reached."
+        "ISSUER_URL",
+        url,
+        lambda known: known.public_url,
+        "Where the endpoints of the embedded issuer are reached, for applications and administrators.",
+    )
+    applications_domain: str = setting(
+        "APPLICATIONS_DOMAIN",
+        url,
+        NeededOnAws("APPLICATIONS_DOMAIN", lambda known: known.issuer_url),
+        "Where applications get tokens: the URL of their pool's domain.",
     )
     applications_issuer: str = setting(
-        "APPLICATIONS_ISSUER", url, lambda known: f"{known.issuer_url}/local_applications", "The `iss` of applications' tokens."
+        "APPLICATIONS_ISSUER", url, applications_issuer, "The `iss` of applications' tokens; its keys are published under it."
+    )
+    administrators_domain: str = setting(
+        "ADMINISTRATORS_DOMAIN",
+        url,
+        NeededOnAws("ADMINISTRATORS_DOMAIN", lambda known: known.issuer_url),
+        "Where administrators sign in: the URL of their pool's domain.",
     )
     administrators_issuer: str = setting(
         "ADMINISTRATORS_ISSUER",
         url,
-        lambda known: f"{known.issuer_url}/local_administrators",
-        "The `iss` of administrators' tokens.",
+        administrators_issuer,
+        "The `iss` of administrators' tokens; its keys are published under it.",
     )
     administrators_client: str = setting(
-        "ADMINISTRATORS_CLIENT", str, "administration-portal", "The portal's OpenID Connect client id."
+        "ADMINISTRATORS_CLIENT",
+        str,
+        NeededOnAws("ADMINISTRATORS_CLIENT", "administration-portal"),
+        "The portal's OpenID Connect client id.",
     )
     ca_file: str = setting("CA_FILE", str, "", "A certificate authority to trust when the issuer is called over https.")
     tls_certificate: str = setting(
@@ -213,7 +254,7 @@ class Settings:
     secret_key: str = setting(
         "SECRET_KEY",
         str,
-        kept_secret,
+        NeededOnAws("SECRET_KEY", kept_secret),
         "Signs URLs, cursors and sessions.",
     )
     token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")

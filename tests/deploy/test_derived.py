@@ -1,6 +1,7 @@
 """What the manifests declare is in the templates: stores, roles, containers, and who answers which path."""
 
 import json
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -9,10 +10,9 @@ from django.test import Client
 
 from deploy.cloudformation.grants import Grant, grants
 from deploy.cloudformation.house import Platform, Process
-from deploy.cloudformation.parts.containers import SECRETS, SETTINGS
 from foundation.adapters.aws import names, queue_shape, tables
 from foundation.manifest import Capability, Folder, Manifest
-from foundation.settings import read_settings
+from foundation.settings import NeededOnAws, Settings, read_settings
 from tests.deploy.reading import PLATFORM, resources, said
 
 LONGEST_INLINE = 10_240  # characters of all inline policies of a role, without white space
@@ -147,15 +147,38 @@ def test_a_container_writes_to_its_volumes_alone_and_is_not_root(task: dict[str,
     assert container["LinuxParameters"]["Capabilities"]["Drop"] == ["ALL"]
 
 
-def test_a_container_is_told_every_setting_without_which_it_does_not_start() -> None:
-    texts = {name: value for name, value in SETTINGS.items() if isinstance(value, str)}
-    urls = {
-        name: "https://x.example" for name in {*SETTINGS, *SECRETS} - {*texts} if name.endswith(("URL", "ISSUER", "DOMAIN"))
+def told(task: dict[str, Any]) -> dict[str, Any]:
+    """The environment of a task's container: what is said to it, and what comes from a secret."""
+    (container,) = task["ContainerDefinitions"]
+    said = {each["Name"]: each["Value"] for each in container["Environment"]}
+    secret = {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}
+    assert not {*said} & {*secret}
+    return {**said, **secret}
+
+
+TASKS = resources("services.json", "AWS::ECS::TaskDefinition").values()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: said(task["Family"]))
+def test_a_container_is_told_settings_alone_and_every_one_that_aws_needs(task: dict[str, Any]) -> None:
+    known = {each.metadata["name"]: each.metadata["default"] for each in fields(Settings)}
+    needed = {name for name, default in known.items() if isinstance(default, NeededOnAws)}
+    assert needed <= {*told(task)} <= {*known}
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: said(task["Family"]))
+def test_a_container_starts_with_what_it_is_told(task: dict[str, Any]) -> None:
+    examples = {
+        "AWS_REGION": "us-west-2",
+        "DEPLOYMENT": "foundation",
+        "LOG_LEVEL": "INFO",
+        "BEDROCK_REGION": "us-west-2",
+        **{name: "https://x.example" for name in told(task) if name.endswith(("_URL", "_DOMAIN"))},
     }
-    others = dict.fromkeys({*SETTINGS, *SECRETS} - {*texts, *urls}, "x")
-    told = {**others, **texts, **urls, "AWS_REGION": "us-west-2", "BEDROCK_REGION": "", "DEPLOYMENT": "foundation"}
-    read = read_settings({**told, "LOG_LEVEL": "INFO", "SERVE": "chunking"})
-    assert (read.platform, str(read.journal_home)) == ("aws", "/data/journal")
+    values = {name: value if isinstance(value, str) else examples.get(name, "x") for name, value in told(task).items()}
+    read = read_settings(values)
+    assert (read.platform, read.serve, str(read.journal_home)) == ("aws", (values["SERVE"],), "/data/journal")
+    assert read.applications_issuer == "https://cognito-idp.us-west-2.amazonaws.com/x"
 
 
 def rules() -> dict[str, list[str]]:

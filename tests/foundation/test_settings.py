@@ -10,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from foundation.management.commands import docs
-from foundation.settings import Settings, read_settings
+from foundation.settings import NeededOnAws, Settings, read_settings
 from tests.running import ROOT
+from tests.servers.moto import Moto
 
 
 def started(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -89,6 +90,24 @@ def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
     read = read_settings({"FOUNDATION_HOME": str(tmp_path), "PUBLIC_URL": "https://public/", "ISSUER_URL": "https://issuer"})
     assert (read.public_url, read.secure, read.origin) == ("https://public", True, "https://public")
     assert read.administrators_issuer == "https://issuer/local_administrators"
+
+
+def test_on_aws_what_only_a_deployment_knows_must_be_told_and_issuers_follow_from_the_pools() -> None:
+    needed = [each.metadata["name"] for each in fields(Settings) if isinstance(each.metadata["default"], NeededOnAws)]
+    told = {**Moto("http://nowhere").told, "APPLICATIONS_POOL": "us-west-2_a", "ADMINISTRATORS_POOL": "us-west-2_b"}
+    read = read_settings(told)
+    issuers = [f"https://cognito-idp.us-west-2.amazonaws.com/{pool}" for pool in ("us-west-2_a", "us-west-2_b")]
+    assert [read.applications_issuer, read.administrators_issuer] == issuers
+    for name in needed:
+        with pytest.raises(ValueError, match=f"{name} is not set; it must be when PLATFORM is aws"):
+            read_settings({**told, name: ""})
+
+
+def test_where_tokens_are_made_follows_from_the_issuer_when_embedded(tmp_path: Path) -> None:
+    read = read_settings({"FOUNDATION_HOME": str(tmp_path), "ISSUER_URL": "https://issuer"})
+    assert (read.applications_domain, read.administrators_domain) == ("https://issuer", "https://issuer")
+    other = read_settings({"FOUNDATION_HOME": str(tmp_path), "PUBLIC_URL": "https://p", "API_URL": "https://api"})
+    assert (other.api_url, other.applications_domain) == ("https://api", "https://p")
 
 
 def test_an_empty_variable_is_one_that_is_not_set(tmp_path: Path) -> None:

@@ -44,21 +44,28 @@ class Moto:
             **{f"AWS_ENDPOINT_URL_{service}": self.url for service in SERVICES},
         }
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What a process that stands on it is told at the least."""
+        return {
+            "PLATFORM": "aws",
+            "SECRET_KEY": "not a secret",
+            "PUBLIC_URL": "https://portal.example",
+            "API_URL": "https://api.example",
+            "AWS_REGION": REGION,
+            "FILES_BUCKET": BUCKET,
+            "REDIS_URL": "redis://nowhere",
+            "OPENSEARCH_URL": "https://nowhere",
+            "APPLICATIONS_POOL": "us-west-2_applications",
+            "APPLICATIONS_DOMAIN": "https://applications.example",
+            "ADMINISTRATORS_POOL": "us-west-2_administrators",
+            "ADMINISTRATORS_DOMAIN": "https://administrators.example",
+            "ADMINISTRATORS_CLIENT": "portal",
+        }
+
     def settings(self, **changed: str) -> Settings:
         """The settings of a process that stands on it."""
-        return read_settings(
-            {
-                "PLATFORM": "aws",
-                "SECRET_KEY": "not a secret",
-                "AWS_REGION": REGION,
-                "FILES_BUCKET": BUCKET,
-                "REDIS_URL": "redis://nowhere",
-                "OPENSEARCH_URL": "https://nowhere",
-                "APPLICATIONS_POOL": "us-west-2_applications",
-                "ADMINISTRATORS_POOL": "us-west-2_administrators",
-                **changed,
-            }
-        )
+        return read_settings({**self.told, **changed})
 
     @contextmanager
     def reached(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from troposphere.cognito import (
 from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, named
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
-from foundation.identity import SCOPE
+from foundation.ports import SCOPE
 
 SERVER, _, WORD = SCOPE.partition("/")
 EMAIL: Final = Parameter(

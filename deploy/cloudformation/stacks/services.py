@@ -89,6 +89,7 @@ def stack(platform: Platform) -> Stack:
                 taken("network.ContainersGroupId", "Security group of containers", "AWS::EC2::SecurityGroup::Id"),
                 taken("balancer.ListenerArn", "Listener of the load balancer"),
                 taken("balancer.BalancerName", "Name of the load balancer in metrics"),
+                taken("edge.ApiUrl", "URL of the API"),
             ),
             group(
                 "Data",
@@ -104,10 +105,8 @@ def stack(platform: Platform) -> Stack:
                 "Identity",
                 taken("identity.ApplicationsPoolId", "Pool of applications"),
                 taken("identity.ApplicationsPoolArn", "ARN of the pool of applications"),
-                taken("identity.ApplicationsIssuer", "Issuer of applications' tokens"),
                 taken("identity.ApplicationsDomain", "Domain of applications"),
                 taken("identity.AdministratorsPoolId", "Pool of administrators"),
-                taken("identity.AdministratorsIssuer", "Issuer of administrators' tokens"),
                 taken("identity.AdministratorsDomain", "Domain of administrators"),
                 taken("identity.AdministratorsClient", "The portal's client"),
             ),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from foundation.settings import BASE_DIR, Settings
+from foundation.settings import BASE_DIR, NeededOnAws, Settings
 
 
 class Command(BaseCommand):
@@ -69,6 +69,8 @@ def settings() -> str:
 
 def default(given: str | Callable[[Any], Any]) -> str:
     """How a default is shown: the value itself, what it is derived from, or in words."""
+    if isinstance(given, NeededOnAws):
+        return f"{default(given.embedded) or 'none'}; needed when PLATFORM is aws"
     if not callable(given):
         return f"`{given.removeprefix(f'{BASE_DIR}/')}`" if given else ""
     return f"`{given(Names())}`" if given.__name__ == "<lambda>" else str(given.__doc__)
