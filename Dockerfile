@@ -1,9 +1,10 @@
 # One image for every service and every worker; SERVE says which capability a container is, its command which of the two.
-FROM python:3.11-slim-bookworm AS packages
+ARG BASE=python:3.11-slim-bookworm
+FROM $BASE AS packages
 COPY requirements.txt /
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /requirements.txt
 
-FROM python:3.11-slim-bookworm
+FROM $BASE
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/platform PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=foundation.settings HOST=0.0.0.0
 COPY --from=packages /venv /venv

@@ -24,6 +24,13 @@ COST_PROFILE: Final = Parameter(
     default="Small",
     allowed=("Small", "Production"),
 )
+ARCHITECTURE: Final = Parameter(
+    name="Architecture",
+    label="Processors",
+    help="What containers run on, and the image is built for. ARM64 costs a fifth less.",
+    default="X86_64",
+    allowed=("X86_64", "ARM64"),
+)
 LOG_DAYS: Final = Parameter(
     name="LogDays",
     label="Days of logs",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from boto3.session import Session
 
 from deploy.cloudformation.parts.functions import FOLDER
 
@@ -30,12 +32,13 @@ class Cfnresponse(ModuleType):
         self.answer = Answer(status, told, resource, reason)
 
 
-def called(file: str, request: str, asked: dict[str, Any], **more: Any) -> Answer:
-    """The answer of a function to a request of CloudFormation (Create, Update, Delete)."""
+def called(file: str, request: str, asked: dict[str, Any], session: Session | None = None) -> Answer:
+    """The answer of a function to a request of CloudFormation (Create, Update, Delete). session: where its clients come from."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "DEFAULT_SESSION", session)
         said = Cfnresponse("cfnresponse")
         patch.setitem(sys.modules, "cfnresponse", said)
         handler = runpy.run_path(str(FOLDER / file))["handler"]
-        event = {"RequestType": request, "ResourceProperties": asked, "RequestId": "1", "StackId": "stack", **more}
+        event = {"RequestType": request, "ResourceProperties": asked, "RequestId": "1", "StackId": "stack"}
         handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000, log_stream_name="log"))
     return said.answer

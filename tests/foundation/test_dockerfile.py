@@ -8,7 +8,7 @@ from tests.running import ROOT
 TEXT = (ROOT / "Dockerfile").read_text()
 LINES = re.sub(r"\\\n", " ", TEXT).splitlines()
 INSTRUCTIONS = [tuple(line.split(None, 1)) for line in LINES if line.strip() and not line.startswith("#")]
-KNOWN = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "EXPOSE", "CMD", "VOLUME"}
+KNOWN = {"ARG", "FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "EXPOSE", "CMD", "VOLUME"}
 
 
 def arguments(name: str) -> list[str]:
@@ -18,11 +18,14 @@ def arguments(name: str) -> list[str]:
 
 def test_every_line_is_an_instruction() -> None:
     assert {instruction for instruction, _ in INSTRUCTIONS} <= KNOWN
-    assert INSTRUCTIONS[0][0] == "FROM"
+    assert next(instruction for instruction, _ in INSTRUCTIONS if instruction != "ARG") == "FROM"
 
 
 def test_base_images_have_a_version() -> None:
-    assert all(re.match(r"\S+:(?!latest)\S+", given) for given in arguments("FROM"))
+    bases = dict(given.split("=", 1) for given in arguments("ARG"))
+    meant = [re.sub(r"\$(\w+)", lambda name: bases[name[1]], given) for given in arguments("FROM")]
+    assert meant
+    assert all(re.match(r"\S+:(?!latest)\S+", given) for given in meant)
 
 
 def test_what_is_copied_exists_and_is_not_ignored() -> None:

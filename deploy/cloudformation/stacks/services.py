@@ -17,6 +17,7 @@ from troposphere.ecs import (
 )
 
 from deploy.cloudformation.common import (
+    ARCHITECTURE,
     COST_PROFILE,
     DATA_KEY,
     DEPLOYMENT,
@@ -38,13 +39,6 @@ from deploy.cloudformation.house import Platform, Process
 from deploy.cloudformation.parts import containers, routes, scaling
 from deploy.cloudformation.stacks.identity import PORTAL_URL
 
-ARCHITECTURE: Final = Parameter(
-    name="Architecture",
-    label="Processors",
-    help="What containers run on, and the image is built for. ARM64 costs a fifth less.",
-    default="X86_64",
-    allowed=("X86_64", "ARM64"),
-)
 IMAGE: Final = Parameter(
     name="ImageUri",
     label="Image",
