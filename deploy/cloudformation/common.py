@@ -100,6 +100,12 @@ def group(title: str, *parameters: Parameter) -> Group:
     return Group(title, parameters)
 
 
+def taken(source: str, label: str, kind: str = "String") -> Parameter:
+    """A question that another stack's output answers, under the output's name."""
+    stack_name, _, output = source.partition(".")
+    return Parameter(name=output, label=label, help=f"Output {output} of the stack `{stack_name}`.", type=kind, source=source)
+
+
 def named(name: str) -> Sub:
     """A resource's name: the deployment's, a hyphen, its own."""
     return Sub(f"${{Deployment}}-{name}")

@@ -33,7 +33,7 @@ class Cfnresponse(ModuleType):
 
 
 def called(file: str, request: str, asked: dict[str, Any], session: Session | None = None) -> Answer:
-    """The answer of a function to a request of CloudFormation (Create, Update, Delete). session: where its clients come from."""
+    """What a function answers to Create, Update or Delete. session: where its clients come from."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "DEFAULT_SESSION", session)
         said = Cfnresponse("cfnresponse")

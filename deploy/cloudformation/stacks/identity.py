@@ -29,7 +29,7 @@ SERVER, _, WORD = SCOPE.partition("/")
 EMAIL: Final = Parameter(
     name="AdministratorEmail",
     label="E-mail address of the first administrator",
-    help="Gets a message with a first password for the portal.",
+    help="Gets a message with a first password for the portal, and the alarms.",
     pattern=r"[^\s@]+@[^\s@]+\.[^\s@]+",
     hint="an e-mail address",
 )

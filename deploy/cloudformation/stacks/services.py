@@ -33,6 +33,7 @@ from deploy.cloudformation.common import (
     group,
     named,
     tags,
+    taken,
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform, Process
@@ -60,12 +61,6 @@ LEVEL: Final = Parameter(
     default="WARNING",
     allowed=("DEBUG", "INFO", "WARNING", "ERROR"),
 )
-
-
-def taken(source: str, label: str, kind: str = "String") -> Parameter:
-    """A question that another stack's output answers, under the output's name."""
-    stack_name, _, output = source.partition(".")
-    return Parameter(name=output, label=label, help=f"Output {output} of the stack `{stack_name}`.", type=kind, source=source)
 
 
 def stack(platform: Platform) -> Stack:

@@ -1,0 +1,81 @@
+"""What an administrator is told: each queue and each service is watched, and every message finds its way."""
+
+import json
+from typing import Any
+
+import pytest
+
+from foundation.adapters.aws import names
+from tests.deploy.reading import PLATFORM, SINGLE, resources, said
+
+ALARMS = resources("observability.json", "AWS::CloudWatch::Alarm")
+
+
+def watched() -> set[tuple[str, ...]]:
+    """Each metric that an alarm looks at, with the values of its dimensions in their order."""
+    found = set()
+    for alarm in ALARMS.values():
+        for query in alarm["Metrics"]:
+            if "MetricStat" in query:
+                metric = query["MetricStat"]["Metric"]
+                values = (
+                    said(value) if "Fn::Sub" in value else value["Ref"] for value in (d["Value"] for d in metric["Dimensions"])
+                )
+                found.add((metric["MetricName"], *values))
+    return found
+
+
+@pytest.mark.parametrize("queue", PLATFORM.queues, ids=lambda queue: queue.name)
+def test_a_queue_is_watched_for_dead_letters_and_for_standing_still(queue: Any) -> None:
+    assert ("ApproximateNumberOfMessagesVisible", names.dead_queue_name("d", queue.name)) in watched()
+    assert ("ApproximateAgeOfOldestMessage", names.queue_name("d", queue.name)) in watched()
+
+
+@pytest.mark.parametrize("process", PLATFORM.services, ids=lambda process: process.name)
+def test_a_service_is_watched_for_failures_slowness_and_silence(process: Any) -> None:
+    about = {metric for metric, *values in watched() if values[:1] == [f"{process.name.capitalize()}TargetsName"]}
+    assert about == {"HTTPCode_Target_5XX_Count", "TargetResponseTime", "UnHealthyHostCount"}
+
+
+def test_what_aws_refuses_as_too_many_is_watched() -> None:
+    asked = [query["Expression"] for alarm in ALARMS.values() for query in alarm["Metrics"] if "Expression" in query]
+    assert {text.partition('SCHEMA("')[2].partition('"')[0] for text in asked} == {
+        "AWS/DynamoDB",
+        "AWS/Textract",
+        "AWS/Bedrock",
+    }
+
+
+def test_every_alarm_and_its_end_is_sent_to_the_administrator() -> None:
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}] for alarm in ALARMS.values())
+    (sent,) = resources("observability.json", "AWS::SNS::Subscription").values()
+    assert sent == {"TopicArn": {"Ref": "Alarms"}, "Protocol": "email", "Endpoint": {"Ref": "AdministratorEmail"}}
+
+
+def test_alarms_may_be_published_to_the_encrypted_topic() -> None:
+    (topic,) = resources("observability.json", "AWS::SNS::Topic").values()
+    (policy,) = resources("observability.json", "AWS::SNS::TopicPolicy").values()
+    publishes, only_tls = policy["PolicyDocument"]["Statement"]
+    assert topic["KmsMasterKeyId"] == {"Ref": "DataKeyArn"}
+    assert (publishes["Effect"], publishes["Principal"]) == ("Allow", {"Service": "cloudwatch.amazonaws.com"})
+    assert (only_tls["Effect"], only_tls["Principal"]) == ("Deny", "*")
+    key = resources("keys.json", "AWS::KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]
+    assert any("cloudwatch.amazonaws.com" in each["Principal"].get("Service", ()) for each in key)
+
+
+def test_the_dashboard_is_what_cloudwatch_reads() -> None:
+    (made,) = resources("observability.json", "AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(said(made["DashboardBody"]))["widgets"]
+    assert len({(widget["x"], widget["y"]) for widget in widgets}) == len(widgets)
+    for widget in widgets:
+        assert widget["x"] + widget["width"] <= 24
+        assert widget["properties"]["region"] == "us-west-2"
+        assert all(isinstance(metric[-1], dict) for metric in widget["properties"]["metrics"])
+        assert widget["properties"]["metrics"]
+
+
+@pytest.mark.parametrize("file", SINGLE)
+def test_every_log_ends_after_its_days_and_is_encrypted_by_the_deployments_key_where_there_is_one(file: str) -> None:
+    for name, group in resources(file, "AWS::Logs::LogGroup").items():
+        assert group["RetentionInDays"] == {"Ref": "LogDays"}, name
+        assert group.get("KmsKeyId") == (None if file == "front-waf.json" else {"Ref": "LogsKeyArn"}), name
