@@ -13,6 +13,7 @@ from foundation.errors import Conflict, Invalid
 
 SEPARATOR: Final = "\x1f"
 MAXIMUM_PAGE: Final = 1000
+MOST_AT_ONCE: Final = 100
 UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -97,7 +98,7 @@ class Records(Protocol):
 
         The store must hold exactly the record's own `revision` (0: nothing), or `expect` where given; else Conflict is
         raised and nothing changes. `expect=ANY` overwrites whatever is there. TooLarge when the store does not take so
-        much; any takes 400 KB.
+        much; any takes 400 KB. Invalid for ids and names that are longer than it takes; any takes 900 bytes together.
         """
 
     def delete(self, kind: type[Record], *key: Any) -> bool:
@@ -115,7 +116,8 @@ class Records(Protocol):
     ) -> Page[R]:
         """A page of records whose key (or index) begins with `prefix`, in the order of the rest of the key.
 
-        By key it has all that was stored before; by an index it may lack, or still have, what was changed a moment ago.
+        By key it has all that was stored before; by an index it may lack, or still have, what was changed a moment ago: on
+        AWS an index follows its records a little later. What must be sure is read by its key, or decided by a put.
 
         `prefix` has at least the first field. `between` bounds the next field, both ends included. A cursor continues
         the very same query and no other; an altered or foreign one raises Invalid. `limit` is 1 to 1,000.
@@ -132,12 +134,21 @@ class Records(Protocol):
         """
 
     def batch(self, records: Sequence[Record]) -> None:
-        """Put up to 100 records as `put` does, all or none. Conflict when any of them is stale, TooLarge for more than 4 MB."""
+        """Put up to 100 records as `put` does, all or none; Invalid for more. Conflict when any of them is stale, or two
+        have one key. TooLarge when the store does not take so much; any takes 4 MB."""
 
 
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""
     return tuple(getattr(record, name) for name in fields)
+
+
+def batchable(records: Sequence[Record]) -> None:
+    """Invalid for more records than a batch takes, Conflict for two of one key."""
+    if len(records) > MOST_AT_ONCE:
+        raise Invalid(f"a batch holds at most {MOST_AT_ONCE} records, not {len(records)}")
+    if len({(each.kind.table, *key_of(each, each.kind.key)) for each in records}) < len(records):
+        raise Conflict("a batch has two records of one key")
 
 
 def addable(kind: type[Record], by: Mapping[str, int | float]) -> None:

@@ -1,6 +1,8 @@
 """Records that only the conformance tests store."""
 
 import enum
+from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 
 from foundation.records import Record, record
@@ -55,3 +57,38 @@ class Guest(Record):
     until: datetime | None
     room: str = ""
     visits: int = 0
+
+
+@record(table="test_pages", key=("owner", "book", "page"))
+class ReadPage(Record):
+    """A page as a later release has it: with one field more."""
+
+    owner: str
+    book: str
+    page: int
+    text: str = ""
+    readers: int = 10
+
+
+@record(table="test_events", key=("owner", "event"), indexes={"by_at": ("owner", "at")}, spread=3)
+class Event(Record):
+    owner: str
+    event: str
+    at: datetime | None = None
+    amount: int = 0
+
+
+@record(table="test_parcels", key=("owner", "parcel"))
+class Parcel(Record):
+    owner: str
+    parcel: str
+    text: str = ""
+    whole: int | None = None
+    broken: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    open: bool = False
+    sizes: tuple[int | float | None, ...] = ()
+
+
+KINDS = (Note, BookPage, Moment, Ticket, Guest, Event, Parcel)

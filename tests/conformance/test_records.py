@@ -1,22 +1,27 @@
 """What every store of records promises."""
 
+import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foundation.adapters.aws.records import DynamoRecords
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.records import SCHEMA, SqliteRecords
-from foundation.errors import Conflict, Invalid, NotFound
+from foundation.errors import Conflict, Invalid, NotFound, TooLarge
 from foundation.records import ANY, Page, Records, key_of, update
 from tests.conformance.processes import at_once, kill, outputs, python
-from tests.conformance.shapes import BookPage, Color, Guest, Moment, Note, Ticket
+from tests.conformance.shapes import BookPage, Color, Event, Guest, Moment, Note, Parcel, ReadPage, Ticket
 from tests.running import wait_for
 
+LETTERS = bytes(33 + number % 94 for number in range(256))
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OPENED = """
 from pathlib import Path
@@ -34,18 +39,31 @@ def embedded(place: Path) -> SqliteRecords:
     return SqliteRecords(Database(place / "records.db", SCHEMA))
 
 
-STORES: dict[str, Callable[[Path], Records]] = {"embedded": embedded}
+def on_this_machine(request: pytest.FixtureRequest) -> Callable[[], Records]:
+    return partial(embedded, request.getfixturevalue("tmp_path"))
+
+
+def in_dynamo(request: pytest.FixtureRequest) -> Callable[[], Records]:
+    return partial(DynamoRecords, request.getfixturevalue("dynamo").client, request.getfixturevalue("tables"))
+
+
+STORES: dict[str, Callable[[pytest.FixtureRequest], Callable[[], Records]]] = {"embedded": on_this_machine, "aws": in_dynamo}
 
 
 @pytest.fixture
-def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
-    yield STORES[request.param](tmp_path)
-
-
-@pytest.fixture
-def again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Records]:
+def again(request: pytest.FixtureRequest) -> Callable[[], Records]:
     """Opens the same store a second time."""
-    return lambda: STORES[request.node.callspec.params["records"]](tmp_path)
+    return STORES[request.node.callspec.params["records"]](request)
+
+
+@pytest.fixture
+def records(again: Callable[[], Records], request: pytest.FixtureRequest) -> Records:
+    return again()
+
+
+def noise(size: int) -> str:
+    """A text that no compression makes much shorter."""
+    return random.Random(size).randbytes(size).translate(LETTERS).decode()
 
 
 def names(page: Page[Note]) -> list[str]:
@@ -77,6 +95,40 @@ class TestPut:
         assert records.get(Note, "a", text) == Note("a", text, topic=text, revision=1)
         assert names(records.query(Note, "a")) == [text]
         assert names(records.query(Note, "a", text, index="by_topic")) == [text]
+
+    @pytest.mark.parametrize(
+        "parcel",
+        [
+            Parcel("a", ""),
+            Parcel("a", "n", "", 0, 0.0, {"a": ""}, ("",), sizes=(None,)),
+            Parcel("a", "n", "\x00\n" * 5000, -1, -1e-9, {"ž": "x" * 9999}, ("x", "ž" * 3000), True, (1, 2.5, None)),
+            Parcel("a", "n", whole=10**37, broken=1.7976931348623157e100),
+            Parcel("a", "n", whole=-(2**63), broken=0.1 + 0.2),
+        ],
+    )
+    def test_values_of_every_kind_come_back_as_they_were(self, records: Records, parcel: Parcel) -> None:
+        stored = records.put(parcel)
+        assert records.get(Parcel, parcel.owner, parcel.parcel) == stored == replace(parcel, revision=1)
+        assert records.query(Parcel, "a").items == (stored,)
+
+    def test_any_store_takes_400_kb_and_a_larger_one_is_kept_whole_or_refused(self, records: Records) -> None:
+        text = noise(400_000)
+        records.put(Parcel("a", "n", text))
+        assert records.get(Parcel, "a", "n") == Parcel("a", "n", text, revision=1)
+        larger = Parcel("a", "larger", noise(1_000_000))
+        with suppress(TooLarge):
+            larger = records.put(larger)
+        assert records.get(Parcel, "a", "larger") == (larger if larger.revision else None)
+
+    @pytest.mark.parametrize("size", [900, 5000])
+    def test_any_store_takes_ids_of_900_bytes_and_longer_ones_are_kept_or_refused(self, records: Records, size: int) -> None:
+        for note in (Note("n" * size, "n", NOON, "t"), Note("a", "n" * size, NOON, "t")):
+            try:
+                stored = records.put(note)
+            except Invalid:
+                assert size > 900
+            else:
+                assert records.get(Note, note.owner, note.name) == stored
 
     def test_what_is_not_there_is_none(self, records: Records) -> None:
         assert records.get(Note, "a", "nothing") is None
@@ -263,6 +315,28 @@ class TestQuery:
         assert records.query(Note, "o", limit=2).cursor is None
         assert records.query(Note, "empty").cursor is None
 
+    def test_a_page_has_all_that_was_asked_for_however_large(self, records: Records) -> None:
+        for number in range(8):
+            records.put(Parcel("a", f"{number}", noise(350_000)))
+        page = records.query(Parcel, "a", limit=7)
+        assert [(each.parcel, len(each.text)) for each in page.items] == [(f"{number}", 350_000) for number in range(7)]
+        assert [each.parcel for each in records.query(Parcel, "a", limit=7, cursor=page.cursor).items] == ["7"]
+
+    @pytest.mark.parametrize("descending", [False, True])
+    @pytest.mark.parametrize("size", [1, 4, 9, 100])
+    def test_records_that_are_spread_over_partitions_are_one_list(self, records: Records, size: int, descending: bool) -> None:
+        wanted = [f"{number}" for number in range(9)]
+        for event in wanted:
+            records.put(Event("a", event, NOON + timedelta(seconds=int(event))))
+            records.put(Event("b", event))
+        ordered = wanted[::-1] if descending else wanted
+        for how in ({}, {"index": "by_at"}):
+            assert [each.event for each in whole(records, Event, "a", limit=size, descending=descending, **how)] == ordered
+        assert [each.event for each in records.query(Event, "a", between=("3", "5")).items] == ["3", "4", "5"]
+        assert records.increment(Event, "a", "4", by={"amount": 2}).amount == 2
+        assert records.delete(Event, "a", "4") is True
+        assert records.get(Event, "a", "4") is None
+
     def test_a_page_goes_on_where_it_ended_when_its_last_record_is_gone(self, records: Records) -> None:
         for name in ("a", "b", "c"):
             records.put(Note("o", name))
@@ -390,6 +464,31 @@ class TestIncrement:
         records.put(Note("a", "n"))
         assert records.increment(Note, "a", "n", by={"amount": 1}, once="token").amount == 1
 
+    def test_a_field_that_a_later_release_added_counts_from_its_default(self, records: Records) -> None:
+        records.put(BookPage("a", "b", 1))
+        assert records.get(ReadPage, "a", "b", 1) == ReadPage("a", "b", 1, readers=10, revision=1)
+        assert records.increment(ReadPage, "a", "b", 1, by={"readers": 1}).readers == 11
+
+    def test_hundreds_of_tokens_count_once_each_however_late_they_come_again(
+        self, records: Records, again: Callable[[], Records]
+    ) -> None:
+        tokens = [f"file {number}" for number in range(120)]
+        for token in tokens:
+            records.increment(Note, "a", "n", by={"amount": 1}, once=token, initial=Note("a", "n"))
+        other = again()
+        for token in tokens:
+            assert records.increment(Note, "a", "n", by={"amount": 1}, once=token).amount == 120
+            assert other.increment(Note, "a", "n", by={"amount": 1}, once=token).amount == 120
+        records.delete(Note, "a", "n")
+        for store, token, amount in (
+            (records, "file 0", 1),
+            (other, "file 1", 2),
+            (records, "file 1", 2),
+            (other, "file 0", 2),
+        ):
+            found = store.increment(Note, "a", "n", by={"amount": 1}, once=token, initial=Note("a", "n"))
+            assert found.amount == amount
+
     def test_an_increment_makes_what_was_read_before_stale(self, records: Records) -> None:
         read = records.put(Note("a", "n"))
         records.increment(Note, "a", "n", by={"amount": 1})
@@ -397,13 +496,14 @@ class TestIncrement:
             records.put(replace(read, rank=1))
 
     def test_many_threads_lose_no_count(self, records: Records) -> None:
-        def count(_: int) -> None:
-            for number in range(20):
+        def count(_thread: int) -> None:
+            for _ in range(20):
                 records.increment(Note, "a", "n", by={"amount": 1}, initial=Note("a", "n"))
+            for number in range(60):
                 records.increment(Note, "a", "m", by={"amount": 1}, once=f"{number}", initial=Note("a", "m"))
 
         at_once(8, count)
-        assert [each.amount for each in records.query(Note, "a").items] == [20, 160]
+        assert [each.amount for each in records.query(Note, "a").items] == [60, 160]
 
 
 @pytest.mark.parametrize("records", list(STORES), indirect=True)
@@ -420,6 +520,28 @@ class TestBatch:
             records.batch([Note("a", "new"), old, BookPage("a", "b", 1)])
         assert records.get(Note, "a", "new") is None
         assert records.get(BookPage, "a", "b", 1) is None
+
+    def test_two_of_one_key_refuse_them_all(self, records: Records) -> None:
+        for second in (0, 1):
+            with pytest.raises(Conflict):
+                records.batch([Note("a", "other"), Note("a", "n", rank=1), Note("a", "n", rank=2, revision=second)])
+        assert records.query(Note, "a").items == ()
+
+    def test_a_change_and_a_new_one_go_together(self, records: Records) -> None:
+        old = records.put(Note("a", "n", topic="old"))
+        records.increment(Note, "a", "n", by={"amount": 1}, once="token")
+        records.batch([replace(old, topic=None, revision=2), Note("a", "new")])
+        assert records.get(Note, "a", "n") == Note("a", "n", revision=3)
+        assert names(records.query(Note, "a", index="by_topic")) == []
+        assert records.increment(Note, "a", "n", by={"amount": 1}, once="token").amount == 0
+
+    def test_any_store_takes_4_mb_and_more_is_put_whole_or_not_at_all(self, records: Records) -> None:
+        text = noise(390_000)
+        records.batch([Parcel("a", f"{number}", text) for number in range(10)])
+        assert len(records.query(Parcel, "a").items) == 10
+        with suppress(TooLarge):
+            records.batch([Parcel("b", f"{number}", text) for number in range(12)])
+        assert len(records.query(Parcel, "b").items) in (0, 12)
 
     def test_one_impossible_key_refuses_them_all(self, records: Records) -> None:
         with pytest.raises(Invalid):

@@ -20,6 +20,7 @@ from foundation.records import (
     R,
     Record,
     addable,
+    batchable,
     composed,
     key_of,
     open_cursor,
@@ -181,8 +182,7 @@ class SqliteRecords:
             return self._put(connection, replace(found, **grown), ANY)
 
     def batch(self, records: Sequence[Record]) -> None:
-        if len(records) > 100:
-            raise Invalid(f"a batch holds at most 100 records, not {len(records)}")
+        batchable(records)
         for record in records:
             self._sql(type(record))
         with self.database.writing() as connection:

@@ -1,0 +1,89 @@
+"""One conditional write to DynamoDB, or several together, and how they ended."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from foundation.adapters.aws.clients import answering, code_of
+from foundation.adapters.aws.values import Item
+from foundation.ambient import number_between
+from foundation.errors import Problem, Unavailable
+
+WHAT: Final = "DynamoDB"
+REFUSED: Final = "ConditionalCheckFailedException"
+BUSY: Final = "TransactionConflictException"
+CANCELLED: Final = "TransactionCanceledException"
+STALE_PART: Final = "ConditionalCheckFailed"
+BUSY_PART: Final = "TransactionConflict"
+WRONG_PART: Final = "ValidationError"
+TRIES: Final = 100  # when others are at work on the same item all the time
+LONGEST_PAUSE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a write ended. done: it was made, and `item` is what was asked back; else `item` is what is there instead, None:
+    nothing. repeated: AWS's client sent it more than once, so what is there may be its own work."""
+
+    done: bool
+    item: Item | None
+    repeated: bool = False
+
+
+def pause(tried: int) -> None:
+    """Lets others go first, longer each time."""
+    time.sleep(number_between(0, min(LONGEST_PAUSE, 0.005 * 2**tried)))
+
+
+def patient(call: Callable[..., Any], **request: Any) -> Any:
+    """What the call answers when no transaction is at work on the item any more."""
+    for tried in range(TRIES):
+        try:
+            return call(**request)
+        except ClientError as refused:
+            if code_of(refused) != BUSY:
+                raise
+        pause(tried)
+    raise Unavailable("DynamoDB is at work on the same record all the time", retry_after=5)
+
+
+def write(client: Any, request: Mapping[str, Any]) -> Written:
+    """Put or update one item. Unavailable when DynamoDB does not answer or has no throughput left."""
+    with answering(WHAT):
+        try:
+            answer = patient(client.put_item if "Item" in request else client.update_item, **request)
+        except ClientError as refused:
+            if code_of(refused) != REFUSED:
+                raise
+            told: Mapping[str, Any] = refused.response
+            return Written(False, told.get("Item"), bool(told.get("ResponseMetadata", {}).get("RetryAttempts")))
+    return Written(True, answer.get("Attributes"))
+
+
+def transact(client: Any, requests: Sequence[Mapping[str, Any]]) -> int | None:
+    """Make all of the writes or none: None when they were made, else the place of one whose condition does not hold.
+
+    One that AWS's client sent again is made once: it carries a token. Unavailable as for `write`.
+    """
+    together = [{"Put" if "Item" in request else "Update": request} for request in requests]
+    reasons: list[str] = []
+    for tried in range(TRIES):
+        with answering(WHAT):
+            try:
+                client.transact_write_items(TransactItems=together)
+                return None
+            except ClientError as refused:
+                if code_of(refused) != CANCELLED:
+                    raise
+                reasons = [str(reason.get("Code")) for reason in refused.response.get("CancellationReasons", ())]
+        if STALE_PART in reasons:
+            return reasons.index(STALE_PART)
+        if WRONG_PART in reasons:
+            raise Problem(f"DynamoDB refuses the platform's writes together: {', '.join(reasons)}")
+        if BUSY_PART not in reasons:
+            break
+        pause(tried)
+    raise Unavailable(f"DynamoDB does not take the writes together: {', '.join(reasons)}", retry_after=5)
