@@ -5,6 +5,7 @@ tokens of the prompt (a token for each 4 bytes of text) and of the answer (max_t
 the most that the call can cost: with all that the dearest model of its way can write.
 """
 
+import asyncio
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Final
@@ -12,9 +13,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from apps.applications.records import Policy
-from apps.invocation import budgets
+from apps.invocation import budgets, papers
 from apps.invocation.calls import Call
-from apps.invocation.claims import CHARACTERS_A_TOKEN, COST, MICRO, claims_of, in_dollars, left, prompt_tokens
+from apps.invocation.claims import CHARACTERS_A_TOKEN, COST, MICRO, bounds_of, claims_of, in_dollars, left, prompt_tokens
 from apps.invocation.records import Kind, Model
 from apps.usage.records import amounts, reservation
 from foundation.adapters import limits
@@ -54,6 +55,8 @@ async def reserve(call: Call) -> None:
     be held to. Unavailable when too many calls wait to be let in.
     """
     moment = now()
+    if call.prompt is None and papers.is_large(call.request) and bounds_of(call.policy, call.asked.name):
+        await asyncio.to_thread(prompt_tokens, call)
     claims = {claim.key: (claim, kind) for claim, kind in claims_of(call, moment)}
     if not claims:
         return
@@ -88,7 +91,7 @@ async def granted(wanted: Reservation) -> Verdict:
 def settle(call: Call) -> None:
     """Give back what was reserved and count what was used. Soon, not now: a call does not wait for it."""
     if call.reserved:
-        used = amounts(call.reserved, call.spent.input_tokens + call.spent.output_tokens, call.cost)
+        used = amounts(call.reserved, call.tokens, call.cost)
         with suppress(Full):  # then it is settled from the account
             steps.later(Settlement(reservation(call.caller.application, call.invocation), used))
 

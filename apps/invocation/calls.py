@@ -35,7 +35,9 @@ class Call:
     beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
     deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits
     (see admission). cache: how an answer kept from before was found, age seconds old; slot: where a new one is kept;
-    cache_control: what the request says about both.
+    cache_control: what the request says about both. counts: the kinds of limits that it counts in, None: all. prompt: the
+    prompt's tokens, once they are counted. begun: something has come of a stream. unanswered: the prompts of tries that were
+    not answered and may be billed all the same, with what they cost; estimated: tokens were not told but counted here.
     """
 
     caller: Caller
@@ -65,15 +67,34 @@ class Call:
     spent: Usage = NOTHING
     reserved: Mapping[str, str] = field(default_factory=dict)
     finish: str = ""  # why the model ended its answer
+    counts: frozenset[str] | None = None
+    prompt: int | None = None
+    begun: bool = False
+    unanswered: Usage = NOTHING
+    unanswered_cost: int = 0
+    estimated: bool = False
 
     def came(self) -> None:
         """The first of the answer has come."""
         self.first = self.first or time.monotonic()
 
+    def left_unanswered(self, prompt: int) -> None:
+        """A try has ended without an answer after its request may have been read: so many tokens."""
+        read = Usage(prompt, 0)
+        self.unanswered = Usage(self.unanswered.input_tokens + prompt, 0)
+        self.unanswered_cost += self.by.cost(read) or 0
+        self.estimated = True
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that count in its limits."""
+        return self.spent.input_tokens + self.spent.output_tokens + self.unanswered.input_tokens
+
     @property
     def cost(self) -> int | None:
         """Millionths of a US dollar; None when the model's prices are not known. An answer kept from before costs nothing."""
-        return 0 if self.cache else self.by.cost(self.spent)
+        cost = 0 if self.cache else self.by.cost(self.spent)
+        return None if cost is None else cost + self.unanswered_cost
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -101,7 +122,7 @@ class Call:
             served_by=self.by.name,
             model_kind=self.asked.kind.value,
             status=Outcome.SUCCESS if outcome == "success" else Outcome.FAILED,
-            input_tokens=tokens.input_tokens,
+            input_tokens=tokens.input_tokens + self.unanswered.input_tokens,
             output_tokens=tokens.output_tokens,
             latency_ms=self._since(time.monotonic()),
             outcome=outcome,
@@ -122,6 +143,7 @@ class Call:
             provider=self.deployment.provider if self.deployment else "",
             finish=self.finish,
             until=usage.until(),
+            estimated=self.estimated,
         )
 
     def _since(self, moment: float) -> int:

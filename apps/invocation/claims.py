@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from apps.applications.records import Allowance, Policy
+from apps.invocation import papers
 from apps.invocation.balance import chain
 from apps.invocation.calls import Call
-from apps.invocation.invocations import Part, Text, Thinking, ToolResult, ToolUse, Usage
+from apps.invocation.invocations import BINARY, Document, Part, Text, Thinking, ToolResult, ToolUse, Usage
 from apps.invocation.records import Kind, Model
 from foundation.errors import Forbidden
 from foundation.ports import Claim
@@ -23,6 +24,8 @@ MICRO: Final = 1_000_000
 MINUTE: Final = 60
 COST: Final = "cost"
 REMEMBERED: Final = 10_000
+REQUESTS: Final = frozenset({"requests"})
+USED_UP: Final = frozenset({"tokens", COST})
 
 
 @lru_cache(64)
@@ -114,8 +117,9 @@ def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
     An answer that was kept from before counts as a request, and uses nothing else.
     """
     bounds = bounds_of(call.policy, call.asked.name)
-    if call.cache:
-        bounds = tuple(each for each in bounds if each.limit.kind == "requests")
+    kinds = REQUESTS if call.cache else call.counts
+    if kinds is not None:
+        bounds = tuple(each for each in bounds if each.limit.kind in kinds)
     if not bounds:
         return
     prompt = prompt_tokens(call)
@@ -128,21 +132,29 @@ def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
 
 
 def prompt_tokens(call: Call) -> int:
-    """About how many tokens the model will read: one for each 4 bytes, as a letter of most scripts is more than one."""
-    request = call.request
-    parts = (*request.system, *(part for message in request.messages for part in message.content))
-    return -(-(request.characters + sum(map(beyond_ascii, parts))) // CHARACTERS_A_TOKEN)
+    """About how many tokens the model will read: one for each 4 bytes, as a letter of most scripts is more than one.
+
+    Counted once for a call, which is where its request has its last form.
+    """
+    if call.prompt is None:
+        request = call.request
+        parts = (*request.system, *(part for message in request.messages for part in message.content))
+        call.prompt = -(-(request.characters + sum(map(beyond, parts))) // CHARACTERS_A_TOKEN)
+    return call.prompt
 
 
-def beyond_ascii(part: Part) -> int:
-    """The bytes of a part's text in UTF-8, beyond one for each character."""
+def beyond(part: Part) -> int:
+    """What a part is worth beyond its length: the bytes of its text in UTF-8 beyond one for each character, and the pages of
+    a PDF."""
     match part:
         case Text() | Thinking():
             text = part.text
         case ToolUse():
             text = part.input
         case ToolResult():
-            return sum(map(beyond_ascii, part.content))
+            return sum(map(beyond, part.content))
+        case Document() if papers.is_pdf(part):
+            return papers.tokens_of(part) * CHARACTERS_A_TOKEN - BINARY
         case _:
             return 0
     return 0 if text.isascii() else len(text.encode(errors="surrogatepass")) - len(text)

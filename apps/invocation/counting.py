@@ -1,7 +1,7 @@
 """How many tokens a request has, before a model is asked: as the provider of the model counts them, where it can.
 
-It runs no model, costs nothing, and leaves no row on the account. What a provider would get is permitted and guarded as a
-call's is, for it goes to that provider.
+It runs no model, costs nothing, and leaves no row on the account; in the limits it is a request like any other. What a
+provider would get is permitted and guarded as a call's is, for it goes to that provider.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from apps.invocation import admission, guarding
 from apps.invocation.balance import itinerary
 from apps.invocation.calls import Call
+from apps.invocation.claims import REQUESTS
 from apps.invocation.ports import CountsTokens
 from apps.invocation.routing import fitted
+from foundation.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,16 @@ class Count:
 
 
 async def tokens(call: Call) -> Count:
-    """The tokens that the first deployment in the call's way would read. Raises as the call would, before it is admitted, and
-    what CountsTokens raises."""
+    """The tokens that the first deployment in the call's way would read. Raises as the call would until it is
+    admitted, and what CountsTokens raises."""
     admission.permit(call)
     await guarding.before(call)
+    call.counts = REQUESTS
+    try:
+        await admission.reserve(call)
+    except Problem as refused:
+        refused.headers = call.headers
+        raise
     place = next(itinerary(call.by))
     call.by, call.deployment = place.model, place.deployment
     provider = place.provider

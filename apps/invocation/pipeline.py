@@ -190,6 +190,7 @@ def partial(call: Call, answer: Answer) -> Usage:
     """The tokens of an answer that broke off: as counted when its end had come, else a token for each 4 characters."""
     if answer.finish is not None:
         return answer.finish.usage
-    if not answer.written:
+    if not (call.begun or answer.written):
         return NOTHING
+    call.estimated = True
     return Usage(admission.prompt_tokens(call), -(-answer.written // CHARACTERS_A_TOKEN))

@@ -8,7 +8,8 @@ from typing import Final
 from apps.invocation import honoured
 from apps.invocation.balance import Place, itinerary
 from apps.invocation.breaker import Circuit, circuits
-from apps.invocation.calls import Call
+from apps.invocation.calls import CANCELLED, Call
+from apps.invocation.claims import prompt_tokens
 from apps.usage.records import Try
 from foundation.ambient import number_between
 from foundation.errors import Problem, TooLong, TooMany, Unavailable, UnknownModel, UpstreamDenied, UpstreamTimeout
@@ -124,7 +125,7 @@ class Route:
         """The first of a stream has come: this place serves."""
         self.circuit.began()
         self._tried(SUCCESS)
-        self.begun = True
+        self.begun = self.call.begun = True
 
     def worked(self) -> None:
         """The whole answer has come."""
@@ -135,11 +136,15 @@ class Route:
         """This try has ended by nothing that the place did."""
         self.circuit.left()
         self._tried(outcome)
+        if outcome == CANCELLED and not self.begun:
+            self.call.left_unanswered(prompt_tokens(self.call))
 
     def failed(self, failure: Problem) -> None:
         """This try has failed. Raises the failure when no other try can help, or none may follow."""
         self.failure = failure
         self._tried(failure.code)
+        if isinstance(failure, UpstreamTimeout) and not self.begun:
+            self.call.left_unanswered(prompt_tokens(self.call))
         self._judge(failure, time.monotonic())
         if self.begun or not (failure.retryable or isinstance(failure, (*FINAL, TooLong, TooMany))):
             raise failure

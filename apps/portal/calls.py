@@ -33,6 +33,7 @@ COLUMNS: Final = (
     "input_tokens",
     "output_tokens",
     "cached_tokens",
+    "estimated",
     "cost_usd",
     "latency_ms",
     "first_token_ms",

@@ -77,6 +77,9 @@ class OneCall(serializers.Serializer[Invocation]):
     cached_tokens = serializers.IntegerField()
     cache_written_tokens = serializers.IntegerField()
     reasoning_tokens = serializers.IntegerField()
+    estimated = serializers.BooleanField(
+        help_text="Tokens are in it that were counted here: a try broke off, or had no answer."
+    )
     cost_usd = serializers.FloatField(allow_null=True, help_text="US dollars; null where the model's prices are not known.")
     latency_ms = serializers.IntegerField()
     first_token_ms = serializers.IntegerField(allow_null=True, help_text="Until the answer began; null: it never did.")

@@ -6,7 +6,7 @@ import pytest
 
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from tests.invocation.door import Answer, Door, opened
-from tests.upstream.checking import PRICES, STREAMED, account, deployed, eventually, listed
+from tests.upstream.checking import PRICES, STREAMED, WHOLE, account, asked, deployed, eventually, listed
 from tests.upstream.clients import Client
 from tests.upstream.faults import BEHAVIOURS
 from tests.upstream.leaving import left
@@ -34,7 +34,7 @@ async def test_44_the_provider_is_stopped_within_a_second_and_what_came_is_bille
     assert row.outcome == "cancelled" and [each.outcome for each in row.tries] == ["cancelled"]
     assert words <= written + 1 and row.output_tokens > 0 and row.input_tokens > 0
     assert row.cost == row.input_tokens * PRICES.input + row.output_tokens * PRICES.output
-    assert row.first_token_ms is not None
+    assert row.first_token_ms is not None and row.estimated
 
 
 @pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
@@ -48,7 +48,8 @@ async def test_44_a_client_that_leaves_before_the_first_word_stops_the_provider_
             assert await leaving == b""
             await eventually(lambda: server.left["case"], seconds=1)
             row = await account(door, model)
-    assert (row.outcome, row.output_tokens, row.cost) == ("cancelled", 0, 0)
+    assert (row.outcome, row.output_tokens, row.estimated) == ("cancelled", 0, True)
+    assert row.cost == row.input_tokens * PRICES.input > 0  # the provider may bill what it has read
 
 
 @pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
@@ -57,3 +58,22 @@ async def test_44_a_client_that_leaves_opens_no_circuit(client: Client, door: Do
         with listed(deployed(server, "case", "endless")) as model:
             for _ in range(8):
                 assert b"word" in await left(door, client, model)
+
+
+async def test_44_a_try_that_was_too_slow_is_billed_beside_the_one_that_answers(door: Door):
+    client = WHOLE[0]
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        slow = deployed(server, "slow", "hang", answer_seconds=0.5)
+        with (
+            listed(slow, deployed(server, "quick", "good", weight=0)) as model,
+            listed(deployed(server, "alone", "good")) as alone,
+        ):
+            assert (await asked(door, client, model)).status == 200
+            row = await account(door, model)
+            assert (await asked(door, client, alone)).status == 200
+            single = await account(door, alone)
+    assert [each.outcome for each in row.tries] == ["upstream_timeout", "success"]
+    read = row.input_tokens - single.input_tokens
+    assert (row.estimated, single.estimated, read > 0) == (True, False, True)
+    assert row.output_tokens == single.output_tokens
+    assert row.cost == (single.cost or 0) + read * PRICES.input

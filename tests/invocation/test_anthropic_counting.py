@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from apps.applications import services as applications
-from apps.applications.records import Action, Application, Guard, Policy
+from apps.applications.records import Action, Allowance, Application, Guard, Policy
 from apps.invocation import listing
 from apps.invocation.records import Deployment, Kind, Model
 from foundation.adapters import records
 from foundation.ambient import now
 from tests.invocation.claudes import CLAUDE, claudes
-from tests.invocation.door import Answer, Door, opened
+from tests.invocation.door import Answer, Door, onboarded, opened
 from tests.invocation.test_anthropic_messages import LOCAL, WEATHER
 from tests.invocation.test_anthropic_streams import rows
 from tests.upstream.anthropic_server import AnthropicServer, read
@@ -76,6 +76,19 @@ async def test_a_count_is_on_no_account(door: Door, server: AnthropicServer):
     await count(door, CLAUDE, "Hi")
     await door.post("/v1/messages", {"model": CLAUDE, "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]})
     assert len(await rows(door)) == 1
+
+
+async def test_a_count_is_a_request_in_the_limits(server: AnthropicServer):
+    door = onboarded(allowance=Allowance(requests_per_minute=2, tokens_per_minute=1))
+    first = await count(door, CLAUDE, "Hi")
+    assert (first.status, first.headers["anthropic-ratelimit-requests-remaining"]) == (200, "1")
+    assert "request-id" not in first.headers
+    assert (await count(door, CLAUDE, "Hi")).status == 200
+    before = len(server.asked)
+    refused = await count(door, CLAUDE, "Hi")
+    assert (refused.status, refused.json["error"]["type"]) == (429, "rate_limit_error")
+    assert (refused.headers["x-ratelimit-remaining-requests"], len(server.asked)) == ("0", before)
+    assert int(refused.headers["retry-after"]) >= 1
 
 
 async def test_what_may_not_go_to_a_model_is_not_counted_by_its_provider_either(door: Door, server: AnthropicServer):

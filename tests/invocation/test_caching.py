@@ -15,7 +15,7 @@ from apps.invocation.caching.reading import LARGEST, Memory
 from apps.invocation.records import CachedAnswer, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
-from foundation.adapters import records
+from foundation.adapters import limits, records
 from foundation.ambient import now
 from tests.invocation.door import Answer, Door, onboarded
 from tests.upstream.checking import eventually
@@ -222,6 +222,25 @@ async def test_a_question_that_means_the_same_gets_the_kept_answer(upstream: Ope
     assert [row.cache for row in rows if row.model_kind == "text"] == ["", "semantic"]
     embedded = [row for row in rows if row.model_kind == "embed"]
     assert [(row.dialect, row.served_by, row.status) for row in embedded] == [("cache", "all-minilm-l6-v2", "SUCCESS")] * 2
+
+
+async def test_the_embedding_of_a_question_counts_in_the_tokens_of_the_application(upstream: OpenAIServer):
+    door = onboarded(caching=SEMANTIC, allowance=Allowance(requests_per_minute=9, tokens_per_minute=100_000))
+    answer = await asked(door)
+    rows = await account(door, 2)
+    assert {row.model_kind for row in rows} == {"text", "embed"}
+    read = sum(row.input_tokens + row.output_tokens for row in rows)
+    counter = f"{door.caller.application}::tokens"
+    await eventually(lambda: tuple(limits.used([counter])) == (read,))
+    assert answer.headers["x-ratelimit-remaining-requests"] == "8"  # the client made one request
+
+
+async def test_where_the_embedding_is_over_a_limit_the_answer_is_new(upstream: OpenAIServer):
+    door = onboarded(caching=SEMANTIC, by_model={"all-minilm-l6-v2": Allowance(tokens_per_minute=1)})
+    await asked(door)
+    assert "x-cache" not in (await ask(door, {"messages": SAME})).headers
+    rows = await account(door, 4)
+    assert [row.outcome for row in rows if row.dialect == "cache"] == ["rate_limited"] * 2
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from apps.invocation import routing
+from apps.invocation import admission, routing
 from apps.invocation.caching import places
 from apps.invocation.caching.reading import Given, in_store
 from apps.invocation.calls import Call, Slot
 from apps.invocation.catalogue import current
+from apps.invocation.claims import USED_UP
 from apps.invocation.invocations import Message, Request, Role, Text
 from apps.invocation.records import CachedMeanings, Kind
+from apps.invocation.tries import SUCCESS
 from apps.usage import services as usage
 from foundation.adapters import records
 from foundation.errors import Conflict, Problem
@@ -34,8 +36,9 @@ LARGEST: Final = 240_000  # bytes of a bucket: what a record can hold in every s
 async def understood(call: Call, slot: Slot) -> Slot:
     """The slot with what the call's last turn means; as it was where that cannot be told.
 
-    The embedding is a call of its own on the account, in the dialect `cache`; limits do not hold it up. A turn of which the
-    model reads only the beginning has no meaning here.
+    The embedding is a call of its own on the account, in the dialect `cache`, and counts in the limits of tokens and in the
+    budgets, as it costs; where it does not fit, nobody is told what the turn means. A turn of which the model reads only the
+    beginning has no meaning here.
     """
     text = call.request.messages[-1].text
     request = Request(CHOSEN.vector_model, (Message(Role.USER, (Text(text),)),), labels=call.request.labels)
@@ -43,17 +46,27 @@ async def understood(call: Call, slot: Slot) -> Slot:
         served = current().serving(CHOSEN.vector_model, Kind.EMBED)
     except Problem:
         return slot
-    inner = Call(call.caller, request, call.policy, served.asked, served.by, DIALECT, trace=call.trace)
+    inner = Call(call.caller, request, call.policy, served.asked, served.by, DIALECT, trace=call.trace, counts=USED_UP)
     try:
+        await admission.reserve(inner)
         made = await routing.embed(inner, [text], None)
     except Problem as failed:
-        await usage.note(inner.account(failed.code))
+        await ended(inner, failed.code)
         return slot
-    await usage.note(inner.account("success"))
+    except BaseException as broken:
+        await ended(inner, routing.outcome_of(broken))
+        raise
+    await ended(inner, SUCCESS)
     window = inner.by.context_window
     if window is not None and made.input_tokens >= window:
         return slot
     return replace(slot, bucket=places.bucket_of(call), vector=tuple(made.vectors[0]))
+
+
+async def ended(inner: Call, outcome: str) -> None:
+    """Settle the call for an embedding, and put it on the account."""
+    admission.settle(inner)
+    await usage.note(inner.account(outcome), inner.reserved)
 
 
 def nearest(call: Call, slot: Slot) -> Given | None:

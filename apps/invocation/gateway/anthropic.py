@@ -14,7 +14,7 @@ from foundation.identity import Caller
 DIALECT: Final = "anthropic_messages"
 MESSAGES: Final = "/v1/messages"
 COUNT: Final = "/v1/messages/count_tokens"
-COUNTED_BY: Final = (b"x-served-by", b"x-deployment")
+OF_AN_ACCOUNT: Final = (b"x-request-id", b"request-id")
 
 
 async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) -> Reply:
@@ -33,7 +33,7 @@ async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Head
     """POST /v1/messages/count_tokens."""
     call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT)
     count = await counting.tokens(call)
-    said = [header for header in call.headers if header[0] in COUNTED_BY]
+    said = [header for header in anthropic_errors.named(call.headers) if header[0] not in OF_AN_ACCOUNT]
     how = (b"x-token-count", b"counted" if count.exact else b"estimated")
     return Reply(TokenCount(count.tokens), [*said, how, *reported(wanted, headers)])
 
