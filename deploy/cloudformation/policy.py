@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 HOLDS_DATA: Final = (
+    "AWS::Backup::BackupVault",
     "AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolDomain",
     "AWS::DynamoDB::Table",
+    "AWS::ECR::Repository",
     "AWS::ElastiCache::ServerlessCache",
     "AWS::KMS::Key",
     "AWS::OpenSearchServerless::Collection",
@@ -18,7 +20,10 @@ NESTS: Final = "AWS::CloudFormation::Stack"
 
 
 def stack_policy() -> Mapping[str, Any]:
-    """One document for the root and for each nested stack: a stack's policy does not reach the stacks inside it."""
+    """One document for the root and for each nested stack: a stack's policy does not reach the stacks inside it.
+
+    The stack `guard` puts it on every nested stack that holds data; an operator gives it to the root.
+    """
     return {
         "Statement": [
             {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},

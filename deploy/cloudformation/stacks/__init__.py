@@ -7,7 +7,20 @@ from typing import Final
 from deploy.cloudformation.frame import Stack
 from deploy.cloudformation.house import Platform
 
-ORDER: Final = ("keys", "network", "data", "balancer", "front", "identity", "build", "services", "edge", "observability")
+ORDER: Final = (
+    "keys",
+    "network",
+    "data",
+    "balancer",
+    "front",
+    "identity",
+    "build",
+    "services",
+    "edge",
+    "observability",
+    "backup",
+    "guard",
+)
 ALONE: Final = ("front_waf",)  # what the root does not nest: for a region in which the rest is not
 
 

@@ -29,6 +29,7 @@ from deploy.cloudformation.common import (
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.functions import function
+from deploy.cloudformation.parts.own_id import own_id
 
 MINUTES: Final = 13  # that a build may take: less than the function that waits for it runs
 GIVEN: Final = Parameter(
@@ -124,6 +125,7 @@ def stack(platform: Platform) -> Stack:
         },
         resources=(_repository(), *_project(), *_waits()),
         outputs=(
+            own_id("build"),
             Output(
                 "ImageUri",
                 If("Builds", GetAtt("Image", "ImageUri"), Ref("ExistingImageUri")),

@@ -17,6 +17,7 @@ from deploy.cloudformation.common import (
 from deploy.cloudformation.frame import Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts import cache, files, queues, tables, vectors
+from deploy.cloudformation.parts.own_id import own_id
 from deploy.cloudformation.stacks.network import PRIVATE
 
 
@@ -56,6 +57,7 @@ def stack(platform: Platform) -> Stack:
             *vectors.collection(),
         ),
         outputs=(
+            own_id("data"),
             Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
             Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
             Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),

@@ -55,6 +55,7 @@ from deploy.cloudformation.parts import front_firewall
 from deploy.cloudformation.parts.access_logs import log_bucket
 from deploy.cloudformation.parts.firewall import RATE
 from deploy.cloudformation.parts.functions import FOLDER
+from deploy.cloudformation.parts.own_id import own_id
 from deploy.cloudformation.parts.routes import browsers
 
 NO_CACHE: Final = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # AWS's policy Managed-CachingDisabled
@@ -129,6 +130,7 @@ def stack(platform: Platform) -> Stack:
             _distribution(platform),
         ),
         outputs=(
+            own_id("front"),
             Output("PortalUrl", _url(), "Where browsers reach the portal, without a path.", shown=True),
             Output(
                 "PortalTarget", GetAtt("Distribution", "DomainName"), "Where the portal's own domain must point.", shown=True

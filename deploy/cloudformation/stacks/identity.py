@@ -23,6 +23,7 @@ from troposphere.cognito import (
 from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, named
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
+from deploy.cloudformation.parts.own_id import own_id
 from foundation.ports import SCOPE
 
 SERVER, _, WORD = SCOPE.partition("/")
@@ -62,6 +63,7 @@ def stack(platform: Platform) -> Stack:
         conditions={"Mfa": Not(Equals(Ref("AdministratorMfa"), "OFF"))},
         resources=(*_applications(), *_administrators()),
         outputs=(
+            own_id("identity"),
             Output("ApplicationsPoolId", Ref("ApplicationsPool"), "The pool whose clients are applications.", shown=True),
             Output("ApplicationsPoolArn", GetAtt("ApplicationsPool", "Arn"), "Its ARN."),
             Output("ApplicationsIssuer", _issuer("Applications"), "The `iss` of applications' tokens."),

@@ -9,6 +9,7 @@ from troposphere.kms import Alias, Key
 from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, tags
 from deploy.cloudformation.frame import Output, Stack
 from deploy.cloudformation.house import Platform
+from deploy.cloudformation.parts.own_id import own_id
 
 OWNER: Mapping[str, Any] = {  # without it nobody could administer the key; the account's policies say who may
     "Sid": "AccountDecidesByItsPolicies",
@@ -57,6 +58,7 @@ def stack(platform: Platform) -> Stack:
             *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS, ACCESS_LOGS),
         ),
         outputs=(
+            own_id("keys"),
             Output("DataKeyArn", GetAtt("DataKey", "Arn"), "ARN of the key of data."),
             Output("LogsKeyArn", GetAtt("LogsKey", "Arn"), "ARN of the key of logs."),
         ),
