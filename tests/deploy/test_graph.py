@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.cloudformation.frame import logical
+from deploy.cloudformation.generate import FOLDER
 from tests.deploy.reading import PSEUDO, ROOT, SINGLE, STACKS, conditions, references, resources, template
 
 
@@ -64,6 +65,13 @@ def test_stacks_do_not_wait_for_each_other_in_a_circle() -> None:
     assert [*TopologicalSorter(waits).static_order()]
 
 
+def test_every_stack_stands_after_those_whose_outputs_it_takes() -> None:
+    order = [*STACKS]
+    for place, stack in enumerate(STACKS.values()):
+        takes = {parameter.source.partition(".")[0] for parameter in stack.parameters if parameter.source}
+        assert takes <= {*order[:place]}, stack.name
+
+
 def test_the_collection_waits_for_the_policies_without_which_it_cannot_be_made() -> None:
     assert after(template("data.json")["Resources"]["Vectors"]) >= {"VectorsEncryption", "VectorsNetwork"}
 
@@ -73,3 +81,17 @@ def test_every_service_waits_for_the_rule_that_ties_its_targets_to_the_balancer(
     behind = {name: made for name, made in services.items() if "LoadBalancers" in made["Properties"]}
     assert behind
     assert all(after(made) == {name.replace("Service", "Rule1")} for name, made in behind.items())
+
+
+def test_the_readme_says_of_each_stack_what_it_takes() -> None:
+    text = (FOLDER.parent / "README.md").read_text().partition("## The order")[2]
+    told = {
+        cells[1].strip(" `"): cells[3].strip()
+        for cells in (row.split("|") for row in text.splitlines() if row.startswith("| `"))
+    }
+    takes = {
+        stack.name: ", ".join(sorted({p.source.partition(".")[0] for p in stack.parameters if p.source}, key=[*STACKS].index))
+        for stack in STACKS.values()
+    }
+    assert told == takes
+    assert [*told] == [*STACKS]

@@ -1,5 +1,6 @@
 """Network: a VPC of two zones, ways out, private ways to AWS, and who may talk to whom."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from troposphere import And, AWSObject, Cidr, Condition, Equals, GetAtt, GetAZs, If, Join, Or, Ref, Select
@@ -34,6 +35,10 @@ from deploy.cloudformation.parts.private_ways import endpoints
 from deploy.cloudformation.parts.security_groups import GROUPS, security_groups
 
 ZONES: Final = ("A", "B")
+ZONE_IDS: Final[Mapping[str, tuple[str, str]]] = {  # a region's first zones may be ones in which API Gateway has no private way
+    "us-east-1": ("use1-az4", "use1-az6"),
+    "us-west-2": ("usw2-az1", "usw2-az2"),
+}
 CIDR: Final = Parameter(
     name="VpcCidr",
     label="Addresses",
@@ -73,6 +78,8 @@ def stack(platform: Platform) -> Stack:
         ),
         conditions={
             **PRODUCTION,
+            "East": Equals(Ref("AWS::Region"), "us-east-1"),
+            "West": Equals(Ref("AWS::Region"), "us-west-2"),
             "NatPerZone": Or(
                 Equals(Ref("NatGateways"), "PerZone"),
                 And(Equals(Ref("NatGateways"), "ByProfile"), Condition("Production")),
@@ -143,7 +150,10 @@ def _subnet(kind: str, zone: str, place: int, block: int) -> Subnet:
     return Subnet(
         f"{kind}Subnet{zone}",
         VpcId=Ref("Vpc"),
-        AvailabilityZone=Select(place, GetAZs(Ref("AWS::Region"))),
+        AvailabilityZoneId=If(
+            "East", ZONE_IDS["us-east-1"][place], If("West", ZONE_IDS["us-west-2"][place], Ref("AWS::NoValue"))
+        ),
+        AvailabilityZone=If("East", Ref("AWS::NoValue"), If("West", Ref("AWS::NoValue"), Select(place, GetAZs()))),
         CidrBlock=Select(block, Cidr(GetAtt("Vpc", "CidrBlock"), 4, 8)),
         MapPublicIpOnLaunch=False,
         Tags=tags(f"{kind.lower()}-{zone.lower()}"),
