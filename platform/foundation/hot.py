@@ -3,7 +3,6 @@
 They have the same identity, errors and document as the rest; only parsing and rendering are msgspec's instead of DRF's.
 """
 
-import asyncio
 import re
 import sys
 from collections.abc import (
@@ -11,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Mapping,
     MutableMapping,
@@ -29,6 +27,7 @@ from foundation.body import Receive, issue, limit_of, parsed, whole, within
 from foundation.endpoint import as_problem
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, credential, identified
+from foundation.leaving import Left, unless_left, while_connected
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -73,7 +72,8 @@ class Route:
 
     request and response are msgspec Structs; summary is its line in the OpenAPI document. headers are the request's, by
     their names in lower case. failure: how its dialect says a problem, and refusal: the Struct that this has the form of,
-    where it is not the platform's own. streams: the answer may be server-sent events. takes and tells: the headers that a
+    where it is not the platform's own. streams: the answer may be server-sent events, which are cut
+    off after so many seconds, whoever is slow. takes and tells: the headers that a
     request may and an answer will have, each with what it says, for the document.
     """
 
@@ -85,6 +85,7 @@ class Route:
     failure: Callable[[Problem], tuple[int, Mapping[str, Any]]] = failure
     refusal: type[msgspec.Struct] | None = None
     streams: bool = False
+    seconds: float | None = None
     takes: Headers = field(default_factory=dict)
     tells: Headers = field(default_factory=dict)
 
@@ -121,12 +122,15 @@ class Front:
 
 
 async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer by a route. What is raised was raised before anything was sent."""
-    reply, unknown = await answer(route, scope, receive)
+    """Answer by a route. What is raised was raised before anything was sent; who has gone gets no answer."""
+    try:
+        reply, unknown = await answer(route, scope, receive)
+    except Left:
+        return
     if isinstance(reply.body, msgspec.Struct):
         return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
     async with aclosing(events(reply.body)) as chunks:
-        await while_connected(receive, sent(reply, unknown, chunks, send))
+        await while_connected(receive, sent(reply, unknown, chunks, send), route.seconds)
 
 
 def beside(reply: Reply) -> ResponseHeaders:
@@ -155,26 +159,6 @@ async def sent(reply: Reply, unknown: ResponseHeaders, chunks: AsyncIterator[byt
     await send({"type": "http.response.body", "body": b""})
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, and stop it when the client goes away first."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(gone(receive))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def gone(receive: Receive) -> None:
-    """Returns when the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def respond(send: Send, status: int, body: bytes, headers: ResponseHeaders = ()) -> None:
     """One whole JSON response."""
     fixed = [
@@ -201,7 +185,7 @@ def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
 
 
 async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, ResponseHeaders]:
-    """Parse, find the caller, validate, call: the order in which the contract has the errors.
+    """Parse, find the caller, validate, call: the order in which the contract has the errors. Left when the client leaves.
 
     With the reply comes the header that names the members of the body that its shape does not know.
     """
@@ -210,7 +194,7 @@ async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, R
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     given = parsed(await whole(receive), headers.get("content-type", ""))
     caller = await identified(credential(headers))
-    reply = await route.handler(caller, converted(given, route.request), headers)
+    reply = await unless_left(receive, route.handler(caller, converted(given, route.request), headers))
     return reply, unknown_to(route.request, given)
 
 

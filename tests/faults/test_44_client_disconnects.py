@@ -1,14 +1,20 @@
 """Fault 44: a client goes away in the middle of a stream: the provider is stopped, and what was written is billed."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from apps.invocation.admission import CHARACTERS_A_TOKEN
+from apps.invocation.gateway import routes
+from foundation.asgi import application
+from foundation.hot import Front
+from foundation.settings import CHOSEN
 from tests.invocation.door import Answer, Door, opened
 from tests.upstream.checking import PRICES, STREAMED, WHOLE, account, asked, deployed, eventually, listed
-from tests.upstream.clients import Client
-from tests.upstream.faults import BEHAVIOURS
+from tests.upstream.clients import CLIENTS, Client
+from tests.upstream.faults import BEHAVIOURS, WORDS
 from tests.upstream.leaving import left
 from tests.upstream.unruly import serving
 from tests.upstream.wires import WIRES, Wire
@@ -37,10 +43,10 @@ async def test_44_the_provider_is_stopped_within_a_second_and_what_came_is_bille
     assert row.first_token_ms is not None and row.estimated
 
 
-@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 async def test_44_a_client_that_leaves_before_the_first_word_stops_the_provider_too(client: Client, door: Door):
     async with serving(WIRES[0], BEHAVIOURS) as server:
-        with listed(deployed(server, "case", "hang", first_token_seconds=30.0)) as model:
+        with listed(deployed(server, "case", "hang", first_token_seconds=30.0, answer_seconds=30.0)) as model:
             asked = asyncio.Event()
             leaving = asyncio.ensure_future(left(door, client, model, once=asked))
             await eventually(lambda: server.asked["case"])
@@ -77,3 +83,37 @@ async def test_44_a_try_that_was_too_slow_is_billed_beside_the_one_that_answers(
     assert (row.estimated, single.estimated, read > 0) == (True, False, True)
     assert row.output_tokens == single.output_tokens
     assert row.cost == (single.cost or 0) + read * PRICES.input
+
+
+async def test_44_a_client_that_stays_gets_its_whole_answer_however_long_that_takes(door: Door):
+    client = WHOLE[0]
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "slow")) as model:
+            answer = await asked(door, client, model)
+    assert (answer.status, client.text(answer)) == (200, "".join(WORDS))
+
+
+@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+async def test_44_a_stream_that_its_client_does_not_read_ends_with_its_time(client: Client, door: Door):
+    routes_in_a_hurry = [replace(route, seconds=1.0) for route in routes]
+    front = Front(routes_in_a_hurry, application)
+
+    async def platform(scope: Any, receive: Any, send: Any) -> None:
+        async def stuck(message: Any) -> None:
+            await send(message)
+            if message.get("more_body"):
+                await asyncio.Event().wait()
+
+        await front(scope, receive, stuck)
+
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "endless")) as model:
+            came = await left(door, client, model, asyncio.Event(), platform=platform)
+            await eventually(lambda: server.left["case"], seconds=1)
+            row = await account(door, model)
+    assert not client.looks_complete(Answer(200, {}, came))
+    assert (row.outcome, row.estimated, (row.cost or 0) > 0) == ("cancelled", True, True)
+
+
+def test_44_no_stream_lasts_longer_than_what_is_reserved_for_it():
+    assert {route.seconds for route in routes} == {CHOSEN.route_deadline + CHOSEN.route_longest}

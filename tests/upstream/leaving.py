@@ -9,7 +9,14 @@ from tests.invocation.door import Door
 from tests.upstream.clients import Client
 
 
-async def left(door: Door, client: Client, model: str, once: asyncio.Event | None = None, words: bytes = b"word") -> bytes:
+async def left(
+    door: Door,
+    client: Client,
+    model: str,
+    once: asyncio.Event | None = None,
+    words: bytes = b"word",
+    platform: Any = application,
+) -> bytes:
     """Ask, and hang up as soon as these words have come, or `once` something has happened; what had come by then."""
     body = json.dumps(client.ask(model)).encode()
     headers = [(b"authorization", f"Bearer {door.token}".encode()), (b"content-length", str(len(body)).encode())]
@@ -27,5 +34,5 @@ async def left(door: Door, client: Client, model: str, once: asyncio.Event | Non
         if words in came:
             enough.set()
 
-    await asyncio.wait_for(application(scope, receive, send), 30)
+    await asyncio.wait_for(platform(scope, receive, send), 30)
     return bytes(came)
