@@ -16,13 +16,13 @@ class Portal(Capability):
         calls=("apps.applications", "apps.usage", "apps.invocation", "apps.extraction", "apps.chunking", "apps.vectors"),
         actions=(
             Action("cognito-idp:CreateUserPoolClient", POOL, "an administrator takes in an application"),
-            Action("cognito-idp:UpdateUserPoolClient", POOL, "an administrator lets an application in, or keeps it out"),
             Action("cognito-idp:DeleteUserPoolClient", POOL, "an application that could not be taken in whole is removed"),
             Action("cognito-idp:AddUserPoolClientSecret", POOL, "a second secret, for rotation"),
             Action("cognito-idp:ListUserPoolClientSecrets", POOL, "which secrets there are, before one more is added"),
             Action("cognito-idp:DeleteUserPoolClientSecret", POOL, "an old secret ends"),
             Action("secretsmanager:PutSecretValue", SECRETS, "secrets of applications and keys of model providers"),
             Action("secretsmanager:CreateSecret", SECRETS, "the same, for the first time"),
+            Action("secretsmanager:DeleteSecret", SECRETS, "of an application that could not be taken in whole"),
         ),
         django="apps.portal.configuration:django_settings",
     )

@@ -113,7 +113,6 @@ def _foundation() -> Iterator[Grant]:
     for folder in Foundation.files:
         yield from _files((folder,))
     yield Grant("s3:ListBucket", "${FilesBucketArn}", "without it S3 answers 403 and not 404 where there is no file")
-    yield Grant("cognito-idp:DescribeUserPoolClient", "${ApplicationsPoolArn}", "whether a caller's client is known and active")
     yield Grant("secretsmanager:GetSecretValue", SECRETS, "get: keys of model providers, of API keys, of applications")
     yield Grant("secretsmanager:CreateSecret", SECRETS, "create: a secret that processes agree on is made by the first")
     through = tuple(("StringLike", "kms:ViaService", f"{service}.${{AWS::Region}}.amazonaws.com") for service in ENCRYPTED)

@@ -12,7 +12,7 @@ from foundation.records import Record, record
 
 @record(table="clients", key=("client",), indexes={"by_application": ("application", "client")})
 class RegisteredClient(Record):
-    """An OAuth2 client as the embedded directory keeps it; `secrets` are hashes, newest last."""
+    """An OAuth2 client and the application it speaks for; `secrets` are hashes, newest last; none where Cognito has them."""
 
     client: str
     application: str

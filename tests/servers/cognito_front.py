@@ -57,10 +57,21 @@ class CognitoFront:
             if own is not None:
                 with self.lock:
                     return answered(start, 200, own(asked, self.of(asked["UserPoolId"], asked["ClientId"])))
+            if name == "CreateUserPoolClient" and asked.get("GenerateSecret"):
+                return answered(start, 200, self.made(asked["UserPoolId"], environ))
         except Refused as refused:
             return refused.answered(start)
         handed: Iterable[bytes] = self.behind(environ, start)
         return handed
+
+    def made(self, pool: str, environ: dict[str, Any]) -> Mapping[str, Any]:
+        """A new app client of moto's, with a secret as long and of such characters as Cognito's."""
+        told = json.loads(b"".join(self.behind(environ, lambda *_: None)))
+        if "UserPoolClient" not in told:
+            raise Refused(told["__type"], str(told))
+        client = app_client(pool, told["UserPoolClient"]["ClientId"])
+        client.secret = new_secret()
+        return {"UserPoolClient": client.to_json(extended=True)}
 
     def of(self, pool: str, client: str) -> list[Secret]:
         """The secrets of an app client; with the one that moto made for it when it is first asked for."""
@@ -92,11 +103,16 @@ class CognitoFront:
         return 200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
 
 
+def new_secret() -> str:
+    """A client's secret."""
+    return f"{uuid.uuid4().int:x}{uuid.uuid4().hex}"[:52]
+
+
 def add(asked: Mapping[str, Any], kept: list[Secret]) -> Mapping[str, Any]:
     """AddUserPoolClientSecret."""
     if len(kept) >= MOST:
         raise Refused("LimitExceededException", "a client has at most two secrets")
-    made = Secret(f"{asked['ClientId']}--{uuid.uuid4().hex}", asked.get("ClientSecret") or uuid.uuid4().hex * 2, time.time())
+    made = Secret(f"{asked['ClientId']}--{time.time_ns()}", asked.get("ClientSecret") or new_secret(), time.time())
     kept.append(made)
     told = {"ClientSecretId": made.id, "ClientSecretCreateDate": made.created}
     return {"ClientSecretDescriptor": told if "ClientSecret" in asked else {**told, "ClientSecretValue": made.value}}

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 
 from foundation.adapters.aws import files, secrets
 from foundation.adapters.aws.secrets import ManagedSecrets
-from foundation.ports import Files
+from foundation.ports import SCOPE, Files
 from foundation.settings import Settings, read_settings
 from tests.servers.starting import server
 
@@ -66,6 +66,20 @@ class Moto:
     def settings(self, **changed: str) -> Settings:
         """The settings of a process that stands on it."""
         return read_settings({**self.told, **changed})
+
+    def pool(self, name: str) -> str:
+        """The id of a new Cognito pool with the platform's scope, as the template of identity makes it."""
+        cognito: Any = self.client("cognito-idp")
+        pool = str(cognito.create_user_pool(PoolName=name)["UserPool"]["Id"])
+        server, _, word = SCOPE.partition("/")
+        scopes = [{"ScopeName": word, "ScopeDescription": "x"}]
+        cognito.create_resource_server(UserPoolId=pool, Identifier=server, Name=name, Scopes=scopes)
+        return pool
+
+    def told_of(self, pool: str) -> dict[str, str]:
+        """What a process is told of the pool of its applications, whose domain and whose keys are here, too."""
+        place = f"{self.url}/{pool}"
+        return {"APPLICATIONS_POOL": pool, "APPLICATIONS_DOMAIN": place, "APPLICATIONS_ISSUER": place}
 
     @contextmanager
     def reached(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from foundation.errors import Problem, Unavailable
 from foundation.settings import Settings
@@ -61,5 +61,7 @@ def answering(what: str) -> Iterator[None]:
         if code in OUR_FAULT:
             raise Problem(f"{what} refuses the platform: {code}: {refused.response['Error'].get('Message', '')}") from refused
         raise Unavailable(f"{what} does not answer: {code}", retry_after=5) from refused
+    except ParamValidationError as wrong:
+        raise Problem(f"{what} cannot be asked this: {wrong}") from wrong
     except BotoCoreError as refused:
         raise Unavailable(f"{what} does not answer: {type(refused).__name__}", retry_after=5) from refused
