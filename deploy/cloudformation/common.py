@@ -39,6 +39,13 @@ LOG_DAYS: Final = Parameter(
     default="30",
     allowed=("7", "14", "30", "60", "90", "180", "365", "731"),
 )
+RELEASE_BUCKET: Final = Parameter(
+    name="TemplatesBucket",
+    label="Bucket of the release",
+    help="The S3 bucket, in this region, that holds the release: the folder deploy/cloudformation/templates, and its archive.",
+    pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    hint="the name of an S3 bucket",
+)
 DATA_KEY: Final = Parameter(
     name="DataKeyArn",
     label="Key of data",
@@ -91,6 +98,8 @@ PLATFORM_GROUP: Final = "Platform"
 NETWORK_GROUP: Final = "Network"
 ENCRYPTION_GROUP: Final = "Encryption"
 OPERATION_GROUP: Final = "Operation"
+RELEASE_GROUP: Final = "Release"
+ADMINISTRATORS_GROUP: Final = "Administrators"
 
 PRODUCTION: Final[Mapping[str, Any]] = {"Production": Equals(Ref("CostProfile"), "Production")}
 

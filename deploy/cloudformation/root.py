@@ -6,28 +6,20 @@ from typing import Any, Final
 from troposphere import GetAtt, Ref, Sub, Tags
 from troposphere.cloudformation import Stack as NestedStack
 
+from deploy.cloudformation.common import ADMINISTRATORS_GROUP, RELEASE_BUCKET, RELEASE_GROUP
 from deploy.cloudformation.frame import Group, Output, Parameter, Stack, logical
 
-TEMPLATES: Final = Group(
-    "Templates",
-    (
-        Parameter(
-            name="TemplatesBucket",
-            label="Bucket of the templates",
-            help="The S3 bucket, in this region, that holds the folder deploy/cloudformation/templates.",
-            pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-            hint="the name of an S3 bucket",
-        ),
-        Parameter(
-            name="TemplatesPrefix",
-            label="Path in the bucket",
-            help="What stands before `network.json` in the bucket, with the slash at its end; may be empty.",
-            default="foundation/",
-            pattern="([A-Za-z0-9._-]+/)*",
-            hint="folder names, each with a slash at its end",
-        ),
-    ),
+PREFIX: Final = Parameter(
+    name="TemplatesPrefix",
+    label="Path of the templates",
+    help="What stands before `network.json` in the bucket, with the slash at its end; may be empty.",
+    default="foundation/",
+    pattern="([A-Za-z0-9._-]+/)*",
+    hint="folder names, each with a slash at its end",
 )
+OWN: Final = Group(RELEASE_GROUP, (RELEASE_BUCKET, PREFIX))  # what the root itself asks, to find the templates
+
+FIRST: Final = (RELEASE_GROUP, ADMINISTRATORS_GROUP)  # what has to be answered; every other question has a default
 
 
 def root(stacks: Sequence[Stack]) -> Stack:
@@ -35,7 +27,7 @@ def root(stacks: Sequence[Stack]) -> Stack:
     return Stack(
         name="foundation",
         title="Generative AI Foundation: one place between a company's applications and generative AI.",
-        groups=(*_groups(stacks), TEMPLATES),
+        groups=tuple(_groups(stacks)),
         rules={name: rule for stack in stacks for name, rule in stack.rules.items()},
         resources=tuple(_nested(stack, {each.name for each in stacks}) for stack in stacks),
         outputs=tuple(_shown(stacks)),
@@ -72,16 +64,15 @@ def _groups(stacks: Sequence[Stack]) -> Iterator[Group]:
     nested = {stack.name for stack in stacks}
     asked: dict[str, dict[str, Parameter]] = {}  # under the title where it comes first
     known: dict[str, Parameter] = {}
-    for stack in stacks:
-        for group in stack.groups:
-            for parameter in group.parameters:
-                first = parameter.name not in known
-                if known.setdefault(parameter.name, parameter) != parameter:
-                    raise ValueError(f"{stack.name} asks for {parameter.name} in other words than a stack before it")
-                if first and _asked(parameter, nested):
-                    asked.setdefault(group.title, {})[parameter.name] = parameter
-    for title, parameters in asked.items():
-        yield Group(title, tuple(parameters.values()))
+    for name, group in (("the root", OWN), *((stack.name, group) for stack in stacks for group in stack.groups)):
+        for parameter in group.parameters:
+            first = parameter.name not in known
+            if known.setdefault(parameter.name, parameter) != parameter:
+                raise ValueError(f"{name} asks for {parameter.name} in other words than a stack before it")
+            if first and _asked(parameter, nested):
+                asked.setdefault(group.title, {})[parameter.name] = parameter
+    for title in sorted(asked, key=lambda title: title not in FIRST):
+        yield Group(title, tuple(asked[title].values()))
 
 
 def _shown(stacks: Sequence[Stack]) -> Iterator[Output]:

@@ -103,6 +103,14 @@ def test_the_root_asks_for_what_no_nested_stack_tells() -> None:
     assert not [each.name for each in root((giver, taker)).parameters if each.name == "Told"]
 
 
+def test_the_root_asks_first_for_what_has_no_default() -> None:
+    made = template(ROOT)
+    groups = made["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    needed = {name for name, given in made["Parameters"].items() if "Default" not in given}
+    assert needed == {"TemplatesBucket", "AdministratorEmail"}
+    assert needed <= {*groups[0]["Parameters"], *groups[1]["Parameters"]}
+
+
 def test_logical_ids_are_names() -> None:
     assert logical("table", "extraction_jobs") == "TableExtractionJobs"
     assert logical("endpoint", "ecr.api") == "EndpointEcrApi"

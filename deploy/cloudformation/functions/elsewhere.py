@@ -4,6 +4,7 @@ import boto3
 import cfnresponse
 from botocore.exceptions import ClientError
 
+MOST = 500  # letters of a reason, as an answer may not be long
 WAIT = {"Delay": 5, "MaxAttempts": 150}  # less than the function's own time, so that a failure can still be told
 
 
@@ -17,7 +18,7 @@ def handler(event, context):
         cfnresponse.send(event, context, cfnresponse.SUCCESS, told, name)
     except Exception as wrong:
         print(f"{name}: {wrong}")
-        cfnresponse.send(event, context, cfnresponse.FAILED, {}, name, reason=f"{name} in {asked['Region']}: {wrong}")
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, name, reason=f"{name} in {asked['Region']}: {wrong}"[:MOST])
 
 
 def create(there, name, asked):

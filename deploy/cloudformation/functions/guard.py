@@ -3,6 +3,8 @@
 import boto3
 import cfnresponse
 
+MOST = 500  # letters of a reason, as an answer may not be long
+
 
 def handler(event, context):
     """One request of CloudFormation; a repeat changes nothing."""
@@ -14,4 +16,4 @@ def handler(event, context):
         cfnresponse.send(event, context, cfnresponse.SUCCESS, {}, "policies")
     except Exception as wrong:
         print(wrong)
-        cfnresponse.send(event, context, cfnresponse.FAILED, {}, "policies", reason=str(wrong))
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, "policies", reason=str(wrong)[:MOST])

@@ -6,6 +6,7 @@ import boto3
 import cfnresponse
 
 PAUSE = 5  # seconds between two looks at a build
+MOST = 500  # letters of a reason, as an answer may not be long
 MARGIN = 45_000  # milliseconds that are left to stop a build and to answer
 
 
@@ -18,7 +19,7 @@ def handler(event, context):
         cfnresponse.send(event, context, cfnresponse.SUCCESS, told, name)
     except Exception as wrong:
         print(f"{name}: {wrong}")
-        cfnresponse.send(event, context, cfnresponse.FAILED, {}, name, reason=str(wrong))
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, name, reason=str(wrong)[:MOST])
 
 
 def uri(asked, context):

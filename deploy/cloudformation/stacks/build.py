@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from troposphere import AWSObject, Equals, GetAtt, If, Not, Or, Ref, Sub
+from troposphere import AWSObject, Equals, GetAtt, If, Ref, Sub
 from troposphere.cloudformation import CustomResource
 from troposphere.codebuild import Artifacts, CloudWatchLogs, Environment, EnvironmentVariable, LogsConfig, Project, Source
 from troposphere.ecr import EncryptionConfiguration, ImageScanningConfiguration, LifecyclePolicy, Repository
@@ -20,11 +20,12 @@ from deploy.cloudformation.common import (
     LOGS_KEY,
     OPERATION_GROUP,
     PLATFORM_GROUP,
+    RELEASE_BUCKET,
+    RELEASE_GROUP,
     accepted,
     group,
     named,
     tags,
-    unlinted,
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
@@ -39,14 +40,6 @@ GIVEN: Final = Parameter(
     default="",
     pattern="([0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+)?",
     hint="the URI of an image in ECR, or nothing",
-)
-BUCKET: Final = Parameter(
-    name="ReleaseBucket",
-    label="Bucket of the release",
-    help="The S3 bucket, in this region, that holds the release archive; may be the one of the templates. Empty with an image.",
-    default="",
-    pattern="([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?",
-    hint="the name of an S3 bucket, or nothing",
 )
 KEY: Final = Parameter(
     name="ReleaseKey",
@@ -105,23 +98,13 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: the platform's image.",
         groups=(
             group(PLATFORM_GROUP, DEPLOYMENT, ARCHITECTURE),
-            group("Image", GIVEN, BUCKET, KEY, RELEASE),
+            group(RELEASE_GROUP, RELEASE_BUCKET, KEY, RELEASE, GIVEN),
             group(OPERATION_GROUP, LOG_DAYS),
             group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
         ),
         conditions={
             "Builds": Equals(Ref("ExistingImageUri"), ""),
             "Arm": Equals(Ref("Architecture"), "ARM64"),
-        },
-        rules={
-            "ImageOrRelease": {
-                "Assertions": [
-                    {
-                        "Assert": Or(*(Not(Equals(Ref(name), "")) for name in ("ExistingImageUri", "ReleaseBucket"))),
-                        "AssertDescription": "Either an image that exists, or a bucket with the release archive must be given.",
-                    }
-                ]
-            }
         },
         resources=(_repository(), *_project(), *_waits()),
         outputs=(
@@ -177,14 +160,13 @@ def _project() -> Iterator[AWSObject]:
         Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": list(_build_may())})],
         Tags=tags("build"),
         Condition="Builds",
-        Metadata=unlinted("W1031"),  # where it builds, there is a bucket
     )
     yield Project(
         "Project",
         Name=named("image"),
         Description="Builds the platform's image from the release archive",
         ServiceRole=GetAtt("BuildRole", "Arn"),
-        Source=Source(Type="S3", Location=Sub("${ReleaseBucket}/${ReleaseKey}"), BuildSpec=BUILDSPEC),
+        Source=Source(Type="S3", Location=Sub("${TemplatesBucket}/${ReleaseKey}"), BuildSpec=BUILDSPEC),
         Artifacts=Artifacts(Type="NO_ARTIFACTS"),
         Environment=Environment(
             Type=If("Arm", "ARM_CONTAINER", "LINUX_CONTAINER"),
@@ -205,7 +187,7 @@ def _project() -> Iterator[AWSObject]:
 
 
 def _build_may() -> Iterator[dict[str, Any]]:
-    release = "arn:${AWS::Partition}:s3:::${ReleaseBucket}"
+    release = "arn:${AWS::Partition}:s3:::${TemplatesBucket}"
     for actions, resource in (
         (["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("BuildLogs", "Arn")),
         (["s3:GetObject", "s3:GetObjectVersion"], Sub(f"{release}/${{ReleaseKey}}")),
@@ -243,6 +225,6 @@ def _waits() -> Iterator[AWSObject]:
         RepositoryUri=GetAtt("Repository", "RepositoryUri"),
         Tag=Sub("${Release}-${Architecture}"),
         Logs=Ref("BuildLogs"),
-        Release=Sub("${ReleaseBucket}/${ReleaseKey}"),
+        Release=Sub("${TemplatesBucket}/${ReleaseKey}"),
         Condition="Builds",
     )

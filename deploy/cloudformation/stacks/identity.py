@@ -20,7 +20,7 @@ from troposphere.cognito import (
     UserPoolUser,
 )
 
-from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, named
+from deploy.cloudformation.common import ADMINISTRATORS_GROUP, DEPLOYMENT, PLATFORM_GROUP, group, named
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.own_id import own_id
@@ -58,7 +58,7 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: the pools of applications and of administrators.",
         groups=(
             group(PLATFORM_GROUP, DEPLOYMENT),
-            group("Administrators", EMAIL, MFA, PORTAL_URL),
+            group(ADMINISTRATORS_GROUP, EMAIL, MFA, PORTAL_URL),
         ),
         conditions={"Mfa": Not(Equals(Ref("AdministratorMfa"), "OFF"))},
         resources=(*_applications(), *_administrators()),

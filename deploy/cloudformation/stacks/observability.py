@@ -7,7 +7,17 @@ from troposphere import AWSObject, Ref, Sub
 from troposphere.budgets import Budget, BudgetData, Notification, NotificationWithSubscribers, Spend, Subscriber
 from troposphere.sns import SubscriptionResource, Topic, TopicPolicy
 
-from deploy.cloudformation.common import DATA_KEY, DEPLOYMENT, ENCRYPTION_GROUP, PLATFORM_GROUP, group, named, tags, taken
+from deploy.cloudformation.common import (
+    ADMINISTRATORS_GROUP,
+    DATA_KEY,
+    DEPLOYMENT,
+    ENCRYPTION_GROUP,
+    PLATFORM_GROUP,
+    group,
+    named,
+    tags,
+    taken,
+)
 from deploy.cloudformation.frame import Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.alarms import alarms
@@ -33,7 +43,7 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: alarms, a dashboard, a budget.",
         groups=(
             group(PLATFORM_GROUP, DEPLOYMENT),
-            group("Administrators", EMAIL),
+            group(ADMINISTRATORS_GROUP, EMAIL),
             group("Budget", BUDGET),
             group(
                 "Watched",
