@@ -128,6 +128,11 @@ class VectorizedFile(Record):
     abandoned: bool = False
 
     @property
+    def shown_late(self) -> bool:
+        """Whether all of its vectors are put, and searches do not find them yet."""
+        return self.written is not None and self.status is not FileStatus.COMPLETED
+
+    @property
     def ended(self) -> bool:
         """Whether no message can change it any more."""
         return self.status is FileStatus.COMPLETED or (self.status is FileStatus.FAILED and not self.abandoned)

@@ -22,6 +22,7 @@ from foundation.records import MAXIMUM_PAGE, update
 QUEUE: Final = "vectors"
 SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether the index shows what was put into it
 SHOWN_WITHIN: Final = timedelta(minutes=5)
+TIDIED_AFTER: Final = 120  # seconds after which an index shows all that was put, and what two workers put can be told apart
 PATIENCE: Final = 60
 RECORDS_AT_ONCE: Final = 100
 TEXTS_AT_ONCE: Final = 32
@@ -46,7 +47,7 @@ def begin(application: str, identifier: str) -> None:
     update(records, VectorizeJob, application, identifier, change=lambda job: replace(job, total=len(chunked)))
     for file in files_of(target):
         if not file.ended:
-            queues.send("vectorize_file", queue=QUEUE, application=application, job=identifier, file=file.name)
+            _send(file)
     update(records, VectorizeJob, application, identifier, change=lambda job: replace(job, handed_out=True, reason=None))
 
 
@@ -64,19 +65,22 @@ def vectorize(application: str, identifier: str, name: str) -> None:
     """Put the chunks of one file into the index and count the file once, however often its message comes.
 
     It is done once searches find the chunks: where the index shows them late, the same message is sent again to look, so that
-    no worker waits. What is wrong with the file is recorded on it; what is wrong with the platform is raised and tried again.
-    NotFound for a file that does not exist.
+    no worker waits, and once more to remove what two workers have put. What is wrong with the file is recorded on it; what is
+    wrong with the platform is raised and tried again. NotFound for a file that does not exist.
     """
     target = records.get(VectorizeJob, application, identifier)
     file = records.get(VectorizedFile, application, identifier, name)
     if target is None or file is None:
         raise NotFound("Vectorize job not found")
-    if not file.ended:
-        worked = _vectorized(target, file)
-        if worked.written is not None and worked.status is not FileStatus.COMPLETED:
-            return _look_again(worked)
-        file = _settled(worked)
-    _count(file)
+    if file.ended:
+        _tidy(target, file)
+        return _count(file)
+    worked = _vectorized(target, file)
+    if worked.shown_late:
+        return _look_again(worked)
+    _count(_settled(worked))
+    if worked.written is not None:
+        _send(worked, TIDIED_AFTER)
 
 
 def abandon(application: str, identifier: str, name: str, reason: str) -> None:
@@ -161,11 +165,22 @@ def _look_again(file: VectorizedFile) -> None:
     """Remember that the file is written, and have its message come again."""
 
     def written(current: VectorizedFile) -> VectorizedFile | None:
-        return None if current.ended or current.written else replace(current, written=file.written)
+        return None if current.written else replace(current, written=file.written)
 
-    update(records, VectorizedFile, file.application, file.job, file.name, change=written)
+    known = update(records, VectorizedFile, file.application, file.job, file.name, change=written)
+    _send(file, SHOWN_AFTER if known is not None and not known.ended else TIDIED_AFTER)
+
+
+def _send(file: VectorizedFile, delay: int = 0) -> None:
     ids = {"application": file.application, "job": file.job, "file": file.name}
-    queues.send("vectorize_file", queue=QUEUE, delay=SHOWN_AFTER, **ids)
+    queues.send("vectorize_file", queue=QUEUE, delay=delay, **ids)
+
+
+def _tidy(target: VectorizeJob, file: VectorizedFile) -> None:
+    """Have an index that shows its writes late keep each row of an ended file once."""
+    if file.written is not None:
+        with suppress(NotFound):  # the index was deleted since
+            backend().settle(Shelf(target.application, target.store, target.index), Source(target.chunking_job, file.name))
 
 
 def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows: Sequence[Row]) -> None:

@@ -52,7 +52,8 @@ OPERATIONS = {  # what a vector collection answers, and the permission in its ac
 class Collection:
     """A collection: where its documents really are, how late it shows what was written, and what its policy permits.
 
-    While `showing` is not set it shows nothing new, whatever its delay. `written` counts the documents that it took.
+    While `showing` is not set it shows nothing new, whatever its delay; while `answering` is not set it keeps what it is sent
+    and does not answer. `written` counts the documents that it took.
     """
 
     behind: str
@@ -60,11 +61,13 @@ class Collection:
     permissions: frozenset[str]
     url: str = ""
     showing: threading.Event = field(default_factory=threading.Event)
+    answering: threading.Event = field(default_factory=threading.Event)
     made: dict[str, float] = field(default_factory=dict)
     written: int = 0
 
     def __post_init__(self) -> None:
         self.showing.set()
+        self.answering.set()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -121,6 +124,7 @@ class Collection:
         if bare.endswith(("_bulk", "/_doc")) or "/_doc/" in bare:
             self.written += sum(verb != "delete" for verb, _ in actions)
             threading.Thread(target=self.show, daemon=True).start()
+            self.answering.wait()
         return got.status_code, got.content
 
     def show(self) -> None:
@@ -173,7 +177,8 @@ class Door(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # whoever asked may have been killed
+                self.wfile.write(content)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = pass_on
 
