@@ -1,16 +1,11 @@
 """Vectorize jobs over a store that shows what was written only after a while, as OpenSearch Serverless does."""
 
-import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
 
-import django
 import pytest
 import requests
 
@@ -25,41 +20,11 @@ from foundation.errors import Unavailable
 from foundation.identity import Caller
 from foundation.settings import CHOSEN
 from tests.running import wait_for
-from tests.servers.serverless_proxy import Collection, collection
+from tests.servers.serverless_proxy import Collection
+from tests.vectors.elsewhere import Elsewhere, Workers
 from tests.vectors.indexes import begun, chunked, finished, found, new_index
 
-T = TypeVar("T")
-Elsewhere = Callable[..., Any]
 CHUNKS = 300
-
-
-@pytest.fixture
-def store(opensearch_url: str) -> Iterator[Collection]:
-    with collection(opensearch_url, delay=0) as made:
-        yield made
-
-
-@pytest.fixture
-def workers(store: Collection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], ProcessPoolExecutor]]:
-    """Makes processes whose vectors are in the store; everything else they share with this one."""
-    for name, value in store.environment.items():
-        monkeypatch.setenv(name, value)
-    made: list[ProcessPoolExecutor] = []
-
-    def processes(number: int) -> ProcessPoolExecutor:
-        made.append(ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), django.setup))
-        return made[-1]
-
-    yield processes
-    for each in made:
-        each.shutdown()
-
-
-@pytest.fixture
-def there(workers: Callable[[int], ProcessPoolExecutor]) -> Elsewhere:
-    """Calls a function in such a process, and gives what it returns."""
-    process = workers(1)
-    return lambda function, *arguments: process.submit(function, *arguments).result()
 
 
 def rows_in(index: VectorIndex) -> int:
@@ -107,7 +72,7 @@ def test_a_job_is_complete_only_when_searches_find_its_chunks_and_no_worker_wait
 
 
 def test_a_file_to_two_workers_at_once_is_counted_once_and_its_rows_are_told_once(
-    caller: Caller, store: Collection, there: Elsewhere, workers: Callable[[int], ProcessPoolExecutor]
+    caller: Caller, store: Collection, there: Elsewhere, workers: Workers
 ) -> None:
     index = there(new_index, caller)
     job = there(begun, caller, chunked(caller, {"a.jsonl": lines(CHUNKS)}), index)
@@ -127,7 +92,7 @@ def test_a_file_to_two_workers_at_once_is_counted_once_and_its_rows_are_told_onc
 
 
 def test_a_worker_killed_when_its_rows_were_taken_leaves_none_twice(
-    caller: Caller, store: Collection, there: Elsewhere, workers: Callable[[int], ProcessPoolExecutor]
+    caller: Caller, store: Collection, there: Elsewhere, workers: Workers
 ) -> None:
     index = there(new_index, caller)
     job = there(begun, caller, chunked(caller, {"a.jsonl": lines(CHUNKS)}), index)
