@@ -1,16 +1,21 @@
 """The platform's image: built once for a release, named by its digest, and told with a reason where it cannot be."""
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from boto3.session import Session
 
 from deploy.cloudformation.parts.functions import LONGEST
 from deploy.cloudformation.stacks.build import MINUTES
 from tests.deploy.functions import called
 from tests.deploy.reading import holds, resources, template
+from tests.running import ROOT
 from tests.servers.moto import Moto
 
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []})
@@ -88,6 +93,27 @@ def test_the_build_ends_before_the_function_that_waits_for_it() -> None:
     (project,) = resources("build.json", "AWS::CodeBuild::Project").values()
     (image,) = resources("build.json", "AWS::CloudFormation::CustomResource").values()
     assert MINUTES * 60 == project["TimeoutInMinutes"] * 60 < LONGEST < image["ServiceTimeout"]
+
+
+@pytest.mark.parametrize("place", [".", "release-1.0.0"])
+def test_the_release_is_found_at_the_top_of_its_archive_or_in_its_one_folder(place: str, tmp_path: Path) -> None:
+    (project,) = resources("build.json", "AWS::CodeBuild::Project").values()
+    phases = yaml.safe_load(project["Source"]["BuildSpec"])["phases"]
+    for folder in (place, f"{place}/tests/image"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "Dockerfile").touch()
+    done = subprocess.run(
+        ["sh", "-c", f"{phases['build']['commands'][0]}; pwd"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.strip()) == (tmp_path / place).resolve()
+
+
+def test_the_build_takes_its_base_from_a_registry_without_limits_for_its_addresses() -> None:
+    (project,) = resources("build.json", "AWS::CodeBuild::Project").values()
+    told = re.search(r"--build-arg BASE=(\S+)", project["Source"]["BuildSpec"])
+    default = re.search(r"^ARG BASE=(\S+)", (ROOT / "Dockerfile").read_text(), re.M)
+    assert told and default
+    assert told[1] == f"public.ecr.aws/docker/library/{default[1]}"
 
 
 @pytest.mark.parametrize(("given", "built"), [("", True), ("123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1", False)])

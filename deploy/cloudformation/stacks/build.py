@@ -85,7 +85,7 @@ phases:
       - aws ecr get-login-password | docker login --username AWS --password-stdin "${REPOSITORY%%/*}"
   build:
     commands:
-      - cd "$(dirname "$(find . -maxdepth 2 -name Dockerfile | head -n 1)")"
+      - cd "$(dirname "$(find . -maxdepth 2 -name Dockerfile | LC_ALL=C sort | head -n 1)")"
       - docker build --pull --build-arg BASE=public.ecr.aws/docker/library/python:3.11-slim-bookworm --tag "$REPOSITORY:$TAG" .
       - docker push "$REPOSITORY:$TAG"
 """
