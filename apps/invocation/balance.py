@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apps.invocation.adapters import provider
-from apps.invocation.catalogue import current
+from apps.invocation.catalogue import held
 from apps.invocation.ports import Provider
 from apps.invocation.records import Deployment, Model
 from foundation.ambient import number_between
@@ -49,7 +49,7 @@ def chain(model: Model) -> Iterator[Model]:
     """The model, then those of its fallbacks that can be called. The fallbacks of a fallback are not followed."""
     yield model
     if model.fallbacks:
-        models = current().models
+        models = held().models
         named = (models.get(name) for name in dict.fromkeys(model.fallbacks) if name != model.name)
         yield from (each for each in named if each is not None and each.kind is model.kind and each.usable)
 

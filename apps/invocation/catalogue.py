@@ -185,6 +185,16 @@ def current() -> Catalogue:
     return _now.get()
 
 
+async def soon() -> Catalogue:
+    """The same for code on an event loop, which then waits for no store."""
+    return await _now.soon()
+
+
+def held() -> Catalogue:
+    """The catalogue as it was last read: for what a call does after `soon`."""
+    return _now.held()
+
+
 def forget() -> None:
     """Read it anew the next time."""
     _now.forget()

@@ -14,7 +14,7 @@ from apps.invocation import admission
 from apps.invocation.adapters import provider
 from apps.invocation.balance import Place, chain
 from apps.invocation.calls import Call
-from apps.invocation.catalogue import current
+from apps.invocation.catalogue import held
 from apps.invocation.invocations import Document, Image, Part, Request, Thinking, ToolResult, ToolUse
 from apps.invocation.ports import Connection, Selective
 from apps.invocation.records import Model
@@ -118,7 +118,7 @@ def refusal(call: Call) -> InvalidParameter:
     """Says what cannot be honoured, and which other model could."""
     best = min((call.needs & lost(call, place) for place in places(call.by)), key=len)
     param = words(call.dialect)(min(best))
-    other = next((model.name for model in current().models.values() if suits(call, model)), None)
+    other = next((model.name for model in held().models.values() if suits(call, model)), None)
     answering = "" if call.by is call.asked else f", which answers for {call.asked.name}"
     instead = f"; {other} can" if other else "; no model that this application may call can"
     return InvalidParameter(f"{param} cannot be honoured by {call.by.name}{answering}{instead}", param=param)

@@ -11,10 +11,9 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from apps.applications import services as applications
-from apps.invocation import admission, caching, contents, guarding, honoured, routing
+from apps.invocation import admission, caching, catalogue, contents, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.catalogue import current
 from apps.invocation.invocations import (
     NOTHING,
     Answer,
@@ -51,16 +50,19 @@ async def begin(
     """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked, and
     Unavailable when the journal has no room for another call."""
     usage.accept()
-    served = current().serving(request.model, kind)
+    served = (await catalogue.soon()).serving(request.model, kind)
     policy = await applications.policies.soon(caller.application)
     call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace, cache_control=cache_control)
     honoured.check(call)
     return call
 
 
-async def complete(call: Call) -> Completion:
-    """The whole answer, with its names. Raises what kept it from coming; both ends are on the account."""
-    return await accounted(call, answered(call))
+async def complete(call: Call, checked: Callable[[Completion], object] | None = None) -> Completion:
+    """The whole answer, with its names. Raises what kept it from coming; both ends are on the account.
+
+    checked: raises where the dialect cannot say the answer; such a call has failed, and its answer is not kept.
+    """
+    return await accounted(call, answered(call, checked))
 
 
 async def embed(call: Call, dimensions: int | None = None) -> Embeddings:
@@ -116,15 +118,18 @@ async def accounted(call: Call, work: Awaitable[Whole]) -> Whole:
     return replace(answer, model=call.asked.name, served_by=call.by.name)
 
 
-async def answered(call: Call) -> Completion:
+async def answered(call: Call, checked: Callable[[Completion], object] | None = None) -> Completion:
     """The answer, kept from before or new, without its account."""
     kept = await found(call)
     if kept is not None:
-        call.spent, call.finish = kept.usage, kept.reason.value
-        return kept
-    answer = await guarding.after(call, await routing.complete(call))
+        call.spent, answer = kept.usage, kept
+    else:
+        answer = await guarding.after(call, await routing.complete(call))
     call.finish = answer.reason.value
-    caching.keep(call, answer)
+    if checked is not None:
+        checked(answer)
+    if kept is None:
+        caching.keep(call, answer)
     return answer
 
 

@@ -122,32 +122,22 @@ class Journal:
                 self._close()
 
     def _append(self, framed: Sequence[bytes]) -> None:
-        self._open()
-        batch: list[bytes] = []
-        size = 0
-        for frame in framed:
-            if self.current.end + size + len(frame) > SEGMENT_BYTES:
-                self._commit(batch, size)
-                self._close()
-                self._open()
-                batch, size = [], 0
-            batch.append(frame)
-            size += len(frame)
-        self._commit(batch, size)
+        """All of it lies in one segment, so that it is written as a whole or not at all."""
+        content = b"".join(framed)
+        self._open(len(content))
+        self._commit(content, len(framed))
         self._prepare()
 
-    def _commit(self, batch: Sequence[bytes], size: int) -> None:
-        if not batch:
-            return
+    def _commit(self, content: bytes, rows: int) -> None:
         try:
-            write_whole(self.file, b"".join(batch), self.current.end)
+            write_whole(self.file, content, self.current.end)
         except OSError:  # what a failed flush left on the disk is not known: go on in another file
             self._close()
             raise
-        self.current.rows += len(batch)
+        self.current.rows += rows
         with self.changed:
-            self.current.end += size
-            self.written, self.written_rows = self.written + size, self.written_rows + len(batch)
+            self.current.end += len(content)
+            self.written, self.written_rows = self.written + len(content), self.written_rows + rows
             self.since = self.since or time.time()
             self.changed.notify()
 
@@ -158,16 +148,26 @@ class Journal:
         os.close(file)
         self.current.closed = True
 
-    def _open(self) -> None:
-        """Have a segment to write to; OSError when the disk has no room for it."""
+    def _open(self, size: int = 0) -> None:
+        """Have a segment to write so many bytes to; OSError when the disk has no room for it, and then all is as it was."""
         if self.folder is None:
             self._move_in()
-        if self.file < 0:
-            path = self.spare or self._allocated()
-            self.file, self.spare = os.open(path, os.O_WRONLY | os.O_CLOEXEC), None
-            self.current, self.opened = Segment(path), time.monotonic()
-            with self.changed:
-                self.segments.append(self.current)
+        if self.file >= 0 and self.current.end + size <= SEGMENT_BYTES:
+            return
+        self.spare = path = self.spare or self._allocated()
+        file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            if size > SEGMENT_BYTES:
+                os.posix_fallocate(file, 0, size)
+        except OSError:
+            os.close(file)
+            raise
+        if self.file >= 0:
+            self._close()
+        self.file, self.spare = file, None
+        self.current, self.opened = Segment(path), time.monotonic()
+        with self.changed:
+            self.segments.append(self.current)
 
     def _prepare(self) -> None:
         """Have the next segment when this one is half full, or else let nobody in."""

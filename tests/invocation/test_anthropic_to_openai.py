@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from apps.applications.records import Caching
 from apps.invocation import listing
 from apps.invocation.records import Deployment, Kind, Model
-from tests.invocation.door import Answer, Door
+from tests.invocation.door import Answer, Door, onboarded
 from tests.invocation.test_anthropic_messages import CLOCK, MESSAGE, WEATHER
-from tests.invocation.test_anthropic_streams import collected, events
+from tests.invocation.test_anthropic_streams import collected, events, rows
 from tests.invocation.unruly import USAGE, Unruly, reply, serving
 from tests.invocation.unruly import events as chunks
 
@@ -80,10 +81,14 @@ async def test_tools_whose_inputs_come_by_turns_are_each_gathered(door: Door):
 
 
 @pytest.mark.parametrize("arguments", ["[1]", "{not json", "7", "[" * 100_000])
-async def test_a_tools_input_that_is_no_object_is_the_models_failure(door: Door, arguments):
+async def test_a_tools_input_that_is_no_object_is_the_models_failure_and_on_the_account_as_such(arguments):
+    door = onboarded(caching=Caching(exact=True))
     answer = await asked(door, whole([call(0, arguments, "get_weather")], "tool_calls"))
     assert (answer.status, answer.json["error"]["type"]) == (502, "api_error")
     assert "get_weather" in answer.json["error"]["message"]
+    row = (await rows(door))[0]
+    assert (row.invocation, row.outcome, row.status.value) == (answer.headers["x-request-id"], "upstream_failed", "FAILED")
+    assert row.input_tokens == USAGE["usage"]["prompt_tokens"]  # the provider has answered, and bills it
 
 
 async def test_a_tools_input_that_max_tokens_cut_off_is_empty(door: Door):

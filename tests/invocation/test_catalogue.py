@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,16 @@ def test_without_settings_every_old_name_is_listed_and_none_is_answered_for():
     names = catalogue({}, {})
     answered = [model.name for model in names.models.values() if names.answering(model)]
     assert (len(names.models), answered) == (27, [LOCAL, MINILM])
+
+
+def test_what_a_call_passes_on_its_way_reads_no_catalogue_on_the_event_loop():
+    files = [*(ROOT / "apps/invocation").glob("*.py"), *(ROOT / "apps/invocation").glob("*/*.py")]
+    reading = {
+        path.relative_to(ROOT / "apps/invocation").as_posix()
+        for path in files
+        if re.search(r"catalogue import .*current|catalogue\.current", path.read_text())
+    }
+    assert reading == {"services.py", "listing.py"}  # which run in threads
 
 
 def test_a_pattern_covers_only_names_that_nothing_else_serves():

@@ -230,6 +230,51 @@ print(json.dumps([said, under_way, journal.is_full, journal.written_rows]))
     assert len(list(frames(segment.read_bytes()))) == written
 
 
+def test_of_rows_that_the_disk_does_not_take_together_none_is_kept(tmp_path: Path):
+    """The first would fit into the rest of a segment, and there is no room for another one."""
+    process = python(
+        """
+import json, resource
+from pathlib import Path
+from apps.usage.journal import Journal
+from apps.usage.segments import SEGMENT_BYTES
+from foundation.errors import Unavailable
+
+journal = Journal(Path(sys.argv[1]), 2**30)
+journal.make_room()
+resource.setrlimit(resource.RLIMIT_FSIZE, (SEGMENT_BYTES - 1, resource.RLIM_INFINITY))
+while journal.current.end < SEGMENT_BYTES - 250_000:
+    journal.append([b"x" * 100_000])
+before = journal.written_rows
+try:
+    journal.append([b"y" * 100_000, b"z" * 200_000])
+    refused = False
+except Unavailable:
+    refused = True
+after = journal.written_rows
+journal.append([b"u" * 100_000])  # what fits is taken as before
+print(json.dumps([refused, before, after, journal.written_rows]))
+""",
+        str(tmp_path / "journal"),
+    )
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    refused, before, after, written = json.loads(out)
+    assert (refused, after, written) == (True, before, before + 1)
+    found = [payload[:1] for path in tmp_path.glob("journal/*/*.log") for _, payload in frames(path.read_bytes())]
+    assert found == [b"x"] * before + [b"u"]
+
+
+def test_rows_that_are_more_than_a_segment_holds_are_written_together_and_arrive(opened: Opened, caller: Caller):
+    journal = opened.shipped()
+    wanted = [called(caller, labels={"text": "x" * 900_000}) for _ in range(6)]
+    add(journal, *wanted)
+    add(journal, called(caller))
+    wait_for(lambda: not journal.waiting, 30)
+    assert counted(caller) == 7
+    assert set(rows(caller)) > {row.invocation for row in wanted}
+
+
 def test_a_killed_process_leaves_every_noted_call_and_its_reservations_are_settled(caller: Caller):
     moment = now().timestamp()
     key = f"{caller.application}::tokens"

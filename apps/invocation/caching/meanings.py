@@ -14,7 +14,7 @@ from apps.invocation import admission, routing
 from apps.invocation.caching import places
 from apps.invocation.caching.reading import Given, in_store
 from apps.invocation.calls import Call, Slot
-from apps.invocation.catalogue import current
+from apps.invocation.catalogue import held
 from apps.invocation.claims import USED_UP
 from apps.invocation.invocations import Message, Request, Role, Text
 from apps.invocation.records import CachedMeanings, Kind
@@ -43,7 +43,7 @@ async def understood(call: Call, slot: Slot) -> Slot:
     text = call.request.messages[-1].text
     request = Request(CHOSEN.vector_model, (Message(Role.USER, (Text(text),)),), labels=call.request.labels)
     try:
-        served = current().serving(CHOSEN.vector_model, Kind.EMBED)
+        served = held().serving(CHOSEN.vector_model, Kind.EMBED)
     except Problem:
         return slot
     inner = Call(call.caller, request, call.policy, served.asked, served.by, DIALECT, trace=call.trace, counts=USED_UP)

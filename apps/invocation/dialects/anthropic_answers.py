@@ -101,6 +101,13 @@ class TokenCount(Struct, frozen=True):
     input_tokens: int
 
 
+def sayable(answer: Completion) -> None:
+    """UpstreamFailed where the model asked for a tool with what is no JSON object."""
+    for part in answer.content:
+        if isinstance(part, ToolUse):
+            tool_input(part, answer.reason)
+
+
 def message(identifier: str, answer: Completion) -> MessageAnswer:
     """A whole answer on the wire. UpstreamFailed where the model asked for a tool with what is no JSON object."""
     return MessageAnswer(

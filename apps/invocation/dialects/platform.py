@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from apps.invocation.catalogue import current
+from apps.invocation.catalogue import held
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, alternating
 from foundation.errors import Invalid
 
@@ -76,7 +76,7 @@ def request(wanted: InvokeRequest) -> Request:
     """The inner request. A plain prompt has the dialect's defaults, a conversation those of the model.
 
     Instruct models answer a plain prompt far better as a turn of the user than bare, so that is what it becomes for all.
-    Invalid names the turn that no model could take.
+    Invalid names the turn that no model could take. To be called after `catalogue.soon`.
     """
     plain = isinstance(wanted.prompt, str)
     turns = [Turn("user", wanted.prompt)] if isinstance(wanted.prompt, str) else wanted.prompt
@@ -85,7 +85,7 @@ def request(wanted: InvokeRequest) -> Request:
     if not messages or wanted.prompt == "":
         raise Invalid("prompt is empty; it must be text, or hold a message of the user or the assistant")
     said = [part.text for role, content in spoken if role == "system" for part in content]
-    known = current().models.get(wanted.model_name)
+    known = held().models.get(wanted.model_name)
     return Request(
         model=wanted.model_name,
         messages=messages,

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.catalogue import current
+from apps.invocation.catalogue import held
 from apps.invocation.dialects import platform
 from apps.invocation.dialects.platform import InvokeRequest, InvokeResponse, Name, SystemPrompt, Turn, response
 from apps.invocation.invocations import Request
@@ -63,8 +63,10 @@ class _Body(Struct, frozen=True):
 
 
 def request(wanted: RawRequest) -> Request:
-    """The inner request. Invalid for an unknown id, and for a member, by its name, that has a form of no provider."""
-    name = current().name_of(wanted.model_id)
+    """The inner request. Invalid for an unknown id, and for a member, by its name, that has a form of no provider.
+
+    To be called after `catalogue.soon`."""
+    name = held().name_of(wanted.model_id)
     try:
         body = msgspec.convert(named(wanted.raw_input), _Body)
         if body.messages is None and body.prompt is None:

@@ -25,7 +25,7 @@ async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) ->
         write = MessageEvents(call.invocation, call.asked.name).write
         events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
         return Reply(events, lambda: [*anthropic_errors.named(call.headers), *unheard])
-    answer = anthropic_answers.message(call.invocation, await pipeline.complete(call))
+    answer = anthropic_answers.message(call.invocation, await pipeline.complete(call, anthropic_answers.sayable))
     return Reply(answer, [*anthropic_errors.named(call.headers), *unheard])
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import labels, pipeline, services
+from apps.invocation import catalogue, labels, pipeline, services
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
@@ -21,6 +21,7 @@ class AsyncInvokeResponse(Struct, frozen=True):
 
 async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/invoke."""
+    await catalogue.soon()
     call = await begun(caller, platform.request(wanted), headers, dialect="platform")
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
@@ -35,12 +36,14 @@ async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers)
 
 async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers) -> Reply:
     """POST /model/invoke_with_raw_input."""
+    await catalogue.soon()
     call = await begun(caller, raw.request(wanted), headers, dialect="raw")
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
 
 async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
     """POST /model/async_invoke."""
+    await catalogue.soon()
     request = labels.labelled(platform.request(wanted), headers)
     started = await asyncio.to_thread(services.start_async, caller, request)
     return Reply(AsyncInvokeResponse(started.invocation))
