@@ -37,6 +37,7 @@ django.setup()
 
 from foundation.identity import Caller  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
+from tests.servers.dynamodb import Dynamo, dynamodb  # noqa: E402
 from tests.servers.elasticmq import ElasticMq  # noqa: E402
 from tests.servers.moto import Moto  # noqa: E402
 from tests.servers.moto import moto as moto_server  # noqa: E402
@@ -109,3 +110,10 @@ def elasticmq() -> Iterator[ElasticMq]:
     server = ElasticMq(HOME / "elasticmq")
     with server.running():
         yield server
+
+
+@pytest.fixture(scope="session")
+def dynamo() -> Iterator[Dynamo]:
+    """A DynamoDB for all tests; each has its own deployment in it."""
+    with dynamodb(free_port(), HOME / "dynamodb.log") as running:
+        yield running

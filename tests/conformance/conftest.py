@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.shapes import KINDS
-from tests.conftest import free_port
-from tests.servers.dynamodb import Dynamo, dynamodb
+from tests.servers.dynamodb import Dynamo
 from tests.servers.redis import RedisServer
 
 
@@ -23,13 +22,6 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 def deployment() -> str:
     """The name of a deployment that no other test has."""
     return f"t{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture(scope="session")
-def dynamo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dynamo]:
-    """A DynamoDB for all tests; each has its own deployment in it."""
-    with dynamodb(free_port(), tmp_path_factory.mktemp("dynamodb") / "log") as server:
-        yield server
 
 
 @pytest.fixture
