@@ -36,7 +36,7 @@ LOG_DAYS: Final = Parameter(
     label="Days of logs",
     help="For how many days logs are kept.",
     type="Number",
-    default="30",
+    default="365",
     allowed=("7", "14", "30", "60", "90", "180", "365", "731"),
 )
 RELEASE_BUCKET: Final = Parameter(

@@ -88,8 +88,8 @@ def _table(kind: type[Record]) -> Iterator[Grant]:
     record, table = kind.kind.table, TABLE.format(name=names.table_name(DEPLOYMENT, kind))
     for action, verbs in VERBS.items():
         yield Grant(action, table, f"{verbs} of {record}")
-    if kind.kind.indexes:
-        yield Grant("dynamodb:Query", f"{table}/index/*", f"query of {record} by an index")
+    for index in kind.kind.indexes:
+        yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}")
 
 
 def _queue(process: Process, queue: Queue) -> Iterator[Grant]:

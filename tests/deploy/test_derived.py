@@ -61,7 +61,7 @@ def test_every_queue_has_its_own_and_the_one_of_its_dead_letters() -> None:
 
 
 def test_files_of_a_folder_leave_after_its_days() -> None:
-    (bucket,) = resources("data.json", "AWS::S3::Bucket").values()
+    bucket = resources("data.json", "AWS::S3::Bucket")["Files"]
     rules = {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in bucket["LifecycleConfiguration"]["Rules"]}
     declared = {f"{folder.name}/": folder.days for folder in PLATFORM.folders if folder.days}
     assert declared

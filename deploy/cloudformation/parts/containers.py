@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from troposphere import AWSObject, FindInMap, GetAtt, If, Ref, Sub
+from troposphere import AWSHelperFn, AWSObject, FindInMap, GetAtt, If, Ref, Sub
 from troposphere.ecs import (
     ContainerDefinition,
     Environment,
@@ -35,9 +35,9 @@ COMMANDS: Final[Mapping[str, list[str]]] = {
     "worker": ["python", "manage.py", "worker"],
     "operations": ["python", "manage.py", "help"],
 }
-SIZES: Final[Mapping[str, Mapping[str, str]]] = {
-    "Small": {"serviceCpu": "256", "serviceMemory": "512", "workerCpu": "512", "workerMemory": "1024"},
-    "Production": {"serviceCpu": "1024", "serviceMemory": "2048", "workerCpu": "1024", "workerMemory": "2048"},
+SIZES: Final[Mapping[str, Mapping[str, str | int]]] = {
+    "Small": {"serviceCpu": "256", "serviceMemory": 512, "workerCpu": "512", "workerMemory": 1024},
+    "Production": {"serviceCpu": "1024", "serviceMemory": 2048, "workerCpu": "1024", "workerMemory": 2048},
 }
 SETTINGS: Final[Mapping[str, Any]] = {
     "PLATFORM": "aws",
@@ -111,12 +111,12 @@ def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
         TaskRoleArn=GetAtt(f"{title}Role", "Arn"),
         ExecutionRoleArn=GetAtt("ExecutionRole", "Arn"),
         Volumes=[Volume(Name=name) for name in WRITABLE],
-        ContainerDefinitions=[_container(process, title)],
+        ContainerDefinitions=[_container(process, title, FindInMap("Sizes", Ref("CostProfile"), f"{size}Memory"))],
         Tags=tags(process.name),
     )
 
 
-def _container(process: Process, title: str) -> ContainerDefinition:
+def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDefinition:
     what = kind(process)
     told = {**SETTINGS, "SERVE": process.capability.name.rpartition(".")[2] if process.capability else "all"}
     doors: dict[str, Any] = {
@@ -128,6 +128,7 @@ def _container(process: Process, title: str) -> ContainerDefinition:
         Image=Ref("ImageUri"),
         Command=[*COMMANDS[what], *(["--queue", process.queue.name] if process.queue else [])],
         Essential=True,
+        Memory=memory,
         User="10001",
         ReadonlyRootFilesystem=True,
         LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"]), InitProcessEnabled=True),

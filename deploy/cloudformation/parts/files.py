@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from troposphere import AWSObject, GetAtt, Join, Ref, Sub
 from troposphere.s3 import (
-    AbortIncompleteMultipartUpload,
     Bucket,
     BucketEncryption,
     BucketPolicy,
@@ -12,21 +11,17 @@ from troposphere.s3 import (
     CorsRules,
     LifecycleConfiguration,
     LifecycleRule,
-    NoncurrentVersionExpiration,
-    OwnershipControls,
-    OwnershipControlsRule,
-    PublicAccessBlockConfiguration,
     ServerSideEncryptionByDefault,
     ServerSideEncryptionRule,
-    VersioningConfiguration,
 )
 
-from deploy.cloudformation.common import accepted, tags
+from deploy.cloudformation.common import tags
 from deploy.cloudformation.frame import logical
+from deploy.cloudformation.parts.bucket import KEPT, versions
+from deploy.cloudformation.parts.destroyed import TELLS
+from deploy.cloudformation.parts.log_bucket import into_logs
 from deploy.cloudformation.parts.queues import only_tls
 from foundation.manifest import Folder
-
-KEPT_DAYS = 30  # for which a version that was overwritten or deleted can be had back
 
 
 def bucket(folders: Iterable[Folder]) -> Iterator[AWSObject]:
@@ -44,37 +39,20 @@ def bucket(folders: Iterable[Folder]) -> Iterator[AWSObject]:
                 )
             ]
         ),
-        PublicAccessBlockConfiguration=PublicAccessBlockConfiguration(
-            BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
-        ),
-        OwnershipControls=OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
-        VersioningConfiguration=VersioningConfiguration(Status="Enabled"),
-        LifecycleConfiguration=LifecycleConfiguration(Rules=[_versions(), *_days(folders)]),
+        LifecycleConfiguration=LifecycleConfiguration(Rules=[versions(), *_days(folders)]),
         CorsConfiguration=CorsConfiguration(  # a presigned URL is the right; where the page comes from adds nothing to it
             CorsRules=[CorsRules(AllowedOrigins=["*"], AllowedMethods=["GET", "PUT"], AllowedHeaders=["*"], MaxAge=3600)]
         ),
         Tags=tags("files"),
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
-        Metadata=accepted(
-            "CKV_AWS_18", "CloudTrail's data events tell who read what; an access log would hold file names twice"
-        ),
+        LoggingConfiguration=into_logs(),
+        **KEPT,
+        **TELLS,
     )
     arn = GetAtt("Files", "Arn")
     yield BucketPolicy(
         "FilesPolicy",
         Bucket=Ref("Files"),
         PolicyDocument=only_tls([arn, Join("", [arn, "/*"])], "s3:*"),
-    )
-
-
-def _versions() -> LifecycleRule:
-    return LifecycleRule(
-        Id="versions",
-        Status="Enabled",
-        NoncurrentVersionExpiration=NoncurrentVersionExpiration(NoncurrentDays=KEPT_DAYS),
-        ExpiredObjectDeleteMarker=True,
-        AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(DaysAfterInitiation=1),
     )
 
 

@@ -53,7 +53,7 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
     yield Function(
         f"{title}Function",
         Description=(FOLDER / file).read_text().partition("\n")[0].strip('"'),
-        Runtime="python3.13",
+        Runtime="python3.15",
         Architectures=["arm64"],
         Handler="index.handler",
         Code=Code(ZipFile=(FOLDER / file).read_text()),

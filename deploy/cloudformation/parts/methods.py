@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from troposphere import AWSObject, GetAtt, Ref, Sub
-from troposphere.apigateway import Deployment, GatewayResponse, Integration, Method, Resource
+from troposphere.apigateway import Deployment, GatewayResponse, Integration, Method, RequestValidator, Resource
 
 from deploy.cloudformation.common import accepted
 from deploy.cloudformation.frame import logical
@@ -14,13 +14,17 @@ from deploy.cloudformation.parts.operations import Operation
 from foundation.identity import SCOPE
 
 AUTHORIZER: Final = "Authorizer"
+VALIDATOR: Final = "Validator"  # a request without what its path needs goes no further; bodies are the services' to read
 WHOLE_MILLISECONDS: Final = 29_000  # what API Gateway waits for an answer that is passed on whole
 SLOW_MILLISECONDS: Final = 900_000  # and for one that is passed on as it comes
 
 
 def methods(operations: Sequence[Operation]) -> tuple[AWSObject, ...]:
     """Everything below the API's root."""
-    made = [*_resources({operation.path for operation in operations}), *map(_method, operations)]
+    whole = RequestValidator(
+        VALIDATOR, Name="whole", RestApiId=Ref("Api"), ValidateRequestBody=True, ValidateRequestParameters=True
+    )
+    made = [whole, *_resources({operation.path for operation in operations}), *map(_method, operations)]
     if len({each.title for each in made}) < len(made):
         raise ValueError("two paths of the OpenAPI document have one logical id")
     return tuple(made)
@@ -70,6 +74,7 @@ def _method(operation: Operation) -> Method:
         RestApiId=Ref("Api"),
         ResourceId=Ref(logical("path", *parts)),
         HttpMethod=operation.method,
+        RequestValidatorId=Ref(VALIDATOR),
         RequestParameters={f"method.request.path.{name}": True for name in names},
         Integration=Integration(
             Type="HTTP_PROXY",

@@ -1,8 +1,9 @@
 """A queue and the queue of its dead letters for each queue of a manifest; nobody reaches either without TLS."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from troposphere import AWSObject, GetAtt, Ref
+from troposphere import AWSObject, GetAtt, Ref, Sub
 from troposphere.sqs import Queue as SqsQueue
 from troposphere.sqs import QueuePolicy, RedrivePolicy
 
@@ -25,7 +26,13 @@ def queue(declared: Queue) -> Iterator[AWSObject]:
         ),
         Tags=tags(declared.name),
     )
-    yield _made(f"{title}Dead", QueueName=dead_queue_name(declared.name), Tags=tags(f"{declared.name}-dead"))
+    own = f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{queue_name(declared.name).data['Fn::Sub']}"
+    yield _made(
+        f"{title}Dead",
+        QueueName=dead_queue_name(declared.name),
+        RedriveAllowPolicy={"redrivePermission": "byQueue", "sourceQueueArns": [Sub(own)]},
+        Tags=tags(f"{declared.name}-dead"),
+    )
     for name in (title, f"{title}Dead"):
         yield QueuePolicy(f"{name}Policy", Queues=[Ref(name)], PolicyDocument=only_tls(GetAtt(name, "Arn"), "sqs:*"))
 
@@ -42,7 +49,7 @@ def _made(title: str, **properties: object) -> SqsQueue:
     )
 
 
-def only_tls(resource: object, actions: str) -> dict[str, object]:
+def only_tls(resource: object, actions: str) -> dict[str, Any]:
     """A resource's policy that refuses everything that comes without TLS, and gives nobody anything."""
     return {
         "Version": "2012-10-17",

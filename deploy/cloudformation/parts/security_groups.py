@@ -38,7 +38,7 @@ WAYS: Final = (
     Way("Containers", "Anywhere", 443, "AWS without private endpoints, sign-in, model providers"),
 )
 ANYWHERE: Final[Mapping[str, Mapping[str, Any]]] = {
-    "Vpc": {"CidrIp": GetAtt("Vpc", "CidrBlock")},
+    "Vpc": {"CidrIp": Ref("VpcCidr")},
     "Anywhere": {"CidrIp": "0.0.0.0/0"},
 }
 

@@ -14,12 +14,10 @@ from troposphere.elasticloadbalancingv2 import (
 )
 
 from deploy.cloudformation.common import (
-    COST_PROFILE,
     DEPLOYMENT,
     NETWORK_GROUP,
     PLATFORM_GROUP,
     PRIVATE_SUBNETS,
-    PRODUCTION,
     accepted,
     group,
     named,
@@ -28,6 +26,7 @@ from deploy.cloudformation.common import (
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
+from deploy.cloudformation.parts.log_bucket import BALANCER_LOGS
 
 IDLE_SECONDS: Final = 360  # more than ROUTE_DEADLINE, in which a whole answer must have come; KEEP_ALIVE is longer still
 CERTIFICATE: Final = Parameter(
@@ -53,12 +52,22 @@ GROUP: Final = Parameter(
     type="AWS::EC2::SecurityGroup::Id",
     source="network.BalancerGroupId",
 )
+LOGS_BUCKET: Final = Parameter(
+    name="LogsBucket",
+    label="Bucket of logs",
+    help="Output LogsBucket of the stack `data`.",
+    source="data.LogsBucket",
+)
 ATTRIBUTES: Final[Mapping[str, Any]] = {
     "idle_timeout.timeout_seconds": str(IDLE_SECONDS),
     "routing.http.drop_invalid_header_fields.enabled": "true",
     "routing.http.desync_mitigation_mode": "strictest",
-    "deletion_protection.enabled": If("Production", "true", "false"),
+    "deletion_protection.enabled": "true",  # who removes a deployment turns it off first (docs/deploy.md)
+    "access_logs.s3.enabled": "true",
+    "access_logs.s3.bucket": Ref("LogsBucket"),
+    "access_logs.s3.prefix": BALANCER_LOGS,
 }
+PLAIN: Final = "TLS 1.2 and later where there is a certificate; without one it is plain inside the VPC alone"
 NOBODY: Final = FixedResponseConfig(
     StatusCode="404",
     ContentType="application/json",
@@ -72,10 +81,11 @@ def stack(platform: Platform) -> Stack:
         name="balancer",
         title="Generative AI Foundation: the internal load balancer before all services.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
+            group(PLATFORM_GROUP, DEPLOYMENT),
             group(NETWORK_GROUP, CERTIFICATE, CERTIFICATE_NAME, PRIVATE_SUBNETS, GROUP),
+            group("Data", LOGS_BUCKET),
         ),
-        conditions={**PRODUCTION, "Tls": Not(Equals(Ref("BalancerCertificateArn"), ""))},
+        conditions={"Tls": Not(Equals(Ref("BalancerCertificateArn"), ""))},
         rules={
             "CertificateHasName": together(
                 "BalancerCertificateArn", "BalancerCertificateName", "A certificate of the load balancer needs its name, too."
@@ -91,9 +101,6 @@ def stack(platform: Platform) -> Stack:
                 SecurityGroups=[Ref("BalancerGroupId")],
                 LoadBalancerAttributes=[LoadBalancerAttributes(Key=key, Value=value) for key, value in ATTRIBUTES.items()],
                 Tags=tags("services"),
-                Metadata=accepted(
-                    "CKV_AWS_91", "It is internal: every request is in the access log of API Gateway or CloudFront before it"
-                ),
             ),
             Listener(
                 "Listener",
@@ -103,9 +110,7 @@ def stack(platform: Platform) -> Stack:
                 SslPolicy=If("Tls", "ELBSecurityPolicy-TLS13-1-2-2021-06", Ref("AWS::NoValue")),
                 Certificates=If("Tls", [Certificate(CertificateArn=Ref("BalancerCertificateArn"))], Ref("AWS::NoValue")),
                 DefaultActions=[Action(Type="fixed-response", FixedResponseConfig=NOBODY)],
-                Metadata=accepted(
-                    "CKV_AWS_2", "TLS where there is a certificate; without one it is plain inside the VPC alone"
-                ),
+                Metadata=accepted("CKV_AWS_2", PLAIN, ("CKV_AWS_103", PLAIN)),
             ),
         ),
         outputs=(

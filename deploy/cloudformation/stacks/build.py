@@ -22,7 +22,6 @@ from deploy.cloudformation.common import (
     PLATFORM_GROUP,
     RELEASE_BUCKET,
     RELEASE_GROUP,
-    accepted,
     group,
     named,
     tags,
@@ -172,7 +171,7 @@ def _project() -> Iterator[AWSObject]:
             Type=If("Arm", "ARM_CONTAINER", "LINUX_CONTAINER"),
             Image=If("Arm", "aws/codebuild/amazonlinux-aarch64-standard:3.0", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
             ComputeType="BUILD_GENERAL1_SMALL",
-            PrivilegedMode=True,
+            PrivilegedMode=True,  # Docker needs it; the build runs in a machine of its own
             EnvironmentVariables=[EnvironmentVariable(Name="REPOSITORY", Value=GetAtt("Repository", "RepositoryUri"))],
         ),
         EncryptionKey=Ref("DataKeyArn"),
@@ -182,7 +181,6 @@ def _project() -> Iterator[AWSObject]:
         ConcurrentBuildLimit=1,
         Tags=tags("image"),
         Condition="Builds",
-        Metadata=accepted("CKV_AWS_316", "An image is built by Docker, which needs it; the build runs in a machine of its own"),
     )
 
 

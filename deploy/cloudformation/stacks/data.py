@@ -7,7 +7,9 @@ from deploy.cloudformation.common import (
     DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
+    LOG_DAYS,
     NETWORK_GROUP,
+    OPERATION_GROUP,
     PLATFORM_GROUP,
     PRIVATE_SUBNETS,
     PRODUCTION,
@@ -16,8 +18,9 @@ from deploy.cloudformation.common import (
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform
-from deploy.cloudformation.parts import cache, files, queues, tables, vectors
+from deploy.cloudformation.parts import cache, destroyed, files, log_bucket, queues, tables, vectors
 from deploy.cloudformation.parts.own_id import own_id
+from deploy.cloudformation.stacks.identity import EMAIL
 from deploy.cloudformation.stacks.network import PRIVATE
 
 
@@ -40,6 +43,8 @@ def stack(platform: Platform) -> Stack:
             group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
             group(NETWORK_GROUP, PRIVATE, VPC, PRIVATE_SUBNETS, _group("Cache", "the cache"), _group("Endpoints", "endpoints")),
             group(ENCRYPTION_GROUP, DATA_KEY),
+            group(OPERATION_GROUP, LOG_DAYS),
+            group("Administrators", EMAIL),
         ),
         conditions={
             **PRODUCTION,
@@ -50,6 +55,8 @@ def stack(platform: Platform) -> Stack:
         },
         resources=(
             *(tables.table(kind) for kind in platform.records),
+            *destroyed.destroyed(),
+            *log_bucket.log_bucket(),
             *files.bucket(platform.folders),
             *(made for queue in platform.queues for made in queues.queue(queue)),
             *cache.cache(),
@@ -60,6 +67,8 @@ def stack(platform: Platform) -> Stack:
             own_id("data"),
             Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
             Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
+            Output("LogsBucket", Ref("Logs"), "The bucket of access logs.", shown=True),
+            Output("LogsBucketDomain", GetAtt("Logs", "RegionalDomainName"), "Its domain, where CloudFront writes."),
             Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),
             Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
             Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),

@@ -244,7 +244,6 @@ def _stage(kept: Mapping[str, Deployment]) -> Iterator[AWSObject]:
         Metadata=accepted(
             "CKV_AWS_120",
             "What one caller may know is not kept for another; the services themselves keep what may be kept",
-            ("CKV2_AWS_51", "The way to the load balancer is private, and nobody else reaches it"),
         ),
     )
     yield UsagePlan(

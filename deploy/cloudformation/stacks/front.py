@@ -20,10 +20,16 @@ from troposphere.cloudfront import (
     FunctionConfig,
     Logging,
     Origin,
+    OriginGroup,
+    OriginGroupFailoverCriteria,
+    OriginGroupMember,
+    OriginGroupMembers,
+    OriginGroups,
     ParametersInCacheKeyAndForwardedToOrigin,
     ResponseHeadersPolicy,
     ResponseHeadersPolicyConfig,
     SecurityHeadersConfig,
+    StatusCodes,
     StrictTransportSecurity,
     ViewerCertificate,
     VpcOrigin,
@@ -52,10 +58,9 @@ from deploy.cloudformation.common import (
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts import front_firewall
-from deploy.cloudformation.parts.access_logs import log_bucket
 from deploy.cloudformation.parts.firewall import RATE
 from deploy.cloudformation.parts.functions import FOLDER
-from deploy.cloudformation.parts.own_id import own_id
+from deploy.cloudformation.parts.log_bucket import PORTAL_LOGS
 from deploy.cloudformation.parts.routes import browsers
 
 NO_CACHE: Final = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # AWS's policy Managed-CachingDisabled
@@ -63,6 +68,7 @@ ALL_OF_VIEWER: Final = "216adef6-2c7f-47e4-b989-5492eafa07d3"  # AWS's policy Ma
 STATIC: Final = "/static/*"
 YEAR: Final = 31_536_000
 DAY: Final = 86_400
+TWICE: Final = "services-twice"
 WAIT_SECONDS: Final = 60  # for a first byte of the load balancer; a higher one needs a quota of CloudFront
 DOMAIN: Final = Parameter(
     name="PortalDomain",
@@ -80,6 +86,12 @@ CERTIFICATE: Final = Parameter(
     default="",
     pattern="(arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[a-z0-9-]+)?",
     hint="the ARN of a certificate in ACM in us-east-1, or nothing",
+)
+LOGS: Final = Parameter(
+    name="LogsBucketDomain",
+    label="Domain of the bucket of logs",
+    help="Output LogsBucketDomain of the stack `data`.",
+    source="data.LogsBucketDomain",
 )
 PLACES: Final = Parameter(
     name="PriceClass",
@@ -102,6 +114,7 @@ def stack(platform: Platform) -> Stack:
             group(NETWORK_GROUP, BALANCER_ARN, BALANCER_HOST, BALANCER_SCHEME),
             group(OPERATION_GROUP, LOG_DAYS),
             group(ENCRYPTION_GROUP, LOGS_KEY),
+            group("Data", LOGS),
         ),
         conditions={
             **front_firewall.CONDITIONS,
@@ -114,7 +127,6 @@ def stack(platform: Platform) -> Stack:
             )
         },
         resources=(
-            *log_bucket("AccessLogs", "front-logs"),
             *front_firewall.front_firewall(platform),
             *_policies(),
             VpcOrigin(
@@ -130,13 +142,11 @@ def stack(platform: Platform) -> Stack:
             _distribution(platform),
         ),
         outputs=(
-            own_id("front"),
             Output("PortalUrl", _url(), "Where browsers reach the portal, without a path.", shown=True),
             Output(
                 "PortalTarget", GetAtt("Distribution", "DomainName"), "Where the portal's own domain must point.", shown=True
             ),
             Output("DistributionId", Ref("Distribution"), "The distribution in CloudFront and its metrics."),
-            Output("FrontLogsBucket", Ref("AccessLogs"), "The bucket of CloudFront's access logs."),
         ),
     )
 
@@ -191,6 +201,7 @@ def _distribution(platform: Platform) -> Distribution:
         "Distribution",
         DistributionConfig=DistributionConfig(
             Comment=Sub("The portal of ${Deployment}"),
+            DefaultRootObject="admin",
             Enabled=True,
             HttpVersion="http2and3",
             IPV6Enabled=True,
@@ -206,16 +217,9 @@ def _distribution(platform: Platform) -> Distribution:
                 Ref("AWS::NoValue"),
             ),
             WebACLId=front_firewall.ARN,
-            Logging=Logging(Bucket=GetAtt("AccessLogs", "RegionalDomainName"), Prefix="portal/", IncludeCookies=False),
-            Origins=[
-                Origin(
-                    Id="services",
-                    DomainName=Ref("BalancerHost"),
-                    VpcOriginConfig=VpcOriginConfig(
-                        VpcOriginId=GetAtt("Way", "Id"), OriginReadTimeout=WAIT_SECONDS, OriginKeepaliveTimeout=WAIT_SECONDS
-                    ),
-                )
-            ],
+            Logging=Logging(Bucket=Ref(LOGS.name), Prefix=PORTAL_LOGS, IncludeCookies=False),
+            Origins=[_origin("services"), _origin("services-again")],
+            OriginGroups=OriginGroups(Quantity=1, Items=[_twice("services", "services-again")]),
             CacheBehaviors=[CacheBehavior(PathPattern=path, **_passed(path)) for path in browsers(platform)],
             DefaultCacheBehavior=DefaultCacheBehavior(
                 **_passed("*"),
@@ -229,10 +233,26 @@ def _distribution(platform: Platform) -> Distribution:
         | accepted(
             "CKV_AWS_174",
             "With an own domain it speaks TLS 1.2 and newer alone; the certificate of CloudFront's names allows no choice",
-            ("CKV_AWS_305", "The service itself answers /"),
-            ("CKV_AWS_310", "The load balancer stands in two zones; there is no second origin"),
-            ("CKV_AWS_374", "Where a company's administrators are is for its own firewall rules to say"),
         ),
+    )
+
+
+def _origin(name: str) -> Origin:
+    return Origin(
+        Id=name,
+        DomainName=Ref("BalancerHost"),
+        VpcOriginConfig=VpcOriginConfig(
+            VpcOriginId=GetAtt("Way", "Id"), OriginReadTimeout=WAIT_SECONDS, OriginKeepaliveTimeout=WAIT_SECONDS
+        ),
+    )
+
+
+def _twice(first: str, second: str) -> OriginGroup:
+    """A static file that a container cannot give at the moment is asked for once more; the balancer chooses another."""
+    return OriginGroup(
+        Id=TWICE,
+        FailoverCriteria=OriginGroupFailoverCriteria(StatusCodes=StatusCodes(Quantity=3, Items=[502, 503, 504])),
+        Members=OriginGroupMembers(Quantity=2, Items=[OriginGroupMember(OriginId=each) for each in (first, second)]),
     )
 
 
@@ -240,7 +260,7 @@ def _passed(path: str) -> dict[str, Any]:
     """How requests of a path go to the load balancer. Static files are kept; all else is asked each time."""
     kept = path == STATIC
     return {
-        "TargetOriginId": "services",
+        "TargetOriginId": TWICE if kept else "services",
         "ViewerProtocolPolicy": "redirect-to-https",
         "AllowedMethods": ["GET", "HEAD"] if kept else ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"],
         "CachedMethods": ["GET", "HEAD"],

@@ -20,7 +20,7 @@ from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.functions import function
 from deploy.cloudformation.policy import stack_policy
 
-GUARDED: Final = ("keys", "data", "front", "identity", "build", "backup")
+GUARDED: Final = ("keys", "data", "identity", "build", "backup")
 
 
 def stack(platform: Platform) -> Stack:

@@ -14,6 +14,7 @@ from troposphere.cognito import (
     ResourceServerScopeType,
     TokenValidityUnits,
     UserPool,
+    UserPoolAddOns,
     UserPoolClient,
     UserPoolDomain,
     UserPoolResourceServer,
@@ -30,15 +31,16 @@ SERVER, _, WORD = SCOPE.partition("/")
 EMAIL: Final = Parameter(
     name="AdministratorEmail",
     label="E-mail address of the first administrator",
-    help="Gets a message with a first password for the portal, and the alarms.",
+    help="Gets a message with a first password for the portal, the alarms, and word of a file that is destroyed by hand.",
     pattern=r"[^\s@]+@[^\s@]+\.[^\s@]+",
     hint="an e-mail address",
 )
 MFA: Final = Parameter(
     name="AdministratorMfa",
     label="Second factor of administrators",
-    help="Whether administrators need a code of an authenticator app: OFF, OPTIONAL, or ON for everybody.",
-    default="OPTIONAL",
+    help="Whether administrators need a code of an authenticator app: OFF, OPTIONAL, or ON for everybody. "
+    "Cognito's page asks for it at the first sign-in where it is ON; where it is OPTIONAL, nobody is asked.",
+    default="ON",
     allowed=("OFF", "OPTIONAL", "ON"),
 )
 PORTAL_URL: Final = Parameter(
@@ -80,7 +82,7 @@ def stack(platform: Platform) -> Stack:
 
 def _applications() -> Iterator[AWSObject]:
     """No user ever: clients alone, which the portal makes."""
-    yield _pool("ApplicationsPool", "applications", MfaConfiguration="OFF")
+    yield _pool("ApplicationsPool", "applications", MfaConfiguration="ON", EnabledMfas=["SOFTWARE_TOKEN_MFA"])
     yield UserPoolResourceServer(
         "ResourceServer",
         UserPoolId=Ref("ApplicationsPool"),
@@ -139,6 +141,8 @@ def _pool(title: str, name: str, **more: Any) -> UserPool:
         title,
         UserPoolName=named(name),
         DeletionProtection="ACTIVE",
+        UserPoolTier="PLUS",  # threat protection; paid for each user who signs in, and only administrators do
+        UserPoolAddOns=UserPoolAddOns(AdvancedSecurityMode="ENFORCED"),
         AdminCreateUserConfig=AdminCreateUserConfig(AllowAdminCreateUserOnly=True),
         AccountRecoverySetting=AccountRecoverySetting(RecoveryMechanisms=[RecoveryOption(Name="verified_email", Priority=1)]),
         Policies=Policies(

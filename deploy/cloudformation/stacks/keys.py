@@ -18,6 +18,14 @@ OWNER: Mapping[str, Any] = {  # without it nobody could administer the key; the 
     "Action": "kms:*",
     "Resource": "*",
 }
+ONLY_FOR_AWS: Mapping[str, Any] = {  # a grant outlives the policy that allowed it: only AWS's services make them
+    "Sid": "GrantsForServicesAlone",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "kms:CreateGrant",
+    "Resource": "*",
+    "Condition": {"BoolIfExists": {"kms:GrantIsForAWSResource": "false", "aws:PrincipalIsAWSService": "false"}},
+}
 LOGS: Mapping[str, Any] = {
     "Sid": "LogsOfThisDeployment",
     "Effect": "Allow",
@@ -30,17 +38,10 @@ LOGS: Mapping[str, Any] = {
         }
     },
 }
-ACCESS_LOGS: Mapping[str, Any] = {  # CloudFront's access logs name neither account nor distribution when they ask for it
-    "Sid": "AccessLogsToEncryptedBuckets",
-    "Effect": "Allow",
-    "Principal": {"Service": "delivery.logs.amazonaws.com"},
-    "Action": "kms:GenerateDataKey*",
-    "Resource": "*",
-}
 ALARMS: Mapping[str, Any] = {
     "Sid": "AlarmsAndEventsToEncryptedTopics",
     "Effect": "Allow",
-    "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]},
+    "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com", "s3.amazonaws.com"]},
     "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
     "Resource": "*",
     "Condition": {"StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")}},
@@ -55,7 +56,7 @@ def stack(platform: Platform) -> Stack:
         groups=(group(PLATFORM_GROUP, DEPLOYMENT),),
         resources=(
             *_key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", OWNER, ALARMS),
-            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS, ACCESS_LOGS),
+            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS),
         ),
         outputs=(
             own_id("keys"),
@@ -71,7 +72,7 @@ def _key(title: str, name: str, meaning: str, *statements: Mapping[str, Any]) ->
         Description=meaning,
         EnableKeyRotation=True,
         PendingWindowInDays=30,
-        KeyPolicy={"Version": "2012-10-17", "Statement": list(statements)},
+        KeyPolicy={"Version": "2012-10-17", "Statement": [*statements, ONLY_FOR_AWS]},
         Tags=tags(name),
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",

@@ -107,7 +107,7 @@ def stack(platform: Platform) -> Stack:
             Cluster(
                 "Cluster",
                 ClusterName=named("cluster"),
-                ClusterSettings=[ClusterSetting(Name="containerInsights", Value=If("Production", "enhanced", "enabled"))],
+                ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
                 CapacityProviders=["FARGATE", "FARGATE_SPOT"],
                 Tags=tags("cluster"),
             ),

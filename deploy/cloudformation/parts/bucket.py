@@ -1,0 +1,37 @@
+"""What every bucket has: it is private, keeps versions, lets a file be held, and stays when its stack goes."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from troposphere.s3 import (
+    AbortIncompleteMultipartUpload,
+    LifecycleRule,
+    NoncurrentVersionExpiration,
+    OwnershipControls,
+    OwnershipControlsRule,
+    PublicAccessBlockConfiguration,
+    VersioningConfiguration,
+)
+
+KEPT_DAYS: Final = 30  # for which a version that was overwritten or deleted can be had back
+KEPT: Final[Mapping[str, Any]] = {
+    "PublicAccessBlockConfiguration": PublicAccessBlockConfiguration(
+        BlockPublicAcls=True, BlockPublicPolicy=True, IgnorePublicAcls=True, RestrictPublicBuckets=True
+    ),
+    "OwnershipControls": OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
+    "VersioningConfiguration": VersioningConfiguration(Status="Enabled"),
+    "ObjectLockEnabled": True,  # nothing is locked by it; an operator can put a legal hold on a file
+    "DeletionPolicy": "Retain",
+    "UpdateReplacePolicy": "Retain",
+}
+
+
+def versions() -> LifecycleRule:
+    """When former versions and halves of uploads leave."""
+    return LifecycleRule(
+        Id="versions",
+        Status="Enabled",
+        NoncurrentVersionExpiration=NoncurrentVersionExpiration(NoncurrentDays=KEPT_DAYS),
+        ExpiredObjectDeleteMarker=True,
+        AbortIncompleteMultipartUpload=AbortIncompleteMultipartUpload(DaysAfterInitiation=1),
+    )
