@@ -120,6 +120,11 @@ def named(name: str) -> Sub:
     return Sub(f"${{Deployment}}-{name}")
 
 
+def named_worldwide(name: str) -> Sub:
+    """The name of what is of an account and not of a region: deployments of one name in two regions have different ones."""
+    return Sub(f"${{Deployment}}-${{AWS::Region}}-{name}")
+
+
 def tags(name: str) -> Tags:
     """What the console and the bill show of a resource."""
     return Tags(Name=named(name), Deployment=Ref("Deployment"))

@@ -73,8 +73,27 @@ def test_the_firewall_made_elsewhere_is_the_template_front_waf() -> None:
 
 def test_both_firewalls_have_the_same_rules() -> None:
     (here,), (there,) = (resources(file, "AWS::WAFv2::WebACL").values() for file in ("front.json", "front-waf.json"))
-    assert here == there
-    assert said(here["Name"]) == "d-front"
+    assert {**here, "Name": None, "Tags": None} == {**there, "Name": None, "Tags": None}
+    assert said(here["Name"]) == "d-us-west-2-front"
+    assert said(there["Name"]) == "d-${DeploymentRegion}-front"
+
+
+def test_deployments_of_one_name_in_two_regions_have_nothing_of_one_name() -> None:
+    worldwide = {
+        "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
+        "AWS::CloudFront::Function": ("Name",),
+        "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig", "Name"),
+        "AWS::CloudFront::VpcOrigin": ("VpcOriginEndpointConfig", "Name"),
+        "AWS::WAFv2::WebACL": ("Name",),
+        "AWS::CloudFormation::CustomResource": ("StackName",),
+    }
+    for kind, place in worldwide.items():
+        (value,) = resources("front.json", kind).values()
+        for each in place:
+            value = value[each]
+        assert "us-west-2" in said(value), kind
+    (budget,) = resources("observability.json", "AWS::Budgets::Budget").values()
+    assert "us-west-2" in said(budget["Budget"]["BudgetName"])
 
 
 @pytest.fixture

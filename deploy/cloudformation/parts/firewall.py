@@ -50,14 +50,15 @@ MANAGED: Final[Mapping[str, tuple[str, ...]]] = {  # groups of rules, and those 
 SECRET_HEADERS: Final = ("authorization", "cookie", "x-api-key")
 
 
-def firewall(title: str, name: str, scope: str, key: Any = None, **more: Any) -> Iterator[AWSObject]:
+def firewall(title: str, name: str, scope: str, key: Any = None, *, place: str = "", **more: Any) -> Iterator[AWSObject]:
     """The web ACL with a logical id, its log group and what ties them. key: the KMS key of logs, if the region has it.
+    place: what tells it from those of deployments of the same name in other regions, whose firewalls are in one with it.
 
     `more` (a Condition) holds for all three.
     """
     yield LogGroup(
         f"{title}Logs",
-        LogGroupName=Sub(f"aws-waf-logs-${{Deployment}}-{name}"),  # WAF writes to no group of another name
+        LogGroupName=Sub(f"aws-waf-logs-${{Deployment}}-{place}{name}"),  # WAF writes to no group of another name
         RetentionInDays=Ref("LogDays"),
         DeletionPolicy="Delete",
         UpdateReplacePolicy="Delete",
@@ -66,7 +67,7 @@ def firewall(title: str, name: str, scope: str, key: Any = None, **more: Any) ->
     )
     yield WebACL(
         title,
-        Name=named(name),
+        Name=named(f"{place}{name}"),
         Scope=scope,
         Description="Refuses floods and known attacks",
         DefaultAction=DefaultAction(Allow=AllowAction()),

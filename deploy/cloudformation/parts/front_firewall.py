@@ -40,9 +40,9 @@ def _there(service: str, resource: str) -> str:
     return f"arn:${{AWS::Partition}}:{service}:{HOME}:${{AWS::AccountId}}:{resource}"
 
 
-STACK: Final = "${Deployment}-front-waf"
-ACL: Final = _there("wafv2", "global/webacl/${Deployment}-front/*")
-LOGS: Final = _there("logs", "log-group:aws-waf-logs-${Deployment}-front")
+STACK: Final = "${Deployment}-${AWS::Region}-front-waf"
+ACL: Final = _there("wafv2", "global/webacl/${Deployment}-${AWS::Region}-front/*")
+LOGS: Final = _there("logs", "log-group:aws-waf-logs-${Deployment}-${AWS::Region}-front")
 MAY: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     (
         "cloudformation:CreateStack",
@@ -83,7 +83,7 @@ MAY: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 
 def front_firewall(platform: Platform) -> Iterator[AWSObject]:
     """The firewall of this stack, and what makes the one elsewhere; at most one of both is made."""
-    yield from firewall("Firewall", "front", "CLOUDFRONT", Ref("LogsKeyArn"), Condition="Here")
+    yield from firewall("Firewall", "front", "CLOUDFRONT", Ref("LogsKeyArn"), place="${AWS::Region}-", Condition="Here")
     may = [
         {"Effect": "Allow", "Action": list(actions), "Resource": [Sub(each) if "$" in each else each for each in resources]}
         for actions, resources in MAY.items()
@@ -96,7 +96,12 @@ def front_firewall(platform: Platform) -> Iterator[AWSObject]:
         Region=HOME,
         StackName=Sub(STACK),
         Template=json.dumps(json.loads(front_waf.stack(platform).template()), sort_keys=True, separators=(",", ":")),
-        Parameters={"Deployment": Ref("Deployment"), "LogDays": Ref("LogDays"), RATE.name: Ref(RATE.name)},
+        Parameters={
+            "Deployment": Ref("Deployment"),
+            front_waf.REGION.name: Ref("AWS::Region"),
+            "LogDays": Ref("LogDays"),
+            RATE.name: Ref(RATE.name),
+        },
         Metadata=unlinted("E1029"),  # what is to be filled in there is filled in by the stack there
         Condition="Elsewhere",
     )

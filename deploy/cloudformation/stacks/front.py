@@ -50,7 +50,7 @@ from deploy.cloudformation.common import (
     PLATFORM_GROUP,
     accepted,
     group,
-    named,
+    named_worldwide,
     tags,
     together,
     unlinted,
@@ -132,7 +132,7 @@ def stack(platform: Platform) -> Stack:
             VpcOrigin(
                 "Way",
                 VpcOriginEndpointConfig=VpcOriginEndpointConfig(
-                    Name=named("services"),
+                    Name=named_worldwide("services"),
                     Arn=Ref("BalancerArn"),
                     OriginProtocolPolicy=If("Tls", "https-only", "http-only"),
                     OriginSSLProtocols=["TLSv1.2"],
@@ -160,7 +160,7 @@ def _policies() -> Iterator[AWSObject]:
     yield CachePolicy(
         "StaticCache",
         CachePolicyConfig=CachePolicyConfig(
-            Name=named("static"),
+            Name=named_worldwide("static"),
             Comment="Static files, for as long as the service says",
             MinTTL=0,
             DefaultTTL=60,
@@ -177,7 +177,7 @@ def _policies() -> Iterator[AWSObject]:
     yield ResponseHeadersPolicy(  # every other header of security is the service's own, and differs from page to page
         "SafeHeaders",
         ResponseHeadersPolicyConfig=ResponseHeadersPolicyConfig(
-            Name=named("headers"),
+            Name=named_worldwide("headers"),
             Comment="Browsers come by TLS alone",
             SecurityHeadersConfig=SecurityHeadersConfig(
                 StrictTransportSecurity=StrictTransportSecurity(
@@ -189,7 +189,7 @@ def _policies() -> Iterator[AWSObject]:
     )
     yield Function(
         "Nobody",
-        Name=named("nobody"),
+        Name=named_worldwide("nobody"),
         AutoPublish=True,
         FunctionCode=(FOLDER / "nobody.js").read_text(),
         FunctionConfig=FunctionConfig(Comment="Answers what is not the portal's", Runtime="cloudfront-js-2.0"),
