@@ -1,5 +1,6 @@
 """What applications reach: each operation of the OpenAPI document by exactly one way, asked for a token where it should be."""
 
+import json
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -9,7 +10,8 @@ from django.test import Client
 
 from deploy.cloudformation.parts.methods import methods, snapshots
 from deploy.cloudformation.parts.operations import Operation, operations
-from foundation.identity import SCOPE
+from foundation.errors import Problem
+from foundation.ports import SCOPE
 from tests.deploy.reading import PLATFORM, holds, resources, template
 
 RESOURCES_OF_AN_API = 300  # API Gateway's quota
@@ -113,6 +115,20 @@ def test_the_stage_serves_the_snapshot_of_the_way_to_the_balancer(scheme: str, c
     ((name, snapshot_made),) = made.items()
     assert (tls if condition == "Tls" else plain) == {"Ref": name}
     assert {*snapshot_made["DependsOn"]} > {*resources("edge.json", "AWS::ApiGateway::Method")}
+
+
+def test_what_api_gateway_says_itself_has_the_platforms_form_and_codes() -> None:
+    for made in resources("edge.json", "AWS::ApiGateway::GatewayResponse").values():
+        body = json.loads(made["ResponseTemplates"]["application/json"])
+        known = [each for each in subclasses(Problem) if each.code == body["code"]]
+        assert {*body} == {"detail", "code"}
+        assert known
+        assert int(made["StatusCode"]) in {each.status for each in known}
+
+
+def subclasses(kind: type[Problem]) -> list[type[Problem]]:
+    """Every kind of problem."""
+    return [kind, *(below for each in kind.__subclasses__() for below in subclasses(each))]
 
 
 def test_what_api_gateway_is_told_are_words_that_it_knows() -> None:

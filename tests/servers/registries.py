@@ -29,7 +29,7 @@ def python_program(name: str, requirements: Path) -> Path:
 
 @cache
 def node_program(name: str, lock: Path) -> Path:
-    """A folder with an npm lock file, what stands beside it, and the packages that it pins. Skips, or fails in CI, without Node."""
+    """A folder with an npm lock file, what stands beside it, and the packages it pins. Skips, or fails in CI, without Node."""
     needed(bool(shutil.which("node") and shutil.which("npm")), NODE)
     files = tuple(sorted(each for each in lock.parent.iterdir() if each.suffix in (".json", ".mjs")))
 

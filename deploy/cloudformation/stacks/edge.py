@@ -12,7 +12,6 @@ from troposphere.apigateway import (
     Deployment,
     DomainName,
     EndpointConfiguration,
-    GatewayResponse,
     MethodSetting,
     RestApi,
     Stage,
@@ -42,12 +41,13 @@ from deploy.cloudformation.common import (
     tags,
     together,
 )
-from deploy.cloudformation.frame import Output, Parameter, Stack, written
+from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts import api_logs
 from deploy.cloudformation.parts.firewall import RATE, firewall
 from deploy.cloudformation.parts.methods import AUTHORIZER, methods, snapshots
 from deploy.cloudformation.parts.operations import operations
+from deploy.cloudformation.parts.refusals import refusals
 from deploy.cloudformation.stacks import balancer
 
 STAGE: Final = "api"
@@ -161,7 +161,7 @@ def _resources(platform: Platform) -> Iterator[AWSObject]:
         IdentitySource="method.request.header.Authorization",
         AuthorizerResultTtlInSeconds=300,  # the service asks within seconds whether the client is still let in
     )
-    served = (api, authorizer, *_refusals(), *methods(operations(platform)))
+    served = (api, authorizer, *refusals(), *methods(operations(platform)))
     kept = snapshots(served)
     yield from (*served, *kept.values())
     yield from _link()
@@ -201,22 +201,6 @@ def _link() -> Iterator[AWSObject]:
         SecurityGroupIds=[GetAtt("LinkGroup", "GroupId")],
         Tags={"Name": named("api"), "Deployment": Ref("Deployment")},
     )
-
-
-def _refusals() -> Iterator[GatewayResponse]:
-    """What API Gateway itself says where its own words would mislead a client."""
-    for title, kind, status, told, body in (
-        ("NoSuchPath", "MISSING_AUTHENTICATION_TOKEN", "404", {}, ("There is nothing at this path.", "not_found")),
-        ("TooMany", "THROTTLED", "429", {"Retry-After": "'1'"}, ("Too many requests; wait a second.", "too_many_requests")),
-    ):
-        yield GatewayResponse(
-            title,
-            RestApiId=Ref("Api"),
-            ResponseType=kind,
-            StatusCode=status,
-            ResponseParameters={f"gatewayresponse.header.{name}": value for name, value in told.items()},
-            ResponseTemplates={"application/json": written({"detail": body[0], "code": body[1]}).strip()},
-        )
 
 
 def _stage(kept: Mapping[str, Deployment]) -> Iterator[AWSObject]:
