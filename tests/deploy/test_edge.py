@@ -17,6 +17,16 @@ from tests.deploy.reading import PLATFORM, holds, resources, template
 RESOURCES_OF_AN_API = 300  # API Gateway's quota
 DOCUMENT: dict[str, dict[str, Any]] = Client().get("/openapi.json").json()["paths"]
 EMBEDDED_ALONE = ("/oauth2", "/login", "/logout", "/local_")  # Cognito's and S3's own URLs in AWS
+BODY_RULES = {  # all that read bodies, by AWS's own list
+    "AWSManagedRulesKnownBadInputsRuleSet": {"JavaDeserializationRCE_BODY", "Log4JRCE_BODY"},
+    "AWSManagedRulesCommonRuleSet": {
+        "SizeRestrictions_BODY",
+        "EC2MetaDataSSRF_BODY",
+        "GenericLFI_BODY",
+        "GenericRFI_BODY",
+        "CrossSiteScripting_BODY",
+    },
+}
 PARTS = resources("edge.json", "AWS::ApiGateway::Resource")
 
 
@@ -92,6 +102,15 @@ def test_what_a_model_answers_is_passed_on_as_it_comes() -> None:
             assert mode == ("STREAM", 900_000), path
         elif not path.startswith(("/v1/", "/model/")):
             assert mode == ("BUFFERED", 29_000), path
+
+
+def test_no_rule_of_the_firewall_refuses_a_request_for_the_text_in_it() -> None:
+    (made,) = resources("edge.json", "AWS::WAFv2::WebACL").values()
+    groups = [rule["Statement"]["ManagedRuleGroupStatement"] for rule in made["Rules"] if "OverrideAction" in rule]
+    reads = {group["Name"]: {each["Name"] for each in group["RuleActionOverrides"]} for group in groups}
+    assert all(each["ActionToUse"] == {"Count": {}} for group in groups for each in group["RuleActionOverrides"])
+    for name, rules in BODY_RULES.items():
+        assert rules <= reads[name]
 
 
 def test_a_change_of_any_method_is_a_new_snapshot_and_nothing_else_is() -> None:

@@ -36,15 +36,17 @@ RATE: Final = Parameter(
     lowest=100,
     highest=2_000_000,
 )
-MANAGED: Final[Mapping[str, tuple[str, ...]]] = {  # groups of rules, and those of them that only count
+# Groups of rules, and those of them that only count: prompts and documents are long and may hold any text, also HTML and code.
+MANAGED: Final[Mapping[str, tuple[str, ...]]] = {
     "AWSManagedRulesAmazonIpReputationList": (),
-    "AWSManagedRulesKnownBadInputsRuleSet": (),
-    "AWSManagedRulesCommonRuleSet": (  # prompts and documents are long, and may hold any text, also HTML and code
+    "AWSManagedRulesKnownBadInputsRuleSet": ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY"),
+    "AWSManagedRulesCommonRuleSet": (
         "SizeRestrictions_BODY",
         "CrossSiteScripting_BODY",
         "EC2MetaDataSSRF_BODY",
         "GenericLFI_BODY",
         "GenericRFI_BODY",
+        "NoUserAgent_HEADER",  # programs need not say who they are
     ),
 }
 SECRET_HEADERS: Final = ("authorization", "cookie", "x-api-key")

@@ -13,7 +13,7 @@ REFUSALS: Final[Mapping[str, Problem]] = {  # a bad token is refused in the cont
     "INTEGRATION_FAILURE": Unavailable("The platform cannot be reached right now."),
     "INTEGRATION_TIMEOUT": UpstreamTimeout("The platform did not answer in time."),
     "MISSING_AUTHENTICATION_TOKEN": NotFound("There is nothing at this path."),
-    "REQUEST_TOO_LARGE": TooLarge("A request through API Gateway may have 10 MB; larger files have URLs for uploads."),
+    "REQUEST_TOO_LARGE": TooLarge("A request through API Gateway may have at most 10 MB."),
     "THROTTLED": TooMany("More requests come than all applications together may send; try again in a second."),
 }
 TELLS: Final[Mapping[str, Mapping[str, str]]] = {
