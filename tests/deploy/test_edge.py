@@ -17,8 +17,8 @@ from tests.deploy.reading import PLATFORM, holds, resources, template
 RESOURCES_OF_AN_API = 300  # API Gateway's quota
 DOCUMENT: dict[str, dict[str, Any]] = Client().get("/openapi.json").json()["paths"]
 EMBEDDED_ALONE = ("/oauth2", "/login", "/logout", "/local_")  # Cognito's and S3's own URLs in AWS
-BODY_RULES = {  # all that read bodies, by AWS's own list
-    "AWSManagedRulesKnownBadInputsRuleSet": {"JavaDeserializationRCE_BODY", "Log4JRCE_BODY"},
+BODY_RULES = {  # all that read bodies
+    "AWSManagedRulesKnownBadInputsRuleSet": {"JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY"},
     "AWSManagedRulesCommonRuleSet": {
         "SizeRestrictions_BODY",
         "EC2MetaDataSSRF_BODY",

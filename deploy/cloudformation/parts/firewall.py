@@ -39,7 +39,7 @@ RATE: Final = Parameter(
 # Groups of rules, and those of them that only count: prompts and documents are long and may hold any text, also HTML and code.
 MANAGED: Final[Mapping[str, tuple[str, ...]]] = {
     "AWSManagedRulesAmazonIpReputationList": (),
-    "AWSManagedRulesKnownBadInputsRuleSet": ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY"),
+    "AWSManagedRulesKnownBadInputsRuleSet": ("JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY"),
     "AWSManagedRulesCommonRuleSet": (
         "SizeRestrictions_BODY",
         "CrossSiteScripting_BODY",
