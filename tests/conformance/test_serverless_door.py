@@ -13,6 +13,7 @@ from opensearchpy import Urllib3AWSV4SignerAuth
 from apps.vectors.adapters.opensearch import OpenSearchVectors, client
 from apps.vectors.adapters.opensearchserverless import ServerlessVectors
 from apps.vectors.ports import Row, Shelf, Source, VectorRow
+from deploy.cloudformation.parts.containers import INDEXES
 from foundation.errors import Problem, Unavailable
 from foundation.settings import read_settings
 from tests.servers.moto import KEY, REGION, SECRET
@@ -91,3 +92,12 @@ def test_what_the_access_policy_does_not_permit_is_refused(opensearch_url: str) 
             backend.upsert(SHELF, [ROW])
         with pytest.raises(Problem, match="403"):
             backend.delete_index(SHELF)
+
+
+def test_the_access_policy_of_the_templates_permits_nothing_that_is_not_needed(door: Collection) -> None:
+    signer = Urllib3AWSV4SignerAuth(Credentials(KEY, SECRET), REGION, "aoss")
+    backend = ServerlessVectors(client(read_settings(door.environment), signer), "all-verbs", "faiss")
+    backend.create_index(SHELF, 3)
+    backend.upsert(SHELF, [ROW])
+    backend.delete_store(SHELF.application, SHELF.store)
+    assert door.used == {*INDEXES}

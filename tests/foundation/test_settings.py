@@ -82,6 +82,11 @@ def test_what_is_missing_beside_another_setting_stops_the_start(variables: dict[
         read_settings(variables)
 
 
+def test_vectors_are_where_the_platform_is() -> None:
+    assert read_settings({}).vector_store == "lancedb"
+    assert Moto("http://nowhere").settings().vector_store == "opensearchserverless"
+
+
 def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
     read = read_settings({"FOUNDATION_HOME": str(tmp_path), "HOST": "h", "PORT": "81"})
     assert (read.public_url, read.issuer_url, read.applications_issuer) == ("http://h:81",) * 2 + (

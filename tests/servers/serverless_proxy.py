@@ -53,7 +53,8 @@ class Collection:
     """A collection: where its documents really are, how late it shows what was written, and what its policy permits.
 
     While `showing` is not set it shows nothing new, whatever its delay; while `answering` is not set it keeps what it is sent
-    and does not answer. `written` counts the documents that it took.
+    and does not answer. `written` counts the documents that it took, `used` has the permissions that were needed. `faults` are
+    what it answers once each, in place of what it would, to requests whose paths end so.
     """
 
     behind: str
@@ -64,6 +65,8 @@ class Collection:
     answering: threading.Event = field(default_factory=threading.Event)
     made: dict[str, float] = field(default_factory=dict)
     written: int = 0
+    used: set[str] = field(default_factory=set)
+    faults: list[tuple[str, int, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.showing.set()
@@ -86,6 +89,7 @@ class Collection:
             return 404, f"{method} {bare} is no operation of a collection"
         if permission not in self.permissions:
             return 403, f"{method} {bare} needs {permission}"
+        self.used.add(permission)
         if len(body) > MOST_BYTES:
             return 413, "more than 10 MiB"
         if bare.endswith("_search") and time.monotonic() < self.made.get(bare.split("/")[1], 0) + self.delay:
@@ -107,6 +111,10 @@ class Collection:
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """What the server behind answers; refusals of a vector collection inside the body are made here."""
         bare = path.partition("?")[0]
+        fault = next((fault for fault in self.faults if bare.endswith(fault[0])), None)
+        if fault is not None:
+            self.faults.remove(fault)
+            return fault[1], json.dumps(fault[2]).encode()
         name = bare.split("/")[1]
         if method == "PUT" and bare.count("/") == 1:
             made = json.loads(body)

@@ -24,7 +24,8 @@ from foundation.errors import Invalid, NotFound, Problem, Unavailable
 from foundation.settings import Settings
 
 logger = logging.getLogger(__name__)
-logging.getLogger("opensearch").setLevel(logging.ERROR)  # the client logs what it sends, and each index that is not there
+for name in ("opensearch", "opensearchpy.trace"):  # the client logs what it sends, and each index that is not there
+    logging.getLogger(name).setLevel(logging.ERROR)
 
 SECONDS: Final = 30
 CONNECTIONS: Final = 20

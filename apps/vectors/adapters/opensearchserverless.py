@@ -18,12 +18,16 @@ from opensearchpy import Urllib3AWSV4SignerAuth
 from apps.vectors.adapters import opensearch_documents as documents
 from apps.vectors.adapters.opensearch import OpenSearchVectors, client
 from apps.vectors.ports import Shelf, Source, VectorRow
+from foundation.errors import Problem
 from foundation.settings import Settings
 
 
 def adapter(settings: Settings) -> "ServerlessVectors":
     """The vectors of the collection at OPENSEARCH_URL. Credentials are found as AWS's own tools find them."""
-    signer = Urllib3AWSV4SignerAuth(Session().get_credentials(), settings.aws_region, "aoss")
+    credentials = Session().get_credentials()
+    if credentials is None:
+        raise Problem("there are no AWS credentials to sign requests to the vector store with; give the process some")
+    signer = Urllib3AWSV4SignerAuth(credentials, settings.aws_region, "aoss")
     return ServerlessVectors(client(settings, signer), settings.deployment, "faiss")
 
 
