@@ -30,6 +30,7 @@ from deploy.cloudformation.common import (
     PRIVATE_SUBNETS,
     PRODUCTION,
     VPC,
+    accepted,
     group,
     named,
     tags,
@@ -107,9 +108,12 @@ def stack(platform: Platform) -> Stack:
             Cluster(
                 "Cluster",
                 ClusterName=named("cluster"),
-                ClusterSettings=[ClusterSetting(Name="containerInsights", Value="enabled")],
+                ClusterSettings=[  # what alarms and dashboard show is free; these metrics of each container are not
+                    ClusterSetting(Name="containerInsights", Value=If("Production", "enabled", "disabled"))
+                ],
                 CapacityProviders=["FARGATE", "FARGATE_SPOT"],
                 Tags=tags("cluster"),
+                Metadata=accepted("CKV_AWS_65", "Production has them; in Small they would cost half as much as the containers"),
             ),
             containers.execution_role(platform.processes),
             containers.vectors_access(platform),

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,4 +77,13 @@ def default(given: str | Callable[[Any], Any]) -> str:
     return f"`{given(Names())}`" if given.__name__ == "<lambda>" else str(given.__doc__)
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"docs/settings.md": settings}
+def of_templates(name: str) -> Callable[[], str]:
+    """The page that a module of deploy/cloudformation derives from the templates as they are committed."""
+    return lambda: str(import_module(f"deploy.cloudformation.{name}").page())
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "docs/settings.md": settings,
+    "docs/cost.md": of_templates("cost"),
+    "docs/parity.md": of_templates("parity"),
+}
