@@ -14,7 +14,15 @@ class Extraction(Capability):
         queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
         files=(Folder("uploads", writes=True, days=30), Folder("documents", writes=True), Folder("extracted", writes=True)),
         actions=(
-            Action("textract:StartDocumentAnalysis", "*", "a document is handed to Textract; it has no narrower resource"),
-            Action("textract:GetDocumentAnalysis", "*", "its pages are fetched; it has no narrower resource"),
+            Action(
+                "textract:StartDocumentAnalysis",
+                "*",
+                "Textract fetches a document with the role's own s3:GetObject and reads it; no narrower resource",
+            ),
+            Action(
+                "textract:GetDocumentAnalysis",
+                "*",
+                "its job is asked for, its pages are fetched; no narrower resource",
+            ),
         ),
     )

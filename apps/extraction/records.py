@@ -64,8 +64,9 @@ class ExtractionJob(Record):
 class ExtractedFile(Record):
     """One document of a job. `file` is its id, which names what is stored for it.
 
-    `reason` says why it FAILED, to the person who uploaded it. `abandoned`: it failed because the platform could not work
-    on it, not because of what it holds; its message can then be redriven.
+    `reason` says why it FAILED, or what is missing though it is COMPLETED, to the person who uploaded it. `abandoned`: it
+    failed because the platform could not work on it, not because of what it holds; its message can then be redriven.
+    `ticket`: with which its engine goes on.
     """
 
     application: str
@@ -77,6 +78,7 @@ class ExtractedFile(Record):
     queued: datetime | None = None
     reason: str | None = None
     abandoned: bool = False
+    ticket: str | None = None
 
     @property
     def upload(self) -> str:

@@ -1,12 +1,14 @@
 """The wire shapes of extraction."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from apps.extraction.services import Result
 from foundation.wire import Text, Timestamp
+
+REASON: Final = "Why the file FAILED and what to do about it, or what is missing from a COMPLETED one; else not there."
 
 
 class NamedJob(serializers.Serializer[Any]):
@@ -79,7 +81,7 @@ class FileInJob(Explained):
     job_id = Text(source="job")
     file_name = Text(source="name")
     status = Text()
-    reason = Text(required=False, help_text="Only for a FAILED file: why, and what to do about it.")
+    reason = Text(required=False, help_text=REASON)
 
 
 class FileState(Explained):
@@ -88,7 +90,7 @@ class FileState(Explained):
     status = Text(source="file.status")
     result_url = Text(source="text_url", allow_null=True, help_text="The result JSON; null until the file is COMPLETED.")
     extraction_job_id = Text(source="file.job")
-    reason = Text(source="file.reason", required=False, help_text="Only for a FAILED file: why, and what to do about it.")
+    reason = Text(source="file.reason", required=False, help_text=REASON)
 
 
 class FileUrls(serializers.Serializer[Any]):

@@ -7,11 +7,13 @@ from typing import BinaryIO, Final
 
 from apps.extraction.engine import engine
 from apps.extraction.names import Kind, kind_of
+from apps.extraction.ports import Document, Engine, Extracted, Pending
 from apps.extraction.records import ENDED, ExtractedFile, ExtractionJob, FileStatus
 from apps.extraction.results import Page, Unreadable, encode_tables, encode_text, plain_text
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, Problem, TooLarge
+from foundation.records import update
 from foundation.settings import CHOSEN
 
 QUEUE: Final = "extraction"
@@ -46,25 +48,34 @@ def hand_out(waiting: Iterable[ExtractedFile]) -> None:
             continue  # a worker was faster; what it wrote is newer
 
 
-def extract(application: str, identifier: str, name: str) -> None:
+def extract(application: str, identifier: str, name: str, *, reader: Engine = engine) -> None:
     """Read one document, keep its text and tables, and count it once, however often its message comes.
 
+    Where the engine is not done, the message is sent again, to come when the engine says; no worker waits for it.
     What is wrong with the document is recorded on its file; what is wrong with the platform is raised and tried again.
     """
     target = records.get(ExtractionJob, application, identifier)
     file = records.get(ExtractedFile, application, identifier, name)
-    if target is None or target.started is None or file is None or (file.status in ENDED and not file.abandoned):
+    if target is None or target.started is None or file is None or has_ended(file):
         return
-    client = directory.find(target.client)
+    client = directory.find(target.client) if file.ticket is None else None
     if client is not None and not client.active:
         _settle(file, FileStatus.FAILED, "The application was deactivated before this file was read.")
         return
     try:
-        _read(file)
+        outcome = _read(file, reader)
     except Unreadable as refused:
         _settle(file, FileStatus.FAILED, refused.reason)
+        return
+    if isinstance(outcome, Pending):
+        _again(file, outcome)
     else:
-        _settle(file, FileStatus.COMPLETED)
+        _settle(file, FileStatus.COMPLETED, outcome.remark)
+
+
+def has_ended(file: ExtractedFile) -> bool:
+    """Whether nothing more can happen to a file; one that was abandoned may end once more."""
+    return file.status in ENDED and not file.abandoned
 
 
 def abandon(application: str, identifier: str, name: str, reason: str) -> None:
@@ -74,18 +85,44 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
         _settle(file, FileStatus.FAILED, f"The file could not be processed: {reason}", abandoned=True)
 
 
-def _read(file: ExtractedFile) -> None:
+def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
+    """Keep what is in a document; Pending when its engine has to be asked again."""
     stored = files.find(file.document)
     if stored is None or not stored.size:
         raise Unreadable("The file is empty. Upload it again with its content.")
-    with closing(files.open(file.document)) as document:
-        if kind_of(file.name) is Kind.TEXT:
-            pages: tuple[Page, ...] = (Page(1, ""),)
+    kind = kind_of(file.name)
+    if kind is Kind.TEXT:
+        with closing(files.open(file.document)) as document:
             files.write(file.text, plain_text(file.job, file.name, _parts(document)))
-        else:
-            pages = engine.extract(document, kind_of(file.name))
-            files.write(file.text, encode_text(file.job, file.name, pages))
-    files.write(file.tables, encode_tables(file.job, file.name, pages))
+        outcome = Extracted((Page(1, ""),))
+    else:
+        told = reader.read(Document(file.file, kind, file.document, file.queued or file.updated), file.ticket)
+        if isinstance(told, Pending):
+            return told
+        outcome = told
+        files.write(file.text, encode_text(file.job, file.name, outcome.pages))
+    files.write(file.tables, encode_tables(file.job, file.name, outcome.pages))
+    return outcome
+
+
+def _again(file: ExtractedFile, pending: Pending) -> None:
+    """Remember with what the engine goes on, then have the message come again; a file that has ended is left alone.
+
+    In this order: a worker that is killed in between has its message delivered again, and that finds the ticket.
+    """
+
+    def going_on(current: ExtractedFile) -> ExtractedFile | None:
+        waits = current.status is FileStatus.PENDING
+        if (current.ticket == pending.ticket and not waits) or has_ended(current):
+            return None
+        moment = now()
+        status, queued = (FileStatus.QUEUED, moment) if waits else (current.status, current.queued)
+        return replace(current, ticket=pending.ticket, status=status, queued=queued, updated=moment)
+
+    stored = update(records, ExtractedFile, file.application, file.job, file.name, change=going_on)
+    if stored is not None and not has_ended(stored):
+        ids = {"application": file.application, "job": file.job, "file": file.name}
+        queues.send("extract_document", queue=QUEUE, delay=pending.seconds, **ids)
 
 
 def _parts(document: BinaryIO) -> Iterator[bytes]:
@@ -101,7 +138,7 @@ def _settle(file: ExtractedFile, status: FileStatus, reason: str | None = None, 
     for _ in range(ATTEMPTS):
         target = records.get(ExtractionJob, file.application, file.job)
         current = records.get(ExtractedFile, file.application, file.job, file.name)
-        if target is None or current is None or (current.status in ENDED and not current.abandoned):
+        if target is None or current is None or has_ended(current):
             return
         moment = now()
         ended = replace(current, status=status, reason=reason, abandoned=abandoned, updated=moment)

@@ -146,6 +146,11 @@ def needed_by_opensearch(known: "Settings") -> str:
     return ""
 
 
+def engine_by_platform(known: "Settings") -> str:
+    """local; textract when PLATFORM is aws"""
+    return {"embedded": "local", "aws": "textract"}[known.platform]
+
+
 def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
     """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
 
@@ -260,6 +265,19 @@ class Settings:
     token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")
     body_limit_mb: int = setting("BODY_LIMIT_MB", whole(1, 100), "10", "Largest JSON body of a request.")
     upload_limit_mb: int = setting("UPLOAD_LIMIT_MB", whole(1, 5000), "500", "Largest document that can be uploaded.")
+    extraction_engine: str = setting(
+        "EXTRACTION_ENGINE",
+        one_of("local", "textract"),
+        engine_by_platform,
+        "What reads documents: the engine in the worker itself, or Amazon Textract, which reads what is in FILES_BUCKET "
+        "and needs PLATFORM to be aws. On AWS, local needs an image with the packages of requirements-embedded.txt.",
+    )
+    textract_jobs: int = setting(
+        "TEXTRACT_JOBS",
+        whole(1, 10_000),
+        "100",
+        "Documents that Textract reads for this deployment at once; no more than the account's quota of asynchronous jobs.",
+    )
     model_aliases: Mapping[str, str] = setting(
         "MODEL_ALIASES",
         pairs,
@@ -384,6 +402,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             setattr(known, each.name, read(text or default))
         except ValueError as wrong:
             raise ValueError(f"{name} is {text!r}; it must be {wrong}") from wrong
+    if known.extraction_engine == "textract" and known.platform != "aws":
+        raise ValueError("EXTRACTION_ENGINE is 'textract'; it must be local unless PLATFORM is aws")
     return Settings(**vars(known))
 
 

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from typing import IO, BinaryIO, Final
 
 import msgspec
 
 from apps.extraction.adapters.child import TOO_MUCH_MEMORY, Answer
 from apps.extraction.names import Kind
+from apps.extraction.ports import Document, Extracted
 from apps.extraction.results import Page, Unreadable
+from foundation.adapters import files
 from foundation.errors import Unavailable
 from foundation.settings import BASE_DIR, Settings
 
@@ -52,7 +55,12 @@ class LocalEngine:
     def __init__(self, wall_seconds: float = WALL_SECONDS) -> None:
         self.wall_seconds = wall_seconds
 
+    def read(self, document: Document, ticket: str | None = None) -> Extracted:
+        with closing(files.open(document.path)) as content:
+            return Extracted(self.extract(content, document.kind))
+
     def extract(self, document: BinaryIO, kind: Kind) -> tuple[Page, ...]:
+        """The pages of a document; Unreadable and Unavailable as `read` raises them."""
         try:
             with tempfile.TemporaryFile() as copy, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
                 _copied(document, copy)

@@ -1,6 +1,7 @@
 """A whole document: sheets in, pages of text with layout tags and tables out.
 
-The tags are those of the wire contract: <title>, <header>, <list_element> without an end, <table> with tabs and newlines.
+The tags are those of the wire contract: <title>, <header>, <key_value>, <list_element> without an end, <table> with tabs and
+newlines.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from apps.extraction.layout.lines import dominant, spoken
 from apps.extraction.results import Page
 
 BLANK: Final = "\n\n"
+TAGGED: Final = frozenset({Role.TITLE, Role.HEADER, Role.KEY_VALUE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ def pages_of(sheets: Sequence[Sheet]) -> tuple[Page, ...]:
     if told:
         told[0] = _titled(told[0], manners[sheets[0].recognized])
     return tuple(_page(each.page, found) for each, found in zip(read, told, strict=True))
+
+
+def _page(page: Furnished, told: Sequence[Element]) -> Page:
+    header = [spoken(line.words) for line in page.header]
+    return page_of(page.sheet.number, told, header=header, asides=page.sheet.asides)
 
 
 def _manner(sheets: Sequence[Sheet], recognized: bool) -> Manner:
@@ -86,8 +93,9 @@ def written(table: Table) -> str:
     return "<table>" + "\n".join(rows) + "</table>"
 
 
-def _page(page: Furnished, told: Sequence[Element]) -> Page:
-    parts = [spoken(line.words) for line in page.header]
+def page_of(number: int, told: Sequence[Element], *, header: Sequence[str] = (), asides: Sequence[str] = ()) -> Page:
+    """A page of its elements: its header comes first, what runs in another direction last."""
+    parts = list(header)
     for place, element in enumerate(told):
         if element.role is Role.TABLE and element.table is not None:
             parts.append(written(element.table))
@@ -97,9 +105,9 @@ def _page(page: Furnished, told: Sequence[Element]) -> Page:
                 parts[-1] += item
             else:
                 parts.append(item)
-        elif element.role in (Role.TITLE, Role.HEADER):
+        elif element.role in TAGGED:
             parts.append(f"<{element.role.value}>{element.text}</{element.role.value}>")
         else:
             parts.append(element.text)
     tables = tuple(written(element.table) for element in told if element.table is not None)
-    return Page(page.sheet.number, BLANK.join([*parts, *page.sheet.asides]), tables)
+    return Page(number, BLANK.join([*parts, *asides]), tables)

@@ -22,6 +22,7 @@ class Role(enum.Enum):
     PARAGRAPH = "paragraph"
     LIST_ITEM = "list_element"
     TABLE = "table"
+    KEY_VALUE = "key_value"
 
 
 @dataclass(frozen=True, slots=True)

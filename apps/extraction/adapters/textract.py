@@ -1,0 +1,163 @@
+"""Amazon Textract: a document in the bucket is read by an asynchronous job, which is asked for until it is done.
+
+https://docs.aws.amazon.com/textract/latest/dg/async.html. No call waits for a job: what is not done is Pending.
+"""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from apps.extraction.adapters.spool import Spool
+from apps.extraction.adapters.textract_reasons import BUSY, LOST, NO_TEXT, remark, trouble
+from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
+from apps.extraction.blocks.pages import page_from
+from apps.extraction.names import Kind
+from apps.extraction.ports import Document, Extracted, Pending
+from apps.extraction.results import Unreadable
+from foundation.adapters import limits
+from foundation.adapters.aws.clients import answering, client, code_of
+from foundation.ambient import now, number_between
+from foundation.settings import Settings
+
+logger = logging.getLogger(__name__)
+WHAT: Final = "Textract"
+FEATURES: Final = ("LAYOUT", "TABLES", "FORMS")
+BLOCKS: Final = 1000  # in one answer; Textract gives no more
+ROUNDS: Final = 3  # jobs for one document, where the fault is not the document's
+LONGEST: Final = 24 * 3600  # seconds that a job may take
+PACE: Final = Pace()
+FETCHING: Final = 8 * 60.0  # seconds that fetching may be held up; the message is visible again after 15 minutes
+
+
+class Busy(Exception):
+    """Textract has no room for the call now."""
+
+
+class Lost(Exception):
+    """Textract does not know the job any more, or cannot begin it under its token."""
+
+
+def adapter(settings: Settings) -> "Textract":
+    """Textract in the region of this deployment."""
+    return Textract(client("textract", settings), settings.files_bucket, Places(limits, settings.textract_jobs))
+
+
+class Textract:
+    """The Engine port on boto3's client of Textract."""
+
+    def __init__(self, client: Any, bucket: str, places: Places, pace: Pace = PACE) -> None:
+        self.client, self.bucket, self.places, self.pace = client, bucket, places, pace
+
+    def read(self, document: Document, ticket: str | None = None) -> Extracted | Pending:
+        known = Ticket.read(ticket)
+        return self._go_on(document, known) if known.job else self._begin(document, known)
+
+    def _begin(self, document: Document, ticket: Ticket) -> Pending:
+        """Start the job, in the same token's name however often this is repeated: then Textract starts one."""
+        turn = Pending(self.pace.turn(since(document.since.timestamp())), ticket.text)
+        if not self.places.take(document.id):
+            return turn
+        try:
+            with heard(document.kind):
+                started = self.client.start_document_analysis(
+                    DocumentLocation={"S3Object": {"Bucket": self.bucket, "Name": document.path}},
+                    FeatureTypes=list(FEATURES),
+                    ClientRequestToken=f"{document.id}-{ticket.round}",
+                )
+        except Exception as refused:
+            self.places.give(document.id)
+            if isinstance(refused, Busy):
+                return turn
+            if isinstance(refused, Lost):
+                return self._anew(ticket, "its token was used for another document")
+            raise
+        begun = Ticket(ticket.round, round(now().timestamp()), started["JobId"])
+        return Pending(self.pace.look(0), begun.text)
+
+    def _go_on(self, document: Document, ticket: Ticket) -> Extracted | Pending:
+        """Ask for the job, and fetch what it found when it is done."""
+        waited = since(ticket.begun)
+        try:
+            answer = self._asked(document.kind, ticket.job)
+            status = answer["JobStatus"]
+            if status == "IN_PROGRESS" and waited <= LONGEST:
+                self.places.keep(document.id)
+                return Pending(self.pace.look(waited), ticket.text)
+            self.places.give(document.id)
+            if status in ("SUCCEEDED", "PARTIAL_SUCCESS"):
+                return self._fetched(document.kind, ticket, answer)
+        except Busy:
+            return Pending(self.pace.look(waited), ticket.text)
+        except Lost:
+            self.places.give(document.id)
+            return self._anew(ticket, "its results are not kept any more")
+        message = str(answer.get("StatusMessage") or status)
+        refused = trouble(message, document.kind)
+        if refused is not None:
+            raise refused
+        return self._anew(ticket, message)
+
+    def _anew(self, ticket: Ticket, why: str) -> Pending:
+        """Begin once more, as another job; Unreadable when that was done often enough."""
+        logger.warning("Textract job %s of round %d: %s", ticket.job, ticket.round, why)
+        if ticket.round >= ROUNDS:
+            raise Unreadable(f"Textract could not read the document {ROUNDS} times ({why}). Save it anew and upload it again.")
+        return Pending(self.pace.look(0), Ticket(ticket.round + 1).text)
+
+    def _fetched(self, kind: Kind, ticket: Ticket, answer: Any) -> Extracted:
+        """What the job found, of which `answer` has the first blocks. Of the whole document only text is held in memory."""
+        warnings, end = list(answer.get("Warnings") or ()), time.monotonic() + FETCHING
+        with tempfile.TemporaryFile() as file:
+            spool = Spool(file)
+            spool.add(answer.get("Blocks") or ())
+            while token := answer.get("NextToken"):
+                answer = self._patiently(partial(self._asked, kind, ticket.job, NextToken=token), end)
+                warnings += answer.get("Warnings") or ()
+                spool.add(answer.get("Blocks") or ())
+            pages = tuple(map(page_from, spool.pages(answer["DocumentMetadata"]["Pages"])))
+        if not any(page.text for page in pages):
+            raise Unreadable(NO_TEXT)
+        return Extracted(pages, remark(warnings) if answer["JobStatus"] == "PARTIAL_SUCCESS" else None)
+
+    def _patiently(self, ask: Callable[[], Any], end: float) -> Any:
+        """An answer in the middle of fetching; Busy when there is no room for it until `end`."""
+        while True:
+            try:
+                return ask()
+            except Busy:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(number_between(0.5, 1.5) * self.pace.between)
+
+    def _asked(self, kind: Kind, job: str, **more: str) -> Any:
+        with heard(kind):
+            return self.client.get_document_analysis(JobId=job, MaxResults=BLOCKS, **more)
+
+
+def since(moment: float) -> float:
+    """Seconds that have passed since a moment, given in seconds since 1970."""
+    return max(0.0, now().timestamp() - moment)
+
+
+@contextmanager
+def heard(kind: Kind) -> Iterator[None]:
+    """Turns what Textract refuses into Busy, Lost, what a reader or an operator can act on, or Unavailable."""
+    with answering(WHAT):
+        try:
+            yield
+        except ClientError as refused:
+            code = code_of(refused)
+            if code in BUSY:
+                raise Busy(code) from refused
+            if code in LOST:
+                raise Lost(code) from refused
+            known = trouble(code, kind)
+            if known is None:
+                raise
+            raise known from refused

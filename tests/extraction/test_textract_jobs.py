@@ -1,0 +1,192 @@
+"""Jobs whose documents Textract reads: messages that come again until they are done, and no worker that waits."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from apps.extraction import services, tasks, work
+from apps.extraction.adapters.textract import Textract
+from apps.extraction.adapters.textract_turns import Ticket
+from apps.extraction.records import FileStatus
+from foundation import messages
+from foundation.adapters import directory, queues
+from foundation.adapters.embedded.database import Database
+from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+from foundation.adapters.embedded.queues import store
+from foundation.celery import deliver
+from foundation.settings import CHOSEN
+from tests.extraction.documents import counts, file_of, started, stored
+from tests.extraction.recorded import content_of, engine_on, eye, in_store
+from tests.faults.test_26_chunking_worker_killed import killed_at
+from tests.servers.textract import TextractServer, textract
+
+START = "StartDocumentAnalysis"
+TRIES = 4  # of boto3, before it gives up
+DOCUMENTS = {"invoice.pdf": content_of("sample-invoice"), "two.pdf": content_of("multipage"), "form.pdf": content_of("form")}
+
+
+@pytest.fixture
+def server() -> Iterator[TextractServer]:
+    with textract(in_store, eye) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(server: TextractServer, tmp_path: Path) -> Textract:
+    return engine_on(server, SqliteLimits(Database(tmp_path / "limits.db", SCHEMA)))
+
+
+def worker(engine: Textract, application: str) -> Callable[[], int]:
+    """What takes each message of an application's documents that is visible now to a worker; how many there were."""
+
+    def extract_document(application: str, job: str, file: str) -> None:
+        work.extract(application, job, file, reader=engine)
+
+    def once() -> int:
+        kept, done = store(CHOSEN), 0
+        for message in kept.receive([work.QUEUE], 1000):
+            order = messages.read(message.body)
+            if order.ids.get("application") == application and order.task == "extract_document":
+                known = {"delivery_info": {"receipt": message.receipt, "deliveries": message.deliveries}}
+                deliver(known, extract_document, tasks.abandon_document, 5, (), order.ids)
+                done += 1
+            kept.dispose(acknowledged=[message.receipt])
+        return done
+
+    return once
+
+
+def worked(engine: Textract, application: str) -> int:
+    """Work until there is no message; how many there were."""
+    once, taken = worker(engine, application), 0
+    while now := once():
+        taken += now
+        assert taken < 500
+    return taken
+
+
+def starts(server: TextractServer) -> int:
+    return sum(name == START for name, _ in server.calls)
+
+
+def test_a_job_of_several_files_comes_to_its_end(caller, server, engine):
+    job = started(caller, {**DOCUMENTS, "plain.txt": b"as it is", "bad.png": b"no picture"})
+    worked(engine, caller.application)
+    assert counts(caller, job) == ("COMPLETED_WITH_ERRORS", 5, 4, 1)
+    assert len(server.jobs) == 3
+    invoice = file_of(caller, job, "invoice.pdf")
+    (page,) = stored(invoice.text)["pages"]
+    assert page["page_number"] == 1 and "<title>Invoice</title>" in page["page_text"]
+    (tables,) = stored(invoice.tables)["pages"]
+    assert len(tables["tables"]) == 3
+    assert [page["page_number"] for page in stored(file_of(caller, job, "two.pdf").text)["pages"]] == [1, 2]
+    reason = file_of(caller, job, "bad.png").reason
+    assert reason is not None and "Textract cannot read its content" in reason
+
+
+def test_a_message_that_is_not_done_is_sent_again_and_its_file_keeps_the_job(caller, server, engine):
+    server.looks = 3
+    job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    once = worker(engine, caller.application)
+    tickets = []
+    for _ in range(4):
+        assert once() == 1
+        file = file_of(caller, job, "invoice.pdf")
+        assert file.status is FileStatus.QUEUED and file.ticket is not None
+        tickets.append(Ticket.read(file.ticket).job)
+    assert len(set(tickets)) == 1
+    assert once() == 1 and once() == 0
+    assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
+
+
+def test_throttling_is_no_failed_attempt(caller, server, engine):
+    job = started(caller, DOCUMENTS)
+    server.refuse(START, *["LimitExceededException"] * TRIES)
+    server.refuse("GetDocumentAnalysis", *["ProvisionedThroughputExceededException"] * TRIES)
+    assert worked(engine, caller.application) == 3 * 3 + 2
+    assert counts(caller, job) == ("COMPLETED", 3, 3, 0)
+    assert not own_dead(caller.application)
+    assert len(server.jobs) == 3
+
+
+def test_others_wait_in_the_queue_while_every_place_is_taken(caller, server, tmp_path):
+    server.looks = 2
+    engine = engine_on(server, SqliteLimits(Database(tmp_path / "few.db", SCHEMA)), most=1)
+    job = started(caller, DOCUMENTS)
+    worked(engine, caller.application)
+    assert counts(caller, job) == ("COMPLETED", 3, 3, 0)
+    assert server.most_running == 1 and starts(server) == 3
+
+
+def test_a_message_delivered_twice_and_to_many_workers_at_once_starts_one_job_and_counts_once(caller, server, engine):
+    job = started(caller, DOCUMENTS)
+    for name in DOCUMENTS:
+        queues.send("extract_document", queue=work.QUEUE, application=caller.application, job=job, file=name)
+    with ThreadPoolExecutor(6) as workers:
+        list(workers.map(lambda name: work.extract(caller.application, job, name, reader=engine), [*DOCUMENTS] * 4))
+    assert starts(server) > 3
+    worked(engine, caller.application)
+    assert counts(caller, job) == ("COMPLETED", 3, 3, 0)
+    assert len(server.jobs) == 3
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_a_worker_killed_at_any_step_starts_no_second_job(caller, server, engine, asked):
+    """Killed while it starts the job, while it asks for it, and while it keeps what the job found."""
+    step, killed = 1, True
+    while killed:
+        server.jobs.clear()
+        server.tokens.clear()
+        job = started(caller, {"two.pdf": DOCUMENTS["two.pdf"]})
+        ids = (caller.application, job, "two.pdf")
+        for _ in range(asked):
+            work.extract(*ids, reader=engine)
+        killed = killed_at(step, lambda ids=ids: work.extract(*ids, reader=engine))
+        for _ in range(4):
+            work.extract(*ids, reader=engine)
+        assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
+        assert len(server.jobs) == 1
+        step += 7
+    assert step > 20
+    worked(engine, caller.application)
+
+
+def test_what_only_the_operator_can_mend_is_a_dead_letter_that_can_be_redriven(caller, server, engine):
+    job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    server.refuse(START, "InvalidS3ObjectException")
+    worked(engine, caller.application)
+    file = file_of(caller, job, "invoice.pdf")
+    assert file.status is FileStatus.FAILED and file.abandoned
+    assert file.reason is not None and "s3:GetObject" in file.reason
+    (letter,) = own_dead(caller.application)
+    assert queues.redrive(work.QUEUE, letter.id) == 1
+    worked(engine, caller.application)
+    assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
+
+
+def test_a_file_that_is_read_in_part_says_what_is_missing(caller, server, engine):
+    answer = {**eye(DOCUMENTS["invoice.pdf"]), "JobStatus": "PARTIAL_SUCCESS", "DocumentMetadata": {"Pages": 2}}
+    server.eye = lambda _: {**answer, "Warnings": [{"ErrorCode": "InternalError", "Pages": [2]}]}
+    job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    worked(engine, caller.application)
+    file = file_of(caller, job, "invoice.pdf")
+    assert file.status is FileStatus.COMPLETED
+    assert file.reason == "Textract could not read these pages, which are empty: 2 (InternalError)."
+    assert len(services.pages(caller.application, job, "invoice.pdf")) == 2
+
+
+def test_no_job_is_started_for_a_deactivated_application(caller, server, engine):
+    credentials = directory.create(caller.application, "to be shut")
+    owner = type(caller)(caller.application, credentials.client)
+    job = started(owner, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    directory.set_active(credentials.client, False)
+    worked(engine, caller.application)
+    assert counts(owner, job) == ("FAILED", 1, 0, 1)
+    assert not server.calls
+
+
+def own_dead(application: str) -> list:
+    """The dead letters of one application."""
+    return [letter for letter in queues.dead(work.QUEUE, limit=1000).items if letter.ids.get("application") == application]
