@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, dataclass_transform
 
@@ -141,6 +141,22 @@ class Records(Protocol):
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""
     return tuple(getattr(record, name) for name in fields)
+
+
+_names: Final[dict[type[Record], tuple[str, ...]]] = {}
+
+
+def revised(record: R, revision: int) -> R:
+    """The same record with another revision: what dataclasses.replace gives, at a fraction of its cost."""
+    kind = type(record)
+    names = _names.get(kind)
+    if names is None:
+        names = _names[kind] = tuple(each.name for each in fields(kind) if each.name != "revision")
+    made = object.__new__(kind)
+    for name in names:
+        object.__setattr__(made, name, getattr(record, name))
+    object.__setattr__(made, "revision", revision)
+    return made
 
 
 def batchable(records: Sequence[Record]) -> None:

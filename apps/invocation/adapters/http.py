@@ -6,7 +6,7 @@ Each call is one try; nothing is repeated here, and no redirect is followed.
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -86,10 +86,9 @@ class Server:
             else:
                 raise UpstreamFailed(f"{self} answered with {answer.content_type}, not with events")
 
-    @asynccontextmanager
-    async def answer(
+    def answer(
         self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, in_pieces: bool = True
-    ) -> AsyncGenerator[Answer, None]:
+    ) -> "Answering":
         """The answer of status 200 to a POST of JSON, for a body that is neither JSON nor server-sent events.
 
         path: the base URL's end, already percent-encoded. in_pieces: the server sends what it has as it has it, so that the
@@ -97,23 +96,16 @@ class Server:
         Unavailable when the server cannot be reached, UpstreamTimeout when a time is over, UpstreamFailed when the answer
         breaks off. Read it by `chunks`.
         """
-        answer: Answer | None = None
-        try:
-            answer = await self._asked(path, body, headers, in_pieces)
-            if answer.status != 200:
-                raise self.refused(answer.status, await beginning(answer), answer.headers)
-            if answer.headers.get("content-encoding", IDENTITY) != IDENTITY:
-                raise UpstreamFailed(f"{self} compressed its answer, though it was asked not to")
-            yield answer
-        except TimeoutError as slow:
-            raise UpstreamTimeout(f"{self} did not answer in time") from slow
-        except Broken as broken:
-            raise UpstreamFailed(f"{self} broke off its answer: {broken}") from broken
-        finally:
-            if answer is not None:
-                answer.connection.release()
+        return Answering(self, path, body, headers, in_pieces)
 
-    async def _asked(self, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> Answer:
+    async def good(self, answer: Answer) -> None:
+        """Raises what an answer means that is not a good one."""
+        if answer.status != 200:
+            raise self.refused(answer.status, await beginning(answer), answer.headers)
+        if answer.headers.get("content-encoding", IDENTITY) != IDENTITY:
+            raise UpstreamFailed(f"{self} compressed its answer, though it was asked not to")
+
+    async def asked(self, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> Answer:
         """The answer of any status. A kept connection that the server had closed before it saw the request is no try."""
         pool = await self.pool()
         said = lines({**self.headers, **headers}) if headers else self.lines
@@ -172,6 +164,37 @@ class Server:
 
     def __str__(self) -> str:
         return f"the model server {self.host}"
+
+
+class Answering:
+    """The block in which an answer is read; see Server.answer. A class, as it is entered with every call."""
+
+    __slots__ = ("answer", "body", "headers", "in_pieces", "path", "server")
+
+    def __init__(self, server: Server, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> None:
+        self.server, self.path, self.body, self.headers, self.in_pieces = server, path, body, headers, in_pieces
+        self.answer: Answer | None = None
+
+    async def __aenter__(self) -> Answer:
+        try:
+            self.answer = await self.server.asked(self.path, self.body, self.headers, self.in_pieces)
+            await self.server.good(self.answer)
+        except BaseException as failed:
+            self._end(failed)
+            raise
+        return self.answer
+
+    async def __aexit__(self, kind: type[BaseException] | None, failed: BaseException | None, trace: object) -> None:
+        self._end(failed)
+
+    def _end(self, failed: BaseException | None) -> None:
+        """Give the connection back, and say what has failed in the words of the platform."""
+        if self.answer is not None:
+            self.answer.connection.release()
+        if isinstance(failed, TimeoutError):
+            raise UpstreamTimeout(f"{self.server} did not answer in time") from failed
+        if isinstance(failed, Broken):
+            raise UpstreamFailed(f"{self.server} broke off its answer: {failed}") from failed
 
 
 def lines(headers: Mapping[str, str]) -> bytes:

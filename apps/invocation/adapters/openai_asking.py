@@ -41,7 +41,9 @@ def chat(request: Request, *, stream: bool) -> Member:
     }
     if stream:
         body["stream"], body["stream_options"] = True, {"include_usage": True}
-    body |= {name: value for name, value in optional(request) if value is not None}
+    for name, value in optional(request):
+        if value is not None:
+            body[name] = value
     return body
 
 

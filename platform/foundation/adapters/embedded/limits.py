@@ -27,9 +27,11 @@ READ: Final = "select amount, held, until from counters where key = ?"
 WRITE: Final = "insert or replace into counters values (?, ?, ?, ?)"
 KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
 TAKE: Final = "delete from reservations where id = ? returning live, claims"
+LEFT: Final = "select id from reservations where id in (select value from json_each(?))"
 LATE: Final = "select id, claims from reservations where live = 1 and until <= ?"
 Held: TypeAlias = tuple[str, int, float]  # key, amount and `until` of a claim that is held back
 ENCODE: Final = msgspec.msgpack.Encoder().encode
+ENCODE_JSON: Final = msgspec.json.Encoder().encode
 DECODE: Final = msgspec.msgpack.Decoder(tuple[Held, ...]).decode
 
 
@@ -155,7 +157,11 @@ class SqliteLimits:
         return verdicts
 
     def settle(self, ended: Sequence[Settlement]) -> None:
-        self.reserve(ended)
+        with self.database.reading() as connection:  # most have been settled before, and cost no transaction
+            names = ENCODE_JSON([each.id for each in ended]).decode()
+            left = {name for (name,) in connection.execute(LEFT, (names,))}
+        if left:
+            self.reserve([each for each in ended if each.id in left])
 
     def raise_to(self, floors: Sequence[Floor]) -> None:
         with self.database.writing() as connection:

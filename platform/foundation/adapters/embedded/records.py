@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from sqlite3 import Connection
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ from foundation.records import (
     composed,
     key_of,
     open_cursor,
+    revised,
     scope_of,
     seal_cursor,
     sortable,
@@ -78,6 +81,11 @@ def statements(kind: type[Record]) -> Statements:
     )
 
 
+def kind_of(record: Record) -> type[Record]:
+    """Its class."""
+    return type(record)
+
+
 def position(values: Sequence[Any]) -> tuple[str, str]:
     """The group and the place inside it of a key or an index."""
     return sortable(values[0]), composed(values[1:])
@@ -106,6 +114,10 @@ def bounds(column: str, fields: Sequence[str], prefix: Sequence[Any], between: t
     elif not beginning:
         return "true", []
     return f"{column} >= ? and {column} < ?", [low, high]
+
+
+class _Known(Exception):
+    """A record that was to be added is there already."""
 
 
 class SqliteRecords:
@@ -185,9 +197,23 @@ class SqliteRecords:
         batchable(records)
         for record in records:
             self._sql(type(record))
+        if self._added(records):
+            return
         with self.database.writing() as connection:
             for record in records:
                 self._put(connection, record, record.revision)
+
+    def _added(self, records: Sequence[Record]) -> bool:
+        """Add records that are all new, those of a class in one statement; when one is not, nothing happens."""
+        if any(record.revision for record in records):
+            return False
+        with suppress(_Known), self.database.writing() as connection:
+            for kind, same in groupby(records, kind_of):
+                rows = [row(revised(record, 1), position(key_of(record, kind.kind.key))) for record in same]
+                if connection.executemany(self.known[kind].add, rows).rowcount < len(rows):
+                    raise _Known
+            return True
+        return False
 
     def sweep(self, kinds: Sequence[type[Record]]) -> int:
         """Remove what has expired; the number removed. Expired records are invisible before that too."""
@@ -216,7 +242,7 @@ class SqliteRecords:
         kind, place = record.kind, position(key_of(record, record.kind.key))
         sql = self.known[type(record)]
         if expect == 0:  # most are new, and nothing has to be read for these
-            added = replace(record, revision=1)
+            added = revised(record, 1)
             if connection.execute(sql.add, row(added, place)).rowcount:
                 return added
         self._expire(connection, type(record), place)
@@ -224,7 +250,7 @@ class SqliteRecords:
         stored = 0 if found is None else found[0]
         if expect is not ANY and stored != expect:
             raise Conflict(f"{kind.table}: somebody else changed it (revision {stored}, not {expect}); read it and try again")
-        kept = replace(record, revision=stored + 1)
+        kept = revised(record, stored + 1)
         connection.execute(sql.put, row(kept, place))
         return kept
 
