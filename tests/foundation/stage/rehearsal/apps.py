@@ -10,6 +10,7 @@ class RehearsalConfig(Capability):
         queues=(
             Queue("rehearsal", visibility=minutes(15), attempts=3),
             Queue("hurried", visibility=minutes(1 / 60), attempts=3),
+            Queue("brief", visibility=minutes(4 / 60), attempts=3),
         ),
         prepare="apps.rehearsal.tasks:prepared",
     )
