@@ -18,6 +18,8 @@ from kombu.transport import virtual
 
 from foundation.errors import Unavailable
 from foundation.messages import Malformed, Received, read
+from foundation.pulse import Pulse
+from foundation.settings import CHOSEN
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Channel(virtual.Channel):
         self.unreadable: deque[tuple[str, str]] = deque()
         self.awake, self.settling = threading.Event(), threading.Lock()
         self.turn, self.extended = 0, time.monotonic()
+        self.pulse = Pulse(CHOSEN.home)
 
     @abstractmethod
     def look(self, queues: Sequence[str], room: int) -> Sequence[Received]:
@@ -84,6 +87,7 @@ class Channel(virtual.Channel):
                 self.hurry()
                 time.sleep(REFUSED)
                 raise TimeoutError from refused
+            self.pulse.beat()
             if found:
                 return self.hand_out(found, callback or self.connection._deliver)
             if time.monotonic() >= deadline:

@@ -101,15 +101,27 @@ def test_only_a_worker_takes_messages_and_only_from_its_own_queue() -> None:
         assert taken == ({names.queue_name("d", process.queue.name)} if process.queue else set())
 
 
+def container_of(process: Process) -> dict[str, Any]:
+    """The one container of a process's task."""
+    (task,) = (
+        t for t in resources("services.json", "AWS::ECS::TaskDefinition").values() if said(t["Family"]) == f"d-{process.name}"
+    )
+    made: dict[str, Any] = task["ContainerDefinitions"][0]
+    return made
+
+
 def test_a_worker_is_told_its_queue_as_it_may_take_from_no_other() -> None:
     for process in PLATFORM.workers:
-        (task,) = (
-            t
-            for t in resources("services.json", "AWS::ECS::TaskDefinition").values()
-            if said(t["Family"]) == f"d-{process.name}"
-        )
-        command = task["ContainerDefinitions"][0]["Command"]
-        assert process.queue is not None and command[-3:] == ["worker", "--queue", process.queue.name]
+        assert process.queue is not None
+        assert container_of(process)["Command"][-3:] == ["worker", "--queue", process.queue.name]
+
+
+def test_what_runs_all_the_time_is_replaced_when_it_can_do_nothing_any_more() -> None:
+    for process in PLATFORM.services:
+        assert "/service/health" in container_of(process)["HealthCheck"]["Command"][-1]
+    for process in PLATFORM.workers:
+        assert container_of(process)["HealthCheck"]["Command"][-2:] == ["manage.py", "alive"]
+    assert "HealthCheck" not in container_of(PLATFORM.operations)
 
 
 class Reader(Capability):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import Unavailable
+from foundation.pulse import silence
 from tests.foundation.staging import QUEUES, StageOnSqs
 from tests.running import wait_for
 from tests.servers.elasticmq import ElasticMq
@@ -66,6 +67,8 @@ def test_29_a_worker_bears_a_queue_that_is_away(stage: StageOnSqs, door: Flappin
     begun = stage.log.stat().st_mtime
     wait_for(lambda: stage.log.stat().st_mtime - begun > OUTAGE, OUTAGE + 60)  # it says again and again that messages wait
     assert worker.poll() is None
+    silent = silence(stage.home)
+    assert silent is not None and silent > OUTAGE / 2  # the health check sees it, and bears it for longer than this
     door.open()
     wait_for(stage.is_empty, 120)
     assert Counter(stage.diary) == Counter(["begun go", "done go", *(f"note {number}" for number in range(5))])

@@ -1,5 +1,6 @@
 """What happens to a message, with a real worker in a process of its own."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.pulse import LONGEST_SILENCE, place
 from tests.foundation.staging import QUEUES, Stage, StageOnSqs
 from tests.running import wait_for
 
@@ -143,3 +145,28 @@ def test_a_worker_of_one_queue_leaves_the_others_alone(stage: Stage) -> None:
 def test_a_worker_of_a_queue_that_does_not_exist_does_not_start(stage: Stage) -> None:
     refused = stage.run("worker", "--queue", "nowhere")
     assert refused.returncode != 0 and "rehearsal, hurried, brief" in refused.stderr
+
+
+def test_a_worker_shows_that_it_lives_while_it_waits_and_while_it_works(stage: Stage) -> None:
+    assert stage.run("alive").returncode == 1
+    stage.worker(1)
+    wait_for(lambda: stage.run("alive").returncode == 0, every=1)
+    stage.send("wait", "go")
+    wait_for(lambda: stage.diary == ["begun go"])
+    sign = place(stage.home)
+    for _ in range(2):  # it has no room for another message, and is well
+        seen = sign.stat().st_mtime
+        wait_for(lambda seen=seen: sign.stat().st_mtime > seen)
+    assert "was able to receive" in stage.run("alive").stdout
+
+
+def test_a_worker_that_hangs_is_found_dead_until_it_goes_on(stage: Stage) -> None:
+    worker = stage.worker(1)
+    sign = place(stage.home)
+    wait_for(sign.exists)
+    worker.send_signal(signal.SIGSTOP)
+    os.utime(sign, times=(time.time() - LONGEST_SILENCE - 1,) * 2)  # as if that long had passed
+    dead = stage.run("alive")
+    worker.send_signal(signal.SIGCONT)
+    assert dead.returncode == 1 and "not been able to receive" in dead.stderr
+    wait_for(lambda: stage.run("alive").returncode == 0, every=1)

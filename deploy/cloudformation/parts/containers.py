@@ -66,7 +66,11 @@ SECRETS: Final[Mapping[str, Any]] = {
     "OPENAI_API_KEY": Sub("${ProviderKeysSecretArn}:OPENAI_API_KEY::"),
     "METRICS_TOKEN": Sub("${ProviderKeysSecretArn}:METRICS_TOKEN::"),
 }
-ALIVE: Final = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/service/health', timeout=8)"
+ANSWERS: Final = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/service/health', timeout=8)"
+ALIVE: Final[Mapping[str, list[str]]] = {
+    "service": ["CMD", "python", "-c", ANSWERS],
+    "worker": ["CMD", "python", "manage.py", "alive"],
+}
 WRITABLE: Final = {"data": "/data", "temporary": "/tmp"}  # noqa: S108 (volumes of the container; all else is read-only)
 INDEXES: Final = ("CreateIndex", "DeleteIndex", "DescribeIndex", "ReadDocument", "WriteDocument")
 ECS: Final[Mapping[str, Any]] = {
@@ -119,10 +123,11 @@ def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
 def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDefinition:
     what = kind(process)
     told = {**SETTINGS, "SERVE": process.capability.name.rpartition(".")[2] if process.capability else "all"}
-    doors: dict[str, Any] = {
-        "PortMappings": [PortMapping(ContainerPort=PORT, Protocol="tcp")],
-        "HealthCheck": HealthCheck(Command=["CMD", "python", "-c", ALIVE], Interval=60, Timeout=15, Retries=3, StartPeriod=60),
-    }
+    known: dict[str, Any] = {}
+    if what == "service":
+        known["PortMappings"] = [PortMapping(ContainerPort=PORT, Protocol="tcp")]
+    if what in ALIVE:
+        known["HealthCheck"] = HealthCheck(Command=ALIVE[what], Interval=60, Timeout=15, Retries=3, StartPeriod=60)
     return ContainerDefinition(
         Name=process.name,
         Image=Ref("ImageUri"),
@@ -144,7 +149,7 @@ def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDe
                 "awslogs-stream-prefix": what,
             },
         ),
-        **(doors if what == "service" else {}),
+        **known,
     )
 
 
