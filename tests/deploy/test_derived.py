@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
+from apps.portal.backend import callback_url
+from apps.portal.configuration import django_settings
 from deploy.cloudformation.grants import Grant, grants
 from deploy.cloudformation.house import Platform, Process
 from foundation.adapters.aws import names, queue_shape, tables
 from foundation.manifest import Capability, Folder, Manifest
-from foundation.settings import NeededOnAws, Settings, read_settings
+from foundation.settings import CHOSEN, NeededOnAws, Settings, read_settings
 from tests.deploy.reading import PLATFORM, resources, said
 
+OIDC = django_settings(CHOSEN)
 LONGEST_INLINE = 10_240  # characters of all inline policies of a role, without white space
 
 
@@ -221,3 +225,13 @@ def test_no_two_rules_have_one_priority_and_every_target_group_has_a_service() -
         for balanced in service.get("LoadBalancers", [])
     }
     assert behind == {*rules()} == {*resources("services.json", "AWS::ElasticLoadBalancingV2::TargetGroup")}
+
+
+def test_the_portals_client_leads_back_to_where_the_portal_signs_people_in_and_out() -> None:
+    (client,) = resources("identity.json", "AWS::Cognito::UserPoolClient").values()
+    portal = CHOSEN.public_url
+    at = [said(url).replace("${PortalUrl}", portal) for url in (*client["CallbackURLs"], *client["LogoutURLs"])]
+    assert at == [callback_url(), portal + reverse("portal-dashboard")]
+    assert {*OIDC["OIDC_RP_SCOPES"].split()} <= {*client["AllowedOAuthScopes"]}
+    assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["code"], False)
+    assert (OIDC["OIDC_USE_PKCE"], OIDC["OIDC_RP_CLIENT_SECRET"]) == (True, "")

@@ -105,7 +105,7 @@ def lines(told: Any) -> Iterator[str]:
     for name, value in told.items():
         yield f"{name:<{width}}  {value}"
     if "client_secret" in told:
-        yield "The secret is shown this once and kept only as a hash; `manage.py apps rotate` makes a new one."
+        yield "The secret is shown this once; `manage.py apps rotate` makes a new one."
 
 
 ACTIONS = {
