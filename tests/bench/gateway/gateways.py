@@ -146,7 +146,8 @@ def portkey(port: int, provider: int, home: Path) -> Gateway:
         "x-portkey-custom-host": f"http://127.0.0.1:{provider}/v1",
         "Authorization": "Bearer none",
     }
-    return Gateway("Portkey", port, ["node", str(server), f"--port={port}", "--headless"], headers=headers)
+    mended = str(Path(__file__).with_name("portkey.mjs"))
+    return Gateway("Portkey", port, ["node", "--import", mended, str(server), f"--port={port}", "--headless"], headers=headers)
 
 
 def direct(port: int) -> Gateway:
