@@ -7,7 +7,6 @@ httptools reads what comes, the event loop does the rest: a general client costs
 import asyncio
 import ssl
 import time
-from collections import deque
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final, TypeAlias, cast
@@ -47,7 +46,7 @@ class Answer:
         self.connection = connection
         self.parser = httptools.HttpResponseParser(self)
         self.status, self.headers = 0, dict[str, str]()
-        self.chunks: deque[bytes] = deque()
+        self.chunks: list[bytes] = []
         self.size = self.heard = 0
         self.begun = self.done = self.excess = self.lasts = False
         self.limit, self.end = 0.0, 0.0
@@ -103,7 +102,7 @@ class Answer:
             if self.done:
                 return b""
             await self._more()
-        content = self.chunks.popleft() if len(self.chunks) == 1 else b"".join(self.chunks)
+        content = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
         self.chunks.clear()
         self.size = 0
         self.connection.resume()

@@ -8,18 +8,18 @@ import json
 import operator
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.gateway.gateways import BODY, LITELLM, PEERS, PORTKEY, ROOT, Gateway, direct, litellm, ours, portkey
+from tests.bench.gateway.gateways import BODY, LITELLM, PEERS, PORTKEY, ROOT, Gateway, direct, free_port, litellm, ours, portkey
 
 RUNS, SECONDS = int(os.environ.get("RUNS", "3")), float(os.environ.get("SECONDS", "5"))
 RESULTS = ROOT / "bench/RESULTS.md"
@@ -69,22 +69,34 @@ def running(gateway: Gateway, log: Path) -> Iterator[Gateway]:
         gateway.stop()
 
 
+@contextmanager
+def watched(gateway: Gateway) -> Iterator[list[float]]:
+    """The megabytes of the process that serves, twice a second while the block runs."""
+    seen, over = [gateway.serving()], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            seen.append(gateway.serving())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watching.join()
+
+
 def endurance(gateway: Gateway) -> Figures:
     """2,000 slow streams at once, then 200,000 requests: what they leave in memory."""
     slow = {"body": {**BODY, "model": "slow", "stream": True}, "requests": 2000, "late": True}
-    streams = crowd(gateway, 2000, **slow)
-    found = {"open_failed": streams["failed"], "open_latest": streams["latest"], "open_memory": gateway.memory()}
+    with watched(gateway) as seen:
+        streams = crowd(gateway, 2000, **slow)
+    found = {"open_failed": streams["failed"], "open_latest": streams["latest"], "open_memory": max(seen)}
     crowd(gateway, 16, requests=20_000)
     before = gateway.memory()
     many = crowd(gateway, 16, requests=200_000)
     return {**found, "before": before, "after": gateway.memory(), "many_failed": many["failed"]}
-
-
-def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 TEXT = """# Gateways side by side
@@ -92,9 +104,9 @@ TEXT = """# Gateways side by side
 {day}, {machine}; medians of {runs} runs of {seconds:g} s. `make bench-gateway` measures anew.
 
 Each gateway has one worker on one core; clients and provider share the other. The provider's answer is fixed, whole or in 20
-events. This platform checks the access token, holds limits and budgets, and has the account of each call on the disk before
-its answer leaves; {litellm} and {portkey} do none of that here. Portkey's release fails every stream as it comes from npm; here
-it runs with tests/bench/gateway/portkey.mjs.
+events. This platform runs as it is deployed, with SERVE=invocation; it checks the access token, holds limits and budgets, and
+has the account of each call on the disk before its answer leaves. {litellm} and {portkey} do
+none of that here. Portkey's release fails every stream as it comes from npm; it runs with tests/bench/gateway/portkey.mjs.
 
 """
 
@@ -114,7 +126,7 @@ def bounds(table: Mapping[str, Figures], long: Figures) -> list[tuple[str, float
         ("CPU µs a streamed event", us["event_us"], "<", 80),
         ("of 2,000 open streams failed", long["open_failed"], "<=", 0),
         ("ms that the latest event of 2,000 open streams was late", long["open_latest"], "<", 250),
-        ("MB with 2,000 streams", long["open_memory"], "<", 150),
+        ("MB of the process that has 2,000 streams open", long["open_memory"], "<", 150),
         ("MB more after 200,000 requests", long["after"] - long["before"], "<", 10),
         ("of 200,000 requests failed", long["many_failed"], "<=", 0),
     ]

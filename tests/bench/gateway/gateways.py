@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,13 @@ BODY: Mapping[str, Any] = {
     "max_tokens": 100,
     "messages": [{"role": "user", "content": "Tell me about foxes."}],
 }
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -72,6 +80,10 @@ class Gateway:
         """Megabytes that it holds: the proportional share of what it shares with others."""
         return sum(each.memory_full_info().pss for each in self.tree()) / 2**20
 
+    def serving(self) -> float:
+        """Megabytes of the process that serves: of a gateway with a supervisor, of its one child."""
+        return max(each.memory_full_info().pss for each in self.tree()) / 2**20
+
     def stop(self) -> None:
         """End it."""
         for each in reversed(self.tree()):
@@ -80,15 +92,40 @@ class Gateway:
         self.process.wait(60)
 
 
+class Ours(Gateway):
+    """This platform as it is deployed: a process that serves model invocation, and beside it an issuer of tokens."""
+
+    def start(self, log: Path) -> None:
+        """Start both; only the first is measured."""
+        port = self.environment["ISSUER_URL"].rpartition(":")[2]
+        environment = {**os.environ, **self.environment, "SERVE": "issuer", "PORT": port}
+        with log.with_suffix(".issuer.log").open("ab") as out:
+            self.issuer = subprocess.Popen(self.command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+        super().start(log)
+
+    def stop(self) -> None:
+        """End both."""
+        super().stop()
+        self.issuer.terminate()
+        self.issuer.wait(60)
+
+
 def ours(port: int, provider: int, home: Path) -> Gateway:
     """This platform, one web process, with token check, limits, budget and durable accounts."""
-    environment = {"FOUNDATION_HOME": str(home), "PORT": str(port), "LOG_LEVEL": "ERROR", "WEB_CONCURRENCY": "1"}
+    environment = {
+        "FOUNDATION_HOME": str(home),
+        "ISSUER_URL": f"http://127.0.0.1:{free_port()}",
+        "PORT": str(port),
+        "LOG_LEVEL": "ERROR",
+        "WEB_CONCURRENCY": "1",
+        "SERVE": "invocation",
+    }
 
     def manage(*arguments: str) -> str:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, "SERVE": "all"},
             check=True,
             capture_output=True,
             text=True,
@@ -100,7 +137,7 @@ def ours(port: int, provider: int, home: Path) -> Gateway:
         manage("models", "add", name, *place, "--model", name, "--price-input", "1", "--price-output", "2")
     rates = ["--requests-per-minute", "100000000", "--tokens-per-minute", "100000000", "--concurrent", "100000"]
     manage("limits", "set", "bench", *rates, "--usd-per-day", "1000000", "--usd-per-month", "1000000")
-    return Gateway("this platform", port, [sys.executable, "manage.py", "web"], headers=Token(made), environment=environment)
+    return Ours("this platform", port, [sys.executable, "manage.py", "web"], headers=Token(made), environment=environment)
 
 
 class Token(dict[str, str]):

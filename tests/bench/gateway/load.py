@@ -23,6 +23,7 @@ class Crowd:
     """What all clients share."""
 
     wanted: dict[str, Any]
+    begun: int = 0
     done: int = 0
     failed: int = 0
     events: int = 0
@@ -43,7 +44,8 @@ class Crowd:
 
     def goes_on(self, end: float) -> bool:
         if "requests" in self.wanted:
-            return self.done + self.failed < self.wanted["requests"]
+            self.begun += 1
+            return self.begun <= self.wanted["requests"]
         return time.perf_counter() < end
 
 
