@@ -57,7 +57,7 @@ class Reply:
     are given as a function, which is called when the first event has come.
     """
 
-    body: msgspec.Struct | AsyncIterator[bytes]
+    body: msgspec.Struct | AsyncGenerator[bytes, None]
     headers: ResponseHeaders | Callable[[], ResponseHeaders] = ()
 
 
@@ -129,23 +129,13 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
         return
     if isinstance(reply.body, msgspec.Struct):
         return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
-    async with aclosing(events(reply.body)) as chunks:
+    async with aclosing(reply.body) as chunks:
         await while_connected(receive, sent(reply, unknown, chunks, send), route.seconds)
 
 
 def beside(reply: Reply) -> ResponseHeaders:
     """The headers of a reply whose body, or its first event, is there."""
     return reply.headers() if callable(reply.headers) else reply.headers
-
-
-async def events(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same, as something that can be closed."""
-    try:
-        async for chunk in body:
-            yield chunk
-    finally:
-        if isinstance(body, AsyncGenerator):
-            await body.aclose()
 
 
 async def sent(reply: Reply, unknown: ResponseHeaders, chunks: AsyncIterator[bytes], send: Send) -> None:

@@ -54,16 +54,15 @@ class Watch:
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, None], seconds: float | None = None) -> None:
     """Do the work, and stop it when the client goes away first, or when it takes longer than that."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(gone(receive))
+    limit = asyncio.timeout(seconds)
     try:
-        await asyncio.wait((working, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        async with limit:
+            await unless_left(receive, work)
+    except Left:
+        pass
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 async def gone(receive: Receive) -> None:

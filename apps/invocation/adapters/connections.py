@@ -156,7 +156,10 @@ class Connection(asyncio.Protocol):
     def release(self) -> None:
         """The exchange is over: serve the next one, or hang up where the answer was not read to its end."""
         answer, self.answer = self.answer, None
-        if answer is None or self.lost is not None:
+        if answer is None:
+            return
+        del answer.parser  # it knows the answer too: a circle, which only the collector of garbage would find
+        if self.lost is not None:
             return
         if answer.lasts and not answer.excess:
             self.idle_since = time.monotonic()
