@@ -1,27 +1,21 @@
 """Fault 27: a message delivered twice, or to two workers at once."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from tests.foundation.staging import Stage
+from tests.foundation.staging import PLATFORMS, Stage, on_each_platform
 from tests.running import wait_for
 
-
-@pytest.fixture
-def stage(tmp_path: Path):
-    made = Stage(tmp_path / "home")
-    yield made
-    made.close()
+stage = pytest.fixture(on_each_platform, params=PLATFORMS)
 
 
 def test_27_workers_side_by_side_never_hold_the_same_message(stage: Stage) -> None:
     for number in range(200):
-        stage.send("note", str(number))
+        stage.send("note", str(number), queue="rehearsal")
     for _ in range(3):
-        stage.worker(4)
-    wait_for(stage.is_empty)
+        stage.worker(4, queue="rehearsal")
+    wait_for(lambda: stage.is_empty("rehearsal"))
     assert Counter(stage.diary) == {f"note {number}": 1 for number in range(200)}
 
 
@@ -32,4 +26,4 @@ def test_27_a_message_that_comes_twice_leaves_nothing_behind(stage: Stage) -> No
     stage.worker()
     wait_for(stage.is_empty)
     assert stage.diary == ["note a", "note a"]
-    assert stage.queues.depth("rehearsal").dead == 0
+    assert stage.depth().dead == 0

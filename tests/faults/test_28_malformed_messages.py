@@ -2,20 +2,14 @@
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 
 from foundation import messages
-from tests.foundation.staging import Stage
+from tests.foundation.staging import PLATFORMS, Stage, on_each_platform
 from tests.running import wait_for
 
-
-@pytest.fixture
-def stage(tmp_path: Path):
-    made = Stage(tmp_path / "home")
-    yield made
-    made.close()
+stage = pytest.fixture(on_each_platform, params=PLATFORMS)
 
 
 def forged(body: object, headers: object) -> str:
@@ -46,16 +40,16 @@ FORGED = {
 def test_28_forged_messages_are_dead_letters_with_a_reason_and_the_worker_lives(stage: Stage) -> None:
     worker = stage.worker()
     for text in FORGED.values():
-        stage.messages.put("rehearsal", text)
-    wait_for(lambda: stage.queues.depth("rehearsal").dead == len(FORGED) and stage.is_empty())
+        stage.messages.put(stage.queue, text)
+    wait_for(lambda: stage.depth().dead == len(FORGED) and stage.is_empty())
     stage.send("note", "still here")
     wait_for(lambda: stage.diary == ["note still here"] and stage.is_empty())
     assert worker.poll() is None
-    assert all(letter.reason and letter.deliveries == 1 for letter in stage.queues.dead("rehearsal").items)
+    assert all(letter.reason and letter.deliveries == 1 for letter in stage.dead())
 
 
 def test_28_a_forged_header_neither_delays_nor_drops_nor_answers(stage: Stage) -> None:
     stage.worker()
     headers = {**HEADERS, "expires": "2001-01-01T00:00:00", "eta": "2999-01-01T00:00:00", "timelimit": [1, 1], "retries": 9}
-    stage.messages.put("rehearsal", forged([[], {"word": "a"}, {"chain": [{"task": "note"}]}], headers))
+    stage.messages.put(stage.queue, forged([[], {"word": "a"}, {"chain": [{"task": "note"}]}], headers))
     wait_for(lambda: stage.diary == ["note a"] and stage.is_empty())

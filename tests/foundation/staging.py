@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pytest
 
 from foundation.adapters.aws.queues import SqsQueues
 from foundation.adapters.embedded.messages import Messages
@@ -106,3 +108,14 @@ class StageOnSqs(Stage):
     def worker(self, concurrency: int = 2, queue: str | None = None) -> subprocess.Popen[bytes]:
         """A worker of one queue, as a deployment has them."""
         return super().worker(concurrency, queue or self.queue)
+
+
+PLATFORMS = ("embedded", "sqs")
+
+
+def on_each_platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """A fixture, to be made with `params=PLATFORMS`: a stage of its own for each test, on each platform."""
+    home = tmp_path / "home"
+    made = Stage(home) if request.param == "embedded" else StageOnSqs(home, request.getfixturevalue("elasticmq"))
+    yield made
+    made.close()

@@ -9,17 +9,10 @@ from pathlib import Path
 import pytest
 
 from foundation.pulse import LONGEST_SILENCE, place
-from tests.foundation.staging import QUEUES, Stage, StageOnSqs
+from tests.foundation.staging import PLATFORMS, QUEUES, Stage, on_each_platform
 from tests.running import wait_for
 
-
-@pytest.fixture(params=["embedded", "sqs"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """A stage of its own for each test, on each platform."""
-    home = tmp_path / "home"
-    made = Stage(home) if request.param == "embedded" else StageOnSqs(home, request.getfixturevalue("elasticmq"))
-    yield made
-    made.close()
+stage = pytest.fixture(on_each_platform, params=PLATFORMS)
 
 
 @pytest.fixture
@@ -132,6 +125,16 @@ def test_a_signal_to_stop_lets_a_task_finish_and_its_message_leave(stage: Stage)
     assert worker.wait(30) == 0
     assert stage.diary == ["begun go", "done go"]
     assert stage.is_empty()
+
+
+def test_what_comes_while_a_worker_stops_is_done_or_left_for_others_at_once(stage: Stage) -> None:
+    worker = stage.worker()
+    wait_for(place(stage.home).exists)
+    worker.terminate()
+    stage.send("note", "late")
+    assert worker.wait(30) == 0
+    assert (stage.diary, stage.depth().waiting) in ((["note late"], 0), ([], 1))
+    assert stage.depth().in_flight == 0
 
 
 def test_a_worker_of_one_queue_leaves_the_others_alone(stage: Stage) -> None:
