@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from apps.applications.records import Policy
 from apps.invocation.invocations import NOTHING, Request, Usage
@@ -14,6 +15,12 @@ from foundation.ambient import new_timed_id, now
 from foundation.identity import Caller
 
 CANCELLED = "cancelled"
+
+
+@cache
+def named(header: str) -> bytes:
+    """A header's name as bytes, one for all of the responses that are under way."""
+    return header.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Call:
             said += ("x-cache", self.cache), ("age", self.age)
         if self.ignored or self.lost:
             said.append(("x-ignored-parameters", ",".join((*self.ignored, *self.lost))))
-        return [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in said]
+        return [(named(name), str(value).encode("latin-1", "replace")) for name, value in said]
 
     def account(self, outcome: str) -> Invocation:
         """The row of the account, at the call's end."""

@@ -137,6 +137,8 @@ def expire(waiter: asyncio.Future[None]) -> None:
 class Connection(asyncio.Protocol):
     """One connection of a pool. lost: why it is of no use any more. served: how many requests it has taken."""
 
+    __slots__ = ("answer", "idle_since", "is_paused", "loop", "lost", "pool", "served", "transport")
+
     def __init__(self, pool: "Pool") -> None:
         self.pool, self.loop = pool, pool.loop
         self.transport: asyncio.Transport | None = None

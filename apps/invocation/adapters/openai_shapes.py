@@ -164,6 +164,8 @@ def read(decoder: msgspec.json.Decoder[Shape], text: bytes) -> Shape:
 class Reading:
     """One answer as it is read, piece by piece, whole or streamed."""
 
+    __slots__ = ("counted", "ids", "reason", "refused", "request", "stopped", "tools", "written")
+
     def __init__(self, request: Request) -> None:
         self.request = request
         self.tools: dict[int, int] = {}  # by the server's numbers, which are not always from 0 on, or not there

@@ -70,6 +70,8 @@ class CountedChunk(Struct, frozen=True):
 class Chunks:
     """Writes the events of one answer. `counted`: a last chunk has the tokens (stream_options.include_usage)."""
 
+    __slots__ = ("begun", "counted", "head", "thought", "thoughts")
+
     def __init__(self, invocation: str, created: int, model: str, counted: bool) -> None:
         self.head: tuple[str, Literal["chat.completion.chunk"], int, str]
         self.head = (identity(invocation), "chat.completion.chunk", created, model)
