@@ -521,6 +521,20 @@ class TestBatch:
         assert records.get(Note, "a", "new") is None
         assert records.get(BookPage, "a", "b", 1) is None
 
+    def test_one_that_is_there_already_refuses_them_all(self, records: Records) -> None:
+        records.put(BookPage("a", "b", 1))
+        with pytest.raises(Conflict):
+            records.batch([Note("a", "one"), Note("a", "two"), BookPage("a", "b", 2), BookPage("a", "b", 1), Note("a", "last")])
+        assert records.query(Note, "a").items == ()
+        assert records.query(BookPage, "a").items == (BookPage("a", "b", 1, revision=1),)
+
+    def test_an_expired_one_is_no_hindrance_to_new_ones(self, records: Records) -> None:
+        past, future = datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(hours=1)
+        records.put(Guest("a", "g", past, visits=7))
+        records.batch([Note("a", "n"), Guest("a", "g", future), Guest("a", "h", future)])
+        assert records.get(Guest, "a", "g") == Guest("a", "g", future, revision=1)
+        assert len(records.query(Guest, "a").items) == 2
+
     def test_two_of_one_key_refuse_them_all(self, records: Records) -> None:
         for second in (0, 1):
             with pytest.raises(Conflict):
