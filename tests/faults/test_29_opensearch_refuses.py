@@ -12,7 +12,7 @@ from apps.vectors.adapters.opensearch import client
 from apps.vectors.adapters.opensearchserverless import ServerlessVectors
 from apps.vectors.ports import Filter, Row, Shelf, Source, VectorBackend, VectorRow
 from foundation.ambient import new_id
-from foundation.errors import Problem, Unavailable
+from foundation.errors import NotFound, Problem, Unavailable
 from foundation.settings import read_settings
 from tests.conftest import free_port
 from tests.running import wait_for
@@ -105,6 +105,14 @@ def test_a_request_that_did_not_come_through_is_sent_again(backend: VectorBacken
     assert store.faults == []
 
 
+def test_a_new_index_is_waited_for_until_its_shards_have_started(backend: VectorBackend, store: Collection) -> None:
+    store.faults += [("/_search", 500, {"error": {"type": "search_phase_execution_exception"}})] * 2
+    place = Shelf(new_id(), new_id(), new_id())
+    backend.create_index(place, 3)
+    assert store.faults == []
+    assert backend.count(place) == 0
+
+
 def test_writes_that_were_too_many_at_once_are_sent_again_and_only_those(
     backend: VectorBackend, shelf: Shelf, store: Collection
 ) -> None:
@@ -126,6 +134,16 @@ def test_writes_of_which_some_failed_are_an_error_and_a_repeat_leaves_each_row_o
     backend.settle(shelf, SOURCE)
     wait_for(lambda: backend.count(shelf) == len(ROWS))
     assert len(backend.nearest(shelf, [1, 0, 0], 9, ANYTHING)) == len(ROWS)
+
+
+def test_a_write_that_comes_after_the_index_was_deleted_does_not_make_it_again(
+    backend: VectorBackend, shelf: Shelf, store: Collection
+) -> None:
+    store.meanwhile.append(("/_bulk", lambda: backend.delete_index(shelf)))
+    with pytest.raises(NotFound):
+        backend.upsert(shelf, ROWS)
+    assert store.written == len(ROWS)
+    assert not backend.has_index(shelf)
 
 
 @pytest.mark.parametrize("answer", [(400, REFUSED), (200, items(400, 201, 201))])

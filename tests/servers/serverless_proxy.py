@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +54,8 @@ class Collection:
 
     While `showing` is not set it shows nothing new, whatever its delay; while `answering` is not set it keeps what it is sent
     and does not answer. `written` counts the documents that it took, `used` has the permissions that were needed. `faults` are
-    what it answers once each, in place of what it would, to requests whose paths end so.
+    what it answers once each, in place of what it would, to requests whose paths end so; `meanwhile` is what happens before
+    such a request, once each.
     """
 
     behind: str
@@ -67,6 +68,7 @@ class Collection:
     written: int = 0
     used: set[str] = field(default_factory=set)
     faults: list[tuple[str, int, Any]] = field(default_factory=list)
+    meanwhile: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.showing.set()
@@ -111,6 +113,9 @@ class Collection:
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """What the server behind answers; refusals of a vector collection inside the body are made here."""
         bare = path.partition("?")[0]
+        for event in [event for event in self.meanwhile if bare.endswith(event[0])]:
+            self.meanwhile.remove(event)
+            event[1]()
         fault = next((fault for fault in self.faults if bare.endswith(fault[0])), None)
         if fault is not None:
             self.faults.remove(fault)

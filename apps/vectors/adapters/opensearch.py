@@ -109,7 +109,7 @@ class OpenSearchVectors:
                 if refused.error != "resource_already_exists_exception":
                     raise
         end = time.monotonic() + PATIENCE
-        while not self.has_index(shelf):
+        while not self._usable(shelf):
             if time.monotonic() > end:
                 raise Unavailable("the index is not ready yet; try again", retry_after=5)
             time.sleep(POLL)
@@ -128,12 +128,14 @@ class OpenSearchVectors:
 
     def upsert(self, shelf: Shelf, rows: Sequence[VectorRow]) -> None:
         with self._asking(shelf, "keep rows"):
-            mapping = self.client.indices.get_mapping(index=self._name(shelf))
-            dimension = mapping[self._name(shelf)]["mappings"]["properties"]["vector"]["dimension"]
+            dimension = self._dimension(shelf)
             wrong = next((each for each in rows if len(each.vector) != dimension), None)
             if wrong is not None:
                 raise Invalid(f"a vector of {len(wrong.vector)} numbers does not fit an index of {dimension}")
             self._bulk(self._puts(shelf, rows, int(now().timestamp() * 1e6)))
+            if self._dimension(shelf) is None:  # deleted meanwhile, and made by the write
+                self._remove(self._name(shelf))
+                raise NotFound("Index not found")
 
     def settle(self, shelf: Shelf, source: Source) -> None:
         with self._asking(shelf, "show rows"):
@@ -163,6 +165,19 @@ class OpenSearchVectors:
 
     def _name(self, shelf: Shelf) -> str:
         return documents.index_name(self.deployment, shelf.application, shelf.store, shelf.index)
+
+    def _usable(self, shelf: Shelf) -> bool:
+        """Whether a new index can be searched; for a moment it is not known everywhere, and its shards have not started."""
+        try:
+            return self.has_index(shelf)
+        except Unavailable:
+            return False
+
+    def _dimension(self, shelf: Shelf) -> int | None:
+        """How many numbers a vector of the index has; None for an index that is not one of ours."""
+        mapping = self.client.indices.get_mapping(index=self._name(shelf))[self._name(shelf)]["mappings"]
+        dimension: int | None = mapping.get("properties", {}).get("vector", {}).get("dimension")
+        return dimension
 
     @contextmanager
     def _asking(self, shelf: Shelf, what: str) -> Iterator[None]:
