@@ -77,15 +77,15 @@ def register_file(caller: Caller, identifier: str, name: str) -> Registered:
         if target.status is not JobStatus.CREATED:
             raise Invalid("Job is already started or completed. Please create a new job.")
         names.check(name)
-        if records.get(ExtractedFile, target.application, target.job, name) is not None:
-            raise Invalid("A file with the same name is already registered for this job")
         if target.total >= MAXIMUM_FILES:
             raise Invalid(f"A job holds at most {MAXIMUM_FILES:,} files. Please create a new job.")
         moment = now()
         file = ExtractedFile(target.application, target.job, name, new_hex_id(), updated=moment)
         try:
             records.batch([replace(target, total=target.total + 1, updated=moment), file])
-        except Conflict:
+        except Conflict as refused:
+            if records.get(ExtractedFile, target.application, target.job, name) is not None:
+                raise Invalid("A file with the same name is already registered for this job") from refused
             continue
         return Registered(file, files.upload_url(file.upload, limit=CHOSEN.upload_limit_mb * 2**20))
     raise Conflict("the job is being changed by many at once; try again")

@@ -46,8 +46,10 @@ def version(caller: Caller, name: str, number: int) -> TemplateVersion:
 
 def versions(caller: Caller, name: str, *, limit: int, cursor: str | None) -> Page[TemplateVersion]:
     """The versions of a name, newest first; NotFound when the caller has none."""
-    latest(caller, name)
-    return records.query(TemplateVersion, caller.application, name, descending=True, limit=limit, cursor=cursor)
+    found = records.query(TemplateVersion, caller.application, name, descending=True, limit=limit, cursor=cursor)
+    if not found.items:
+        raise NotFound("Prompt template not found")
+    return found
 
 
 def every(caller: Caller, *, limit: int, cursor: str | None) -> Page[TemplateVersion]:
