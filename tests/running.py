@@ -36,6 +36,8 @@ def session() -> requests.Session:
 class Platform:
     """`manage.py up` on a free port. `settings` are environment variables beside the usual ones."""
 
+    program = "manage.py"
+
     def __init__(self, home: Path, port: int, **settings: str) -> None:
         self.home, self.port = home, port
         self.url = f"http://127.0.0.1:{port}"
@@ -48,7 +50,7 @@ class Platform:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", *arguments], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, self.program, "up", *arguments], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         wait_for(self.is_up, 90)
 
@@ -70,7 +72,7 @@ class Platform:
     def manage(self, *arguments: str) -> str:
         """The output of a manage.py command beside the running platform; fails when the command does."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, self.program, *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
