@@ -25,4 +25,5 @@ class Portal(Capability):
             Action("secretsmanager:DeleteSecret", SECRETS, "of an application that could not be taken in whole"),
         ),
         django="apps.portal.configuration:django_settings",
+        front=True,
     )

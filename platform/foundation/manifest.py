@@ -68,6 +68,8 @@ class Manifest:
     starts: `module:function`, run in each web and worker process when it begins to serve.
     metrics: `module:function`, run when GET /metrics is asked; yields what prometheus-client calls metric families.
     platforms: on which platforms it exists at all.
+    front: what every process answers (`/docs`, `/openapi.json` …) is asked of its process from outside, so that its document
+    tells of the whole platform.
     """
 
     title: str
@@ -88,6 +90,7 @@ class Manifest:
     starts: str | None = None
     metrics: str | None = None
     platforms: tuple[str, ...] = ("embedded", "aws")
+    front: bool = False
 
 
 class Capability(AppConfig):
@@ -116,6 +119,11 @@ class House:
                 found[name] = None
                 waiting.extend(by_name[name].manifest.calls)
         return tuple(capability for capability in self.capabilities if capability.name in found)
+
+    @property
+    def told(self) -> tuple[type[Capability], ...]:
+        """Those that its OpenAPI document tells of: the served ones, or every one where the front is served."""
+        return self.capabilities if any(capability.manifest.front for capability in self.served) else self.served
 
     @property
     def queues(self) -> tuple[Queue, ...]:

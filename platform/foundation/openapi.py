@@ -131,7 +131,7 @@ class EndpointSchema(AutoSchema):
 def tag_of(path: str) -> str:
     """The title of the capability that serves a path."""
     bare = path.strip("/")
-    for capability in HOUSE.served:
+    for capability in HOUSE.told:
         manifest = capability.manifest
         if any(
             bare.startswith(f"{prefix}/") for prefix in (*manifest.prefixes, *(f"{name}/service" for name in manifest.services))
@@ -143,7 +143,7 @@ def tag_of(path: str) -> str:
 def add_hot_routes(result: Mapping[str, Any], generator: Any, request: Any, public: bool) -> Mapping[str, Any]:
     """Put the hot routes and their shapes into drf-spectacular's document, which knows Django's views only."""
     routes: list[tuple[type[Capability], Route]] = [
-        (capability, route) for capability in HOUSE.served if capability.manifest.hot for route in load(capability.manifest.hot)
+        (capability, route) for capability in HOUSE.told if capability.manifest.hot for route in load(capability.manifest.hot)
     ]
     shapes = {shape for _, route in routes for shape in shapes_of(route)}
     ordered = sorted(shapes, key=lambda shape: (shape.__module__, shape.__name__))
@@ -200,8 +200,9 @@ def refusals(route: Route, schemas: Mapping[type[Struct], Any]) -> Mapping[str, 
 
 
 def described() -> Mapping[str, Any]:
-    """The document of everything that this process serves."""
-    document: Mapping[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    """The document of everything that this process serves, or of the whole platform where it is the front."""
+    generator = SchemaGenerator(urlconf="foundation.told_urls")  # type: ignore[no-untyped-call]
+    document: Mapping[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return document
 
 

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from foundation.manifest import Capability, short
+from foundation.openapi import described
 from foundation.settings import HOUSE
 from tests.conftest import free_port
 from tests.running import Platform
@@ -22,7 +23,9 @@ def test_a_capability_serves_alone(capability: type[Capability], tmp_path: Path)
                 assert status == (200 if other is capability else 404), service
         paths = requests.get(f"{alone.url}/openapi.json", timeout=10).json()["paths"]
         own = tuple(f"/{name}/" for name in (*capability.manifest.prefixes, *capability.manifest.services))
-        assert all(path.startswith(own) for path in paths if path != "/service/health")
+        foreign = {path for path in paths if not path.startswith(own) and path != "/service/health"}
+        whole = {path for path in described()["paths"] if not path.startswith(own) and path != "/service/health"}
+        assert foreign == (whole if capability.manifest.front else set())
     finally:
         assert alone.stop() == 0
 

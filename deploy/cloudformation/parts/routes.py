@@ -22,9 +22,7 @@ from foundation.manifest import Manifest
 PORT: Final = 8000
 VALUES: Final = 5  # that one rule may hold
 PRIORITIES: Final = 50_000  # that there are
-OF_ALL: Final[Mapping[str, tuple[str, ...]]] = {  # what every process answers, and whose answer it is from outside
-    "admin": ("/", "/docs", "/openapi.json", "/static/*", "/service/health"),
-}
+OF_ALL: Final = ("/", "/docs", "/openapi.json", "/static/*", "/service/health")  # what every process answers
 ATTRIBUTES: Final[Mapping[str, str]] = {
     "deregistration_delay.timeout_seconds": "300",  # in which whole answers end; streams that are longer are cut
     "load_balancing.algorithm.type": "least_outstanding_requests",
@@ -35,17 +33,12 @@ def patterns(manifest: Manifest) -> tuple[str, ...]:
     """The path patterns of a capability. Those of two capabilities have no path in common."""
     own = [pattern for prefix in manifest.prefixes for pattern in (f"/{prefix}", f"/{prefix}/*")]
     health = [f"/{name}/service/*" for name in manifest.services if name not in manifest.prefixes]
-    return (*own, *health, *(pattern for prefix in manifest.prefixes for pattern in OF_ALL.get(prefix, ())))
+    return (*own, *health, *(OF_ALL if manifest.front else ()))
 
 
 def browsers(platform: Platform) -> tuple[str, ...]:
-    """The path patterns that browsers ask for: those of whoever also answers what every process answers."""
-    return tuple(
-        pattern
-        for each in platform.capabilities
-        if not OF_ALL.keys().isdisjoint(each.manifest.prefixes)
-        for pattern in patterns(each.manifest)
-    )
+    """The path patterns that browsers ask for: those of the front."""
+    return tuple(pattern for each in platform.capabilities if each.manifest.front for pattern in patterns(each.manifest))
 
 
 def routes(process: Process) -> Iterator[AWSObject]:
