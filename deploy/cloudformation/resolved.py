@@ -21,13 +21,13 @@ NAME: Final = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 def deployment(region: str = REGION, **answers: str) -> Mapping[str, dict[str, Any]]:
     """Every nested template by its file name, as the root would deploy them with these answers; others are defaults."""
     root = read(ROOT)
-    said = {**_defaults(root), **ANSWERS, **answers}
+    said = {**defaults(root), **ANSWERS, **answers}
     made: dict[str, dict[str, Any]] = {}
     told: dict[str, Any] = {}
-    for name in _order(root):
+    for name in order(root):
         nested = root["Resources"][name]["Properties"]
-        file = str(nested["TemplateURL"]["Fn::Sub"]).rpartition("}")[2]
-        given = {key: _handed(value, said, told) for key, value in nested["Parameters"].items()}
+        file = file_of(nested)
+        given = {key: handed(value, said, told) for key, value in nested["Parameters"].items()}
         template = resolved(read(file), given, region)
         made[file] = template
         told |= {f"{name}.Outputs.{key}": _known(key, out["Value"]) for key, out in template.get("Outputs", {}).items()}
@@ -43,7 +43,7 @@ def read(file: str) -> dict[str, Any]:
 def resolved(template: Mapping[str, Any], given: Mapping[str, Any], region: str = REGION) -> dict[str, Any]:
     """One template without its parameters and conditions; `given` are answers, defaults stand for the rest."""
     answers = {name: _typed(one["Type"], given[name]) for name, one in template["Parameters"].items() if name in given}
-    scope = _Scope(template, {**_defaults(template), **answers}, region)
+    scope = _Scope(template, {**defaults(template), **answers}, region)
     resources = {name: made for name, made in template["Resources"].items() if scope.holds(made.get("Condition"))}
     return {
         "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
@@ -55,9 +55,14 @@ def resolved(template: Mapping[str, Any], given: Mapping[str, Any], region: str 
     }
 
 
-def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
+def file_of(nested: Mapping[str, Any]) -> str:
+    """The template's file name of a nested stack's properties."""
+    return str(nested["TemplateURL"]["Fn::Sub"]).rpartition("}")[2]
+
+
+def defaults(template: Mapping[str, Any]) -> dict[str, Any]:
     asked = template.get("Parameters", {})
-    return {name: _typed(one["Type"], one.get("Default", _invented(name))) for name, one in asked.items()}
+    return {name: _typed(one["Type"], one.get("Default", invented(name))) for name, one in asked.items()}
 
 
 def _typed(kind: str, value: Any) -> Any:
@@ -66,7 +71,7 @@ def _typed(kind: str, value: Any) -> Any:
     return value.split(",") if kind.startswith(("List<", "Comma")) and isinstance(value, str) else value
 
 
-def _invented(name: str) -> str:
+def invented(name: str) -> str:
     """What stands for a value that only AWS knows: an ARN, a URL or a name."""
     if name.endswith("Arn"):
         return f"arn:aws:service:{REGION}:{ACCOUNT}:{name.removesuffix('Arn').lower()}/1"
@@ -74,16 +79,16 @@ def _invented(name: str) -> str:
 
 
 def _known(name: str, value: Any) -> Any:
-    return _invented(name) if isinstance(value, dict) else value
+    return invented(name) if isinstance(value, dict) else value
 
 
-def _handed(value: Any, said: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
+def handed(value: Any, said: Mapping[str, Any], told: Mapping[str, Any]) -> Any:
     if "Ref" in value:
         return said[value["Ref"]]
     return told[".".join(value["Fn::GetAtt"])]
 
 
-def _order(root: Mapping[str, Any]) -> Iterator[str]:
+def order(root: Mapping[str, Any]) -> Iterator[str]:
     """Nested stacks, each after those whose outputs it takes."""
     waiting = {
         name: {each["Fn::GetAtt"][0] for each in made["Properties"]["Parameters"].values() if "Fn::GetAtt" in each}

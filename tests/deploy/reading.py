@@ -66,6 +66,12 @@ def conditions(value: Any) -> Iterator[str]:
             yield from conditions(inner)
 
 
+def after(resource: dict[str, Any]) -> set[str]:
+    """What a resource names in DependsOn."""
+    named = resource.get("DependsOn", [])
+    return {named} if isinstance(named, str) else {*named}
+
+
 def resources(file: str, kind: str) -> dict[str, Any]:
     """The properties of a template's resources of one type, by logical id."""
     found = template(file)["Resources"]

@@ -1,13 +1,12 @@
 """The graph of the templates: everything that is referred to exists, across stacks, and nothing goes in a circle."""
 
 from graphlib import TopologicalSorter
-from typing import Any
 
 import pytest
 
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.generate import FOLDER
-from tests.deploy.reading import PSEUDO, ROOT, SINGLE, STACKS, conditions, references, resources, template
+from tests.deploy.reading import PSEUDO, ROOT, SINGLE, STACKS, after, conditions, references, resources, template
 
 
 @pytest.mark.parametrize("file", [ROOT, *SINGLE])
@@ -37,12 +36,6 @@ def test_resources_of_a_stack_do_not_wait_for_each_other_in_a_circle(file: str) 
     }
     assert {name for names in waits.values() for name in names} <= {*made}
     assert len([*TopologicalSorter(waits).static_order()]) == len(made)
-
-
-def after(resource: dict[str, Any]) -> set[str]:
-    """What a resource names in DependsOn."""
-    named = resource.get("DependsOn", [])
-    return {named} if isinstance(named, str) else {*named}
 
 
 def test_the_root_gives_each_stack_what_it_asks_from_outputs_that_exist() -> None:
