@@ -35,7 +35,7 @@ SENDS: Final[Mapping[str, str]] = {
 WORKS: Final[Mapping[str, str]] = {
     "sqs:ReceiveMessage": "the worker takes messages",
     "sqs:DeleteMessage": "what is done leaves the queue",
-    "sqs:ChangeMessageVisibility": "what failed comes again after a pause",
+    "sqs:ChangeMessageVisibility": "what failed comes again after a pause, what takes long stays hidden",
 }
 LISTS_DEAD: Final[Mapping[str, str]] = {
     "sqs:GetQueueUrl": "where the dead letters are",

@@ -48,6 +48,16 @@ def test_a_hold_is_not_extended_for_ever(elasticmq: ElasticMq) -> None:
     assert stopped.held[held[0].receipt].until == 2.0
 
 
+def test_a_pause_that_is_longer_than_sqs_hides_a_message_is_as_long_as_it_may_be(queues: SqsQueues) -> None:
+    queues.send("cut", queue="work", file="a")
+    (held,) = queues.messages.receive("work", 1)
+    queues.postpone(held.receipt, 10 * LONGEST_HOLD)
+    begun = queues.messages.clock()
+    wait_for(lambda: queues.messages.clock() - begun > 2.5)
+    assert queues.messages.receive("work", 1) == []
+    assert queues.depth("work").in_flight == 1
+
+
 def test_what_sqs_itself_gave_up_is_listed_with_a_reason_and_redriven(queues: SqsQueues) -> None:
     queues.send("cut", queue="work", file="a")
     seen: list[int] = []

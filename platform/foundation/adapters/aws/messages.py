@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 WHAT: Final = "the message queue"
 BATCH: Final = 10  # messages in one request; SQS takes no more
 LONGEST_HOLD: Final = 12 * 3600.0  # seconds; SQS hides a message no longer than that, counted from when it was received
-MARGIN: Final = 60.0
+MARGIN: Final = 60.0  # by which that is kept, as its clock is another
 LARGEST: Final = 250_000  # bytes of a dead letter's body; with what is said about it, it must be below SQS's 256 KiB
 REASON_LENGTH: Final = 500
 MISSING: Final = ("QueueDoesNotExist", "NonExistentQueue")
@@ -144,11 +144,12 @@ class Messages:
                         self.held[receipt] = replace(self.held[receipt], until=until)
 
     def postpone(self, receipt: str, seconds: float) -> None:
-        """Make the message visible in so many seconds."""
+        """Make the message visible in so many seconds, or when SQS hides it no longer."""
         with self.lock:
             mine = self.mine(receipt)
             if mine is not None:
-                self._hide(mine.received.queue, [mine.received], ceil(seconds))
+                left = int(LONGEST_HOLD - MARGIN - (self.clock() - mine.since))
+                self._hide(mine.received.queue, [mine.received], max(0, min(ceil(seconds), left)))
                 del self.held[receipt]
 
     def bury(self, receipt: str, reason: str) -> None:
