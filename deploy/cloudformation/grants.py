@@ -23,9 +23,9 @@ VERBS: Final[Mapping[str, str]] = {
     "dynamodb:GetItem": "get",
     "dynamodb:Query": "query",
     "dynamodb:PutItem": "put, batch",
-    "dynamodb:UpdateItem": "increment",
+    "dynamodb:UpdateItem": "put, batch, increment",
     "dynamodb:DeleteItem": "delete",
-    "dynamodb:ConditionCheckItem": "increment once",
+    "dynamodb:BatchWriteItem": "increment once",
 }
 SENDS: Final[Mapping[str, str]] = {
     "sqs:SendMessage": "messages of its own and of what it calls",

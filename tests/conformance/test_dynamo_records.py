@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from deploy.cloudformation import grants
 from foundation.adapters.aws.names import table_name
 from foundation.adapters.aws.records import DynamoRecords
 from foundation.errors import Conflict, Invalid, Problem, TooLarge, Unavailable
@@ -150,6 +151,16 @@ class TestWhatIsAsked:
         front.asked.clear()
         records.increment(Note, "a", "n", by={"amount": 1}, once="another")
         assert front.asked == ["GetItem", "UpdateItem"]
+
+    def test_a_role_has_a_grant_for_each_of_them_and_no_other(self, records: DynamoRecords, front: DynamoFront) -> None:
+        for ask in VERBS.values():
+            records.put(Note("a", "n"), expect=ANY)
+            ask(records)
+        for number in range(30):
+            records.increment(Note, "a", "m", by={"amount": 1}, once=f"{number}", initial=Note("a", "m"))
+        together = {"TransactWriteItems"}  # needs the grants of what it does
+        assert together < {*front.asked}
+        assert {f"dynamodb:{each}" for each in {*front.asked} - together} == grants.VERBS.keys()
 
 
 class TestItems:
