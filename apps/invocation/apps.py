@@ -7,6 +7,7 @@ from foundation.manifest import Action, Capability, Folder, Manifest, Queue, min
 MODELS = "arn:${AWS::Partition}:bedrock:*::foundation-model/*"  # any region: a profile calls models of several
 PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:*inference-profile/*"
 GUARDRAILS = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail/*"
+MODEL_KEYS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Deployment}/model-key-*"
 
 
 class InvocationConfig(Capability):
@@ -26,6 +27,7 @@ class InvocationConfig(Capability):
         keys=("v1",),
         calls=("apps.applications", "apps.usage"),
         actions=(
+            Action("secretsmanager:GetSecretValue", MODEL_KEYS, "the key that a model's place shows to its provider"),
             Action("bedrock:InvokeModel", MODELS, "whole answers and embeddings"),
             Action("bedrock:InvokeModel", PROFILES, "whole answers of models that are called by an inference profile"),
             Action("bedrock:InvokeModelWithResponseStream", MODELS, "streamed answers"),

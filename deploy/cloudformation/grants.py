@@ -15,9 +15,7 @@ from foundation.records import Record
 DEPLOYMENT: Final = "${Deployment}"
 TABLE: Final = "arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{name}"
 QUEUE: Final = "arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"
-SECRETS: Final = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:" + names.secret_name(
-    DEPLOYMENT, "*"
-)
+SECRET_ARN: Final = "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:{name}-*"  # noqa: S105 (a name)
 
 VERBS: Final[Mapping[str, str]] = {
     "dynamodb:GetItem": "get",
@@ -71,7 +69,8 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     """All that a process may do, in an order that does not change, each grant once."""
     needed = platform.needed(process)
     found = [
-        *(grant for kind in platform.records_of(needed) for grant in _table(kind)),
+        *(grant for each in needed for kind in (*each.manifest.records, *each.manifest.keeps) for grant in _table(kind)),
+        *(_read(kind) for kind in Foundation.read),
         *(grant for each in needed for queue in each.manifest.queues for grant in _queue(process, queue)),
         *_files(platform.folders_of(needed)),
         *_foundation(),
@@ -90,6 +89,11 @@ def _table(kind: type[Record]) -> Iterator[Grant]:
         yield Grant(action, table, f"{verbs} of {record}")
     for index in kind.kind.indexes:
         yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}")
+
+
+def _read(kind: type[Record]) -> Grant:
+    table = TABLE.format(name=names.table_name(DEPLOYMENT, kind))
+    return Grant("dynamodb:GetItem", table, f"get of {kind.kind.table}, to know who calls")
 
 
 def _queue(process: Process, queue: Queue) -> Iterator[Grant]:
@@ -113,8 +117,10 @@ def _foundation() -> Iterator[Grant]:
     for folder in Foundation.files:
         yield from _files((folder,))
     yield Grant("s3:ListBucket", "${FilesBucketArn}", "without it S3 answers 403 and not 404 where there is no file")
-    yield Grant("secretsmanager:GetSecretValue", SECRETS, "get: keys of model providers, of API keys, of applications")
-    yield Grant("secretsmanager:CreateSecret", SECRETS, "create: a secret that processes agree on is made by the first")
+    for name in Foundation.secrets:
+        secret = SECRET_ARN.format(name=names.secret_name(DEPLOYMENT, name))  # AWS adds a hyphen and six characters
+        yield Grant("secretsmanager:GetSecretValue", secret, "get: a secret that processes agree on")
+        yield Grant("secretsmanager:CreateSecret", secret, "create: it is made by the first")
     through = tuple(("StringLike", "kms:ViaService", f"{service}.${{AWS::Region}}.amazonaws.com") for service in ENCRYPTED)
     yield Grant("kms:Decrypt", "${DataKeyArn}", "what is read is encrypted", through)
     yield Grant("kms:GenerateDataKey", "${DataKeyArn}", "what is written is encrypted", through)

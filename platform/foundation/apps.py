@@ -2,12 +2,15 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 
 from django.apps import AppConfig
 
 from foundation.ambient import now
 from foundation.manifest import Folder
 from foundation.records import Record, record
+
+SEAL: Final = "api_keys"  # the secret that seals keys
 
 
 @record(table="clients", key=("client",), indexes={"by_application": ("application", "client")})
@@ -79,8 +82,14 @@ class KeyHolder(Record):
 
 
 class Foundation(AppConfig):
-    """What every process has, whatever it serves."""
+    """What every process has, whatever it serves.
+
+    read: the records that each reads by key, to know who calls; who writes which says so in its manifest. secrets: those that
+    processes agree on, made by the first.
+    """
 
     name = "foundation"
     records = (RegisteredClient, Session, ApiKey, KeyHolder)
+    read = (RegisteredClient, ApiKey, KeyHolder)
+    secrets = (SEAL,)
     files = (Folder("uploads", writes=True, days=30),)

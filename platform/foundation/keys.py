@@ -16,7 +16,7 @@ from typing import Final
 
 from foundation import adapters
 from foundation.ambient import new_id, new_secret, now
-from foundation.apps import ApiKey, KeyHolder
+from foundation.apps import SEAL, ApiKey, KeyHolder
 from foundation.errors import Invalid, NotFound
 from foundation.fresh import Fresh
 from foundation.records import Page, update
@@ -41,7 +41,7 @@ def digest(key: str) -> str:
 @cache
 def sealing() -> bytes:
     """What the platform's own seal on a key is made with; asked for once in a process."""
-    return adapters.secrets.create("api_keys", new_secret(48)).encode()
+    return adapters.secrets.create(SEAL, new_secret(48)).encode()
 
 
 def seal(body: str) -> str:

@@ -55,6 +55,7 @@ class Manifest:
     prefixes: the first parts of its paths, without slashes at the ends; several capabilities may not share one.
     whole_paths: its urls.py has whole paths, each under one of its prefixes, instead of what follows a prefix.
     services: names under which `/<name>/service/health` and `/<name>/service/meta` answer for it.
+    keeps: records of the foundation that it writes; what every process reads of them, the foundation says.
     calls: the other capabilities whose services it calls in process.
     actions: IAM actions that no record, queue or folder implies.
     uploads: those of its paths whose body is a file, for which UPLOAD_LIMIT_MB holds and not BODY_LIMIT_MB.
@@ -77,6 +78,7 @@ class Manifest:
     whole_paths: bool = False
     services: tuple[str, ...] = ()
     records: tuple[type[Record], ...] = ()
+    keeps: tuple[type[Record], ...] = ()
     queues: tuple[Queue, ...] = ()
     files: tuple[Folder, ...] = ()
     calls: tuple[str, ...] = ()

@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from apps.portal.backend import callback_url
 from apps.portal.configuration import django_settings
-from deploy.cloudformation.grants import Grant, grants
+from deploy.cloudformation.grants import DEPLOYMENT, TABLE, Grant, grants
 from deploy.cloudformation.house import Platform, Process
 from foundation.adapters.aws import names, queue_shape, tables
+from foundation.apps import ApiKey, Foundation, KeyHolder, RegisteredClient, Session
 from foundation.manifest import Capability, Folder, Manifest
 from foundation.settings import CHOSEN, NeededOnAws, Settings, read_settings
 from tests.deploy.reading import PLATFORM, resources, said
@@ -126,6 +127,21 @@ def test_what_runs_all_the_time_is_replaced_when_it_can_do_nothing_any_more() ->
     for process in PLATFORM.workers:
         assert container_of(process)["HealthCheck"]["Command"][-2:] == ["manage.py", "alive"]
     assert "HealthCheck" not in container_of(PLATFORM.operations)
+
+
+@pytest.mark.parametrize("process", PLATFORM.processes, ids=lambda process: process.name)
+def test_only_the_portal_and_operators_write_who_may_call_or_see_sessions_and_others_secrets(process: Process) -> None:
+    may = {pairs(grant) for grant in grants(PLATFORM, process)}
+    tables = {kind: TABLE.format(name=names.table_name(DEPLOYMENT, kind)) for kind in Foundation.records}
+    own = {kind: {action for action, place in may if place == said(table)} for kind, table in tables.items()}
+    secrets = {place.rpartition(":")[2] for action, place in may if action == "secretsmanager:GetSecretValue"}
+    if process.name in ("portal", "operations"):
+        assert all({"dynamodb:GetItem", "dynamodb:PutItem"} <= actions for actions in own.values())
+        assert "d/*" in secrets
+    else:
+        reads = {"dynamodb:GetItem"}
+        assert own == {RegisteredClient: reads, ApiKey: reads, KeyHolder: reads, Session: set()}
+        assert secrets <= {"d/api_keys-*", "d/model-key-*"}
 
 
 class Reader(Capability):
