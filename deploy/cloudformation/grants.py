@@ -41,7 +41,7 @@ LISTS_DEAD: Final[Mapping[str, str]] = {
 }
 BURIES: Final[Mapping[str, str]] = {**LISTS_DEAD, "sqs:SendMessage": "the worker buries what cannot be done"}
 REDRIVES: Final[Mapping[str, str]] = {
-    **BURIES,
+    **LISTS_DEAD,
     "sqs:ReceiveMessage": "dead letters are listed",
     "sqs:DeleteMessage": "what is sent again leaves the dead letters",
     "sqs:ChangeMessageVisibility": "what was only listed is there for the next who looks",
