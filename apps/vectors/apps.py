@@ -14,5 +14,6 @@ class Vectors(Capability):
         queues=(Queue("vectors", visibility=minutes(15), attempts=5),),
         files=(Folder("chunks", writes=False),),
         calls=("apps.chunking", "apps.invocation"),
+        checks="apps.vectors.services:findings",
         actions=(Action("aoss:APIAccessAll", "${CollectionArn}", "indexes, passages and searches in the collection"),),
     )

@@ -1,6 +1,6 @@
 """Every use case of vectors. Views, tasks, commands and other capabilities come in here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -14,7 +14,8 @@ from apps.vectors.records import IndexName, JobStatus, VectorIndex, VectorizedFi
 from apps.vectors.searching import Mode
 from foundation.adapters import queues, records
 from foundation.ambient import new_id, now
-from foundation.errors import Conflict, Invalid, NotFound, NotReady
+from foundation.doctor import Finding
+from foundation.errors import Conflict, Invalid, NotFound, NotReady, Problem
 from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE, Page, Record
 from foundation.settings import CHOSEN
@@ -32,6 +33,7 @@ __all__ = [
     "create_store",
     "delete_index",
     "delete_store",
+    "findings",
     "index",
     "index_status",
     "indexes",
@@ -219,6 +221,17 @@ def search(
     """The passages of an index that answer `query`, best first. NotFound when the caller has no such index."""
     target = index(caller, identifier)
     return searching.search(caller, target, shelf_of(target), query, limit, mode, only)
+
+
+def findings() -> Iterator[Finding]:
+    """Whether the place of vectors answers."""
+    try:
+        backend().store_status("doctor", "doctor")
+    except Problem as wrong:
+        remedy = "Check VECTOR_STORE and OPENSEARCH_URL, and CA_FILE where it has a certificate of its own."
+        yield Finding("vectors", False, wrong.detail, remedy)
+    else:
+        yield Finding("vectors", True, f"{CHOSEN.vector_store} answers")
 
 
 def _owned(kind: type[R], owner: Caller | str, identifier: str, missing: str) -> R:

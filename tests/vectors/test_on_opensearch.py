@@ -1,5 +1,8 @@
 """A platform on one machine whose vectors are in OpenSearch: every endpoint of /vector, from documents to searches."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from apps.vectors.services import JobStatus
 from foundation.identity import Caller
 from tests.conftest import free_port
 from tests.contract.flow import Flow
-from tests.running import Platform, wait_for
+from tests.running import ROOT, Platform, wait_for
 from tests.servers.serverless_proxy import collection
 from tests.vectors.elsewhere import Elsewhere
 from tests.vectors.indexes import chunked, finished, found, new_index
@@ -56,6 +59,20 @@ def test_an_index_of_another_vector_store_is_made_again_under_its_id(caller: Cal
     wait_for(lambda: there(found, caller, here, "cats") == ["Cats sleep."])
     there(work.vectorize, caller.application, job.job, "a.txt")
     assert services.job(caller, job.job).status is JobStatus.COMPLETED
+
+
+def test_doctor_says_whether_the_vector_store_answers_and_what_to_do(tmp_path: Path, variables: Mapping[str, str]) -> None:
+    for url, good in ((variables["OPENSEARCH_URL"], True), (f"http://127.0.0.1:{free_port()}", False)):
+        environment = {**os.environ, **variables, "FOUNDATION_HOME": str(tmp_path), "OPENSEARCH_URL": url, "SERVE": "vectors"}
+        command = [sys.executable, "manage.py", "doctor"]
+        told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False).stdout
+        lines = told.splitlines()
+        (said,) = [line for line in lines if " vectors: " in line]
+        if good:
+            assert said == f"good  vectors: {variables['VECTOR_STORE']} answers"
+        else:
+            assert said.startswith("BAD   vectors: the vector store could not")
+            assert "OPENSEARCH_URL" in lines[lines.index(said) + 1]
 
 
 def indexes(url: str) -> list[str]:
