@@ -95,9 +95,13 @@ def page(*, limit: int = 100, cursor: str | None = None) -> Page[Application]:
 
 def set_active(application: str, active: bool) -> Application:
     """Let an application in, or keep it out: it is refused everywhere within 5 seconds. A repeat changes nothing."""
-    directory.set_active(find(application).client, active)
-    changed = update(records, Application, PLATFORM, application, change=lambda found: replace(found, active=active))
-    return changed or find(application)
+    known = find(application)
+    directory.set_active(known.client, active)
+    try:
+        return records.put(replace(known, active=active))
+    except Conflict:
+        changed = update(records, Application, PLATFORM, application, change=lambda found: replace(found, active=active))
+        return changed or find(application)
 
 
 def rotate(application: str) -> Credentials:

@@ -21,8 +21,6 @@ REASONS: Final[Mapping[str, str]] = {
     "POST /vector/store/vectorize": "the chunking job, the index and its store, then the new job; all files of a job follow",
     "POST /vector/store/index/delete": "the index and its name are read, then removed; an index is removed once",
     "POST /vector/store/delete": "its indexes are listed, and removed one by one, before the store is",
-    "POST /admin/platform/deactivate_app_client": "an administrator's switch: the directory is told between two reads",
-    "POST /admin/platform/activate_app_client": "the same",
     "GET /admin/platform/get_all_app_clients": "a list; the portal's own application is looked for before",
 }
 
