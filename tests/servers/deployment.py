@@ -53,6 +53,20 @@ class Deployment:
         with server([sys.executable, "manage.py", "web"], own, self.home / f"{capability}.log", environment=told):
             yield f"http://127.0.0.1:{own}"
 
+    @contextmanager
+    def working(self, capability: str, **changed: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A worker of one capability's queues, which ends as an operator ends it: what it polled for is not lost with it."""
+        told = {**os.environ, **self.told, "SERVE": capability, **changed}
+        with (self.home / f"{capability}-worker.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "worker"], cwd=ROOT, env=told, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
+
 
 @contextmanager
 def deployment(name: str, home: Path, moto: Moto, dynamo: Dynamo) -> Iterator[Deployment]:
