@@ -1,6 +1,7 @@
 """What independent rule sets find in the templates: cfn-lint nothing, the others what docs/security.md has."""
 
 import json
+import platform
 import re
 import sys
 from collections import defaultdict
@@ -91,7 +92,14 @@ def checkov(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
 def guard(folder: Path) -> set[str]:
     """The rules of Control Tower that do not hold."""
     pack = node_program("rules", RULES / "package-lock.json") / "node_modules/@cdklabs/cdk-validator-cfnguard"
-    command = [str(pack / "bin/ubuntu/x86_64/cfn-guard"), "validate", "--rules", str(pack / "rules/control-tower/cfn-guard")]
+    system = "macos" if platform.system() == "Darwin" else "ubuntu"  # as the package calls every Linux
+    machine = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    command = [
+        str(pack / "bin" / system / machine / "cfn-guard"),
+        "validate",
+        "--rules",
+        str(pack / "rules/control-tower/cfn-guard"),
+    ]
     options = ["--data", str(folder), "--output-format", "json", "--show-summary", "none", "--structured"]
     said = json.loads(ran([*command, *options], ROOT, accepted=(0, 19)))
     assert len(said) == len([*folder.glob("*.json")])

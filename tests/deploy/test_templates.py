@@ -1,9 +1,9 @@
 """The templates: the same bytes always, what the code would write, inside CloudFormation's own limits."""
 
 import os
-import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tests.deploy.reading import ROOT, SINGLE, TEXTS, template
 from tests.running import ROOT as PROJECT
 
 INLINE, LARGEST, RESOURCES, PARAMETERS, OUTPUTS = 51_200, 1_000_000, 500, 200, 200  # CloudFormation's limits
+PACKAGES = sysconfig.get_paths()["purelib"]
 PRINTED = (
     "import django; django.setup(); from deploy.cloudformation import generate, house; import hashlib, json;"
     "print(hashlib.sha256(json.dumps(list(generate.templates(house.platform()).items())).encode()).hexdigest())"
@@ -27,7 +28,7 @@ def generated(python: str, seed: str, home: Path) -> str:
     environment = {
         **os.environ,
         "PYTHONHASHSEED": seed,
-        "PYTHONPATH": f"{PROJECT}/platform:{PROJECT}",
+        "PYTHONPATH": f"{PROJECT}/platform:{PROJECT}:{PACKAGES}",
         "FOUNDATION_HOME": str(home),
         "DJANGO_SETTINGS_MODULE": "foundation.settings",
     }
@@ -38,12 +39,16 @@ def generated(python: str, seed: str, home: Path) -> str:
 
 
 def others() -> list[str]:
-    """Other Pythons of this machine that have what the platform needs."""
-    known = [shutil.which(name) for name in ("python3.12", "python3.13")]
-    needs = "import django, msgspec, troposphere, boto3, celery, drf_spectacular, joserfc, redis"
-    return [
-        each for each in known if each and subprocess.run([each, "-c", needs], check=False, capture_output=True).returncode == 0
-    ]
+    """Other builds of Python on this machine that can run what the platform is installed with: Debian's own, for example."""
+    asks = "import sys, django, msgspec, troposphere, boto3, celery, drf_spectacular, joserfc, redis; print(sys.version)"
+    found = {}
+    for each in sorted(path for place in ("/usr/bin", "/usr/local/bin") for path in Path(place).glob("python3*")):
+        told = subprocess.run(
+            [str(each), "-c", asks], env={"PYTHONPATH": PACKAGES}, capture_output=True, text=True, check=False
+        )
+        if told.returncode == 0 and told.stdout.strip() != sys.version:
+            found[told.stdout] = str(each)
+    return [*found.values()]
 
 
 def test_what_is_committed_is_what_the_code_would_write() -> None:
