@@ -3,6 +3,7 @@
 Run: `python -m tests.bench.bench_vectors [rows]`. Vectors are random around 200 centres, 384 numbers each.
 """
 
+import shutil
 import sys
 import tempfile
 import time
@@ -12,8 +13,11 @@ from statistics import median
 
 import numpy as np
 
+from apps.vectors.adapters import opensearch
 from apps.vectors.adapters.lancedb import LanceVectors
 from apps.vectors.ports import Filter, Row, Shelf, Source, VectorBackend, VectorRow
+from foundation.settings import read_settings
+from tests.servers.opensearch import opensearch as opensearch_server
 
 DIMENSION = 384
 CENTRES = 200
@@ -58,28 +62,36 @@ def timed(work: Callable[[int], object]) -> str:
     return f"{median(taken):7.2f} ms median {sorted(taken)[int(QUERIES * 0.99) - 1]:7.2f} ms p99"
 
 
+def measure(backend: VectorBackend, vectors: np.ndarray, queries: np.ndarray) -> None:
+    """Fill an index and search it in every way."""
+    backend.create_store(SHELF.application, SHELF.store)
+    backend.create_index(SHELF, DIMENSION)
+    print(f"{len(vectors):,} rows; filled in {fill(backend, vectors):.1f} s")
+    asked = [query.tolist() for query in queries]
+    exact = [set(np.argsort(-(vectors @ query))[:LIMIT].tolist()) for query in queries]
+    found = [{hit.row.number for hit in backend.nearest(SHELF, query, LIMIT, Filter())} for query in asked]
+    recall = sum(len(a & b) for a, b in zip(exact, found, strict=True)) / (QUERIES * LIMIT)
+    print("brute force in numpy  ", timed(lambda n: np.argpartition(-(vectors @ queries[n]), LIMIT)[:LIMIT]))
+    nearest = timed(lambda n: backend.nearest(SHELF, asked[n], LIMIT, Filter()))
+    print("nearest               ", nearest, f" recall {recall:.3f}")
+    print("nearest, in one file  ", timed(lambda n: backend.nearest(SHELF, asked[n], LIMIT, Filter(file=f"f{n}"))))
+    print("matching, common word ", timed(lambda n: backend.matching(SHELF, f"topic{n}", LIMIT, Filter())))
+    print("matching, rare word   ", timed(lambda n: backend.matching(SHELF, f"serial{n * 31}", LIMIT, Filter())))
+
+
 def main(rows: int = 20_000) -> None:
     chance = np.random.default_rng(7)
     centres = chance.normal(size=(CENTRES, DIMENSION))
     vectors, queries = clustered(chance, centres, rows), clustered(chance, centres, QUERIES)
     with tempfile.TemporaryDirectory() as folder:
-        backend = LanceVectors(Path(folder))
-        backend.create_store(SHELF.application, SHELF.store)
-        backend.create_index(SHELF, DIMENSION)
-        print(f"{rows:,} rows; filled in {fill(backend, vectors):.1f} s")
-        asked = [query.tolist() for query in queries]
-        exact = [set(np.argsort(-(vectors @ query))[:LIMIT].tolist()) for query in queries]
-        found = [{hit.row.number for hit in backend.nearest(SHELF, query, LIMIT, Filter())} for query in asked]
-        recall = sum(len(a & b) for a, b in zip(exact, found, strict=True)) / (QUERIES * LIMIT)
-        print("brute force in numpy  ", timed(lambda n: np.argpartition(-(vectors @ queries[n]), LIMIT)[:LIMIT]))
-        print(
-            "nearest               ",
-            timed(lambda n: backend.nearest(SHELF, asked[n], LIMIT, Filter())),
-            f" recall {recall:.3f}",
-        )
-        print("nearest, in one file  ", timed(lambda n: backend.nearest(SHELF, asked[n], LIMIT, Filter(file=f"f{n}"))))
-        print("matching, common word ", timed(lambda n: backend.matching(SHELF, f"topic{n}", LIMIT, Filter())))
-        print("matching, rare word   ", timed(lambda n: backend.matching(SHELF, f"serial{n * 31}", LIMIT, Filter())))
+        print("LanceDB")
+        measure(LanceVectors(Path(folder)), vectors, queries)
+        if not (shutil.which("java") and shutil.which("mvn")):
+            return print("OpenSearch: needs Java and Maven")
+        with opensearch_server(Path(folder)) as url:
+            print("OpenSearch, one node on this machine, engine lucene")
+            settings = {"VECTOR_STORE": "opensearch", "OPENSEARCH_URL": url, "OPENSEARCH_ENGINE": "lucene"}
+            measure(opensearch.adapter(read_settings(settings)), vectors, queries)
 
 
 if __name__ == "__main__":
