@@ -85,5 +85,6 @@ def of_templates(name: str) -> Callable[[], str]:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": settings,
     "docs/cost.md": of_templates("cost"),
+    "docs/deploy.md": of_templates("guide"),
     "docs/parity.md": of_templates("parity"),
 }
