@@ -187,6 +187,19 @@ def test_no_job_is_started_for_a_deactivated_application(caller, server, engine)
     assert not server.calls
 
 
+def test_what_still_waits_for_its_turn_is_not_read_for_a_deactivated_application(caller, server, tmp_path):
+    server.looks = 2
+    engine = engine_on(server, SqliteLimits(Database(tmp_path / "few.db", SCHEMA)), most=1)
+    credentials = directory.create(caller.application, "to be shut")
+    owner = type(caller)(caller.application, credentials.client)
+    job = started(owner, {"a.pdf": DOCUMENTS["invoice.pdf"], "b.pdf": DOCUMENTS["two.pdf"]})
+    assert worker(engine, caller.application)() == 2
+    directory.set_active(credentials.client, False)
+    worked(engine, caller.application)
+    assert counts(owner, job) == ("COMPLETED_WITH_ERRORS", 2, 1, 1)
+    assert len(server.jobs) == 1
+
+
 def own_dead(application: str) -> list:
     """The dead letters of one application."""
     return [letter for letter in queues.dead(work.QUEUE, limit=1000).items if letter.ids.get("application") == application]

@@ -60,7 +60,8 @@ class Textract:
 
     def _begin(self, document: Document, ticket: Ticket) -> Pending:
         """Start the job, in the same token's name however often this is repeated: then Textract starts one."""
-        turn = Pending(self.pace.turn(since(document.since.timestamp())), ticket.text)
+        kept = ticket.text if ticket.round > 1 else None  # one that waits for its first turn has nothing to remember
+        turn = Pending(self.pace.turn(since(document.since.timestamp())), kept)
         if not self.places.take(document.id):
             return turn
         try:
