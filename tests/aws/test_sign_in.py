@@ -1,5 +1,6 @@
 """Signing in to the portal of a deployment, at an independent OpenID provider in the place of the administrators' pool."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,9 +14,11 @@ from tests.conftest import free_port
 from tests.forging import raw
 from tests.portal.visitor import CookieClient
 from tests.running import session
+from tests.running import token as bearer
 from tests.servers.cognito_front import private_key
 from tests.servers.deployment import Deployment
 from tests.servers.dynamodb import Dynamo
+from tests.servers.moto import Moto
 from tests.servers.pool_domain import EMAIL, Forge, PoolDomain, pool_domain
 
 PAGE = "/admin/applications"
@@ -173,3 +176,19 @@ def test_the_cookie_of_the_contract_takes_access_tokens_of_this_pool_and_client_
         domain.signed({**domain.access_claims(), "exp": int(time.time()) - 3600}),
     ]
     assert [CookieClient(portal, other).get("/admin/auth/status").status_code for other in others] == [401] * 5
+
+
+def test_an_application_that_an_administrator_takes_in_gets_tokens_of_its_pool(
+    portal: str, deployment: Deployment, moto: Moto
+) -> None:
+    browser = session()
+    form = signed_in(portal, browser, "/admin/applications/new")
+    token = form.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    asked = {"csrfmiddlewaretoken": token, "name": "By the portal", "description": "A test."}
+    shown = browser.post(form.url, asked, headers={"Referer": form.url}, timeout=60)
+    (made,) = [each for each in json.loads(deployment.manage("apps", "list", "--json")) if each["name"] == "By the portal"]
+    manager: Any = moto.client("secretsmanager")
+    name = f"{deployment.told['DEPLOYMENT']}/{made['client_id']}_client_secret"
+    secret = manager.get_secret_value(SecretId=name)["SecretString"]
+    assert all(text in shown.text for text in (secret, made["client_id"], made["token_url"], made["api_url"]))
+    assert bearer({**made, "client_secret": secret})
