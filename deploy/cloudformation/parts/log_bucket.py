@@ -55,9 +55,12 @@ def log_bucket() -> Iterator[AWSObject]:
     )
     arn = GetAtt("Logs", "Arn")
     refused = only_tls([arn, Join("", [arn, "/*"])], "s3:*")
+    ours = {"Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}}
     writers = [
-        _writer("FilesLog", "logging.s3.amazonaws.com", FILES_LOGS),
-        _writer("BalancerLog", "logdelivery.elasticloadbalancing.amazonaws.com", f"{BALANCER_LOGS}/"),
+        {**_writer("FilesLog", "logging.s3.amazonaws.com", FILES_LOGS), **ours},
+        _writer(  # it tells no account; where it writes has the account in its name
+            "BalancerLog", "logdelivery.elasticloadbalancing.amazonaws.com", f"{BALANCER_LOGS}/AWSLogs/${{AWS::AccountId}}/"
+        ),
     ]
     yield BucketPolicy(
         "LogsPolicy",
@@ -73,5 +76,4 @@ def _writer(name: str, service: str, prefix: str) -> dict[str, Any]:
         "Principal": {"Service": service},
         "Action": "s3:PutObject",
         "Resource": Sub(f"${{Logs.Arn}}/{prefix}*"),
-        "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
     }

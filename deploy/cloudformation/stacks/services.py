@@ -113,7 +113,9 @@ def stack(platform: Platform) -> Stack:
                 ],
                 CapacityProviders=["FARGATE", "FARGATE_SPOT"],
                 Tags=tags("cluster"),
-                Metadata=accepted("CKV_AWS_65", "Production has them; in Small they would cost half as much as the containers"),
+                Metadata=accepted(
+                    "CKV_AWS_65", "Production has them; in Small they would cost nearly as much as its containers"
+                ),
             ),
             containers.execution_role(platform.processes),
             containers.vectors_access(platform),
