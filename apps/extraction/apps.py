@@ -18,11 +18,13 @@ class Extraction(Capability):
                 "textract:StartDocumentAnalysis",
                 "*",
                 "Textract fetches a document with the role's own s3:GetObject and reads it; no narrower resource",
+                queue="extraction",
             ),
             Action(
                 "textract:GetDocumentAnalysis",
                 "*",
                 "its job is asked for, its pages are fetched; no narrower resource",
+                queue="extraction",
             ),
         ),
     )

@@ -112,7 +112,7 @@ class Catalogue:
         if model.state is State.DISABLED:
             raise Invalid(f"{model.name} is switched off; an administrator can switch it on again")
         if answering is None:
-            local = next(m.name for m in self.models.values() if m.kind is model.kind and m.usable)
+            local = next((m.name for m in self.models.values() if m.kind is model.kind and m.usable), "<another>")
             bedrock = "set BEDROCK_REGION to call it at Amazon Bedrock, or " if model.provider == "bedrock" else ""
             raise Invalid(
                 f"{model.name} has no provider on this platform. Either {bedrock}name it in OPENAI_MODELS "

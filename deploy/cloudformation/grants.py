@@ -9,7 +9,7 @@ from troposphere import Sub
 from deploy.cloudformation.house import Platform, Process
 from foundation.adapters.aws import names
 from foundation.apps import Foundation
-from foundation.manifest import Folder, Queue, short
+from foundation.manifest import Capability, Folder, Queue, short
 from foundation.records import Record
 
 DEPLOYMENT: Final = "${Deployment}"
@@ -46,6 +46,7 @@ REDRIVES: Final[Mapping[str, str]] = {
     "sqs:DeleteMessage": "what is sent again leaves the dead letters",
     "sqs:ChangeMessageVisibility": "what was only listed is there for the next who looks",
 }
+FOUNDATION: Final = "foundation"
 READS: Final[Mapping[str, str]] = {"s3:GetObject": "read, open, find, download URLs"}
 WRITES: Final[Mapping[str, str]] = {
     **READS,
@@ -57,11 +58,13 @@ WRITES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One action on one resource (`*` or an ARN with `${…}` names), why, and under which condition if any."""
+    """One action on one resource (`*` or an ARN with `${…}` names), why, by which line of which manifest, and under which
+    condition if any."""
 
     action: str
     resource: str
     reason: str
+    source: str
     condition: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -69,61 +72,73 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     """All that a process may do, in an order that does not change, each grant once."""
     needed = platform.needed(process)
     found = [
-        *(grant for each in needed for kind in (*each.manifest.records, *each.manifest.keeps) for grant in _table(kind)),
+        *(grant for each in needed for kind in each.manifest.records for grant in _table(kind, f"{short(each)}.records")),
+        *(grant for each in needed for kind in each.manifest.keeps for grant in _table(kind, f"{short(each)}.keeps")),
         *(_read(kind) for kind in Foundation.read),
-        *(grant for each in needed for queue in each.manifest.queues for grant in _queue(process, queue)),
-        *_files(platform.folders_of(needed)),
+        *(
+            grant
+            for each in needed
+            for queue in each.manifest.queues
+            for grant in _queue(process, queue, f"{short(each)}.queues")
+        ),
+        *(grant for folder in platform.folders_of(needed) for grant in _folder(folder, _declared(folder, needed))),
         *_foundation(),
         *(
-            Grant(action.name, action.resource, f"{short(each)}: {action.reason}")
+            Grant(action.name, action.resource, action.reason, f"{short(each)}.actions")
             for each in needed
             for action in each.manifest.actions
+            if action.queue is None or process.works_on(action.queue)
         ),
     ]
     return tuple({(grant.action, grant.resource): grant for grant in reversed(found)}.values())[::-1]
 
 
-def _table(kind: type[Record]) -> Iterator[Grant]:
+def _table(kind: type[Record], source: str) -> Iterator[Grant]:
     record, table = kind.kind.table, TABLE.format(name=names.table_name(DEPLOYMENT, kind))
     for action, verbs in VERBS.items():
-        yield Grant(action, table, f"{verbs} of {record}")
+        yield Grant(action, table, f"{verbs} of {record}", source)
     for index in kind.kind.indexes:
-        yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}")
+        yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}", source)
 
 
 def _read(kind: type[Record]) -> Grant:
     table = TABLE.format(name=names.table_name(DEPLOYMENT, kind))
-    return Grant("dynamodb:GetItem", table, f"get of {kind.kind.table}, to know who calls")
+    return Grant("dynamodb:GetItem", table, f"get of {kind.kind.table}, to know who calls", FOUNDATION)
 
 
-def _queue(process: Process, queue: Queue) -> Iterator[Grant]:
+def _queue(process: Process, queue: Queue, source: str) -> Iterator[Grant]:
     """Everybody who knows a queue sends to it; its worker works on it; operators redrive its dead letters."""
     place, dead = (QUEUE.format(name=name(DEPLOYMENT, queue.name)) for name in (names.queue_name, names.dead_queue_name))
-    works = process.queue is not None and process.queue.name == queue.name
+    works = process.works_on(queue.name)
     on_dead = REDRIVES if process.capability is None else BURIES if works else LISTS_DEAD
     for actions, resource in ((SENDS, place), (WORKS if works else {}, place), (on_dead, dead)):
         for action, reason in actions.items():
-            yield Grant(action, resource, reason)
+            yield Grant(action, resource, reason, source)
 
 
-def _files(folders: Iterable[Folder]) -> Iterator[Grant]:
-    for folder in folders:
-        for action, verbs in (WRITES if folder.writes else READS).items():
-            yield Grant(action, f"${{FilesBucketArn}}/{folder.name}/*", f"{verbs} under {folder.name}/")
+def _folder(folder: Folder, source: str) -> Iterator[Grant]:
+    for action, verbs in (WRITES if folder.writes else READS).items():
+        yield Grant(action, f"${{FilesBucketArn}}/{folder.name}/*", f"{verbs} under {folder.name}/", source)
+
+
+def _declared(folder: Folder, some: Iterable[type[Capability]]) -> str:
+    """The manifests that name a folder."""
+    return ", ".join(f"{short(each)}.files" for each in some if any(folder.name == own.name for own in each.manifest.files))
 
 
 def _foundation() -> Iterator[Grant]:
     """What every process does: it identifies callers, and reads and writes what is encrypted."""
     for folder in Foundation.files:
-        yield from _files((folder,))
-    yield Grant("s3:ListBucket", "${FilesBucketArn}", "without it S3 answers 403 and not 404 where there is no file")
+        yield from _folder(folder, FOUNDATION)
+    listing = "without it S3 answers 403 and not 404 where there is no file"
+    yield Grant("s3:ListBucket", "${FilesBucketArn}", listing, FOUNDATION)
     for name in Foundation.secrets:
         secret = SECRET_ARN.format(name=names.secret_name(DEPLOYMENT, name))  # AWS adds a hyphen and six characters
-        yield Grant("secretsmanager:GetSecretValue", secret, "get: a secret that processes agree on")
-        yield Grant("secretsmanager:CreateSecret", secret, "create: it is made by the first")
+        yield Grant("secretsmanager:GetSecretValue", secret, "get: a secret that processes agree on", FOUNDATION)
+        yield Grant("secretsmanager:CreateSecret", secret, "create: it is made by the first", FOUNDATION)
     through = tuple(("StringLike", "kms:ViaService", f"{service}.${{AWS::Region}}.amazonaws.com") for service in ENCRYPTED)
-    yield Grant("kms:Decrypt", "${DataKeyArn}", "what is read is encrypted", through)
-    yield Grant("kms:GenerateDataKey", "${DataKeyArn}", "what is written is encrypted", through)
+    yield Grant("kms:Decrypt", "${DataKeyArn}", "what is read is encrypted", FOUNDATION, through)
+    yield Grant("kms:GenerateDataKey", "${DataKeyArn}", "what is written is encrypted", FOUNDATION, through)
 
 
 ENCRYPTED: Final = ("dynamodb", "s3", "secretsmanager", "sqs")

@@ -20,6 +20,10 @@ class Process:
     capability: type[Capability] | None
     queue: Queue | None = None
 
+    def works_on(self, queue: str) -> bool:
+        """Whether it is the worker of this queue."""
+        return self.queue is not None and self.queue.name == queue
+
 
 @dataclass(frozen=True)
 class Platform:

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from foundation.adapters import records
-from foundation.apps import Session
+from foundation.apps import RegisteredClient
 from foundation.endpoint import Endpoint
 from foundation.wire import Text
 
@@ -24,5 +24,5 @@ class Health(Endpoint):
     response_shape = HealthAnswer
 
     def get(self) -> Mapping[str, str]:
-        records.get(Session, "health")
+        records.get(RegisteredClient, "health")  # which every process may read, whatever it serves
         return {"status": "UP"}

@@ -41,11 +41,13 @@ class Action:
     """An IAM action that the capability's own code calls, on what, and why.
 
     `resource` is `*` or an ARN in which names such as `${AWS::Region}` or `${CollectionArn}` stand for what a deployment has.
+    `queue`: the queue whose worker alone calls it; None where every process does that needs the capability.
     """
 
     name: str
     resource: str
     reason: str
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,11 @@ def vectors_by_platform(known: "Settings") -> str:
     return {"embedded": "lancedb", "aws": "opensearchserverless"}[known.platform]
 
 
+def vector_model_by_platform(known: "Settings") -> str:
+    """all-minilm-l6-v2; TITAN_TEXT_EMBED_V2, of Amazon Bedrock, when PLATFORM is aws, whose image carries no model"""
+    return {"embedded": "all-minilm-l6-v2", "aws": "TITAN_TEXT_EMBED_V2"}[known.platform]
+
+
 def needed_to_sign(known: "Settings") -> str:
     """none; needed when PLATFORM is aws, or VECTOR_STORE is opensearchserverless"""
     if known.vector_store == "opensearchserverless":
@@ -300,7 +305,7 @@ class Settings:
         "faiss",
         "The engine of new vector indexes in a cluster of OpenSearch; lucene where its faiss libraries are not there.",
     )
-    vector_model: str = setting("VECTOR_MODEL", str, "all-minilm-l6-v2", "The embedding model of new vector indexes.")
+    vector_model: str = setting("VECTOR_MODEL", str, vector_model_by_platform, "The embedding model of new vector indexes.")
     openai_base_url: str = setting(
         "OPENAI_BASE_URL", str, "", "An OpenAI-compatible server (Ollama, vLLM, OpenAI), for example http://127.0.0.1:11434/v1."
     )

@@ -96,8 +96,15 @@ def test_every_process_has_a_role_of_its_own() -> None:
     assert len({role_of(process) for process in PLATFORM.processes}) == len(PLATFORM.processes)
 
 
-def test_every_grant_has_a_reason() -> None:
-    assert all(grant.reason for process in PLATFORM.processes for grant in grants(PLATFORM, process))
+def test_an_action_of_one_worker_is_granted_to_that_worker_alone() -> None:
+    may = {
+        process.name for process in PLATFORM.processes for g in grants(PLATFORM, process) if g.action.startswith("textract:")
+    }
+    assert may == {"extraction-worker"}
+
+
+def test_every_grant_has_a_reason_and_a_line_of_a_manifest() -> None:
+    assert all(grant.reason and grant.source for process in PLATFORM.processes for grant in grants(PLATFORM, process))
 
 
 def test_only_a_worker_takes_messages_and_only_from_its_own_queue() -> None:

@@ -87,6 +87,11 @@ def test_vectors_are_where_the_platform_is() -> None:
     assert Moto("http://nowhere").settings().vector_store == "opensearchserverless"
 
 
+def test_new_indexes_have_a_model_that_the_platform_has() -> None:
+    assert read_settings({}).vector_model == "all-minilm-l6-v2"
+    assert Moto("http://nowhere").settings().vector_model == "TITAN_TEXT_EMBED_V2"
+
+
 def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
     read = read_settings({"FOUNDATION_HOME": str(tmp_path), "HOST": "h", "PORT": "81"})
     assert (read.public_url, read.issuer_url, read.applications_issuer) == ("http://h:81",) * 2 + (

@@ -4,7 +4,7 @@ All that it holds is in its memory. What it does otherwise than AWS is in docs/t
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +108,9 @@ def secrets_of(running: Moto, deployment: str) -> ManagedSecrets:
 
 
 @contextmanager
-def moto(port: int, log: Path) -> Iterator[Moto]:
-    """The server for the length of the block."""
-    with server([sys.executable, "-m", "tests.servers.moto_process", str(port)], port, log):
+def moto(port: int, log: Path, keys: Iterable[str] = ()) -> Iterator[Moto]:
+    """The server for the length of the block, which knows these access keys besides its own."""
+    with server([sys.executable, "-m", "tests.servers.moto_process", str(port), *keys], port, log):
         running = Moto(f"http://127.0.0.1:{port}")
         s3: Any = running.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})

@@ -56,10 +56,11 @@ Answer = Callable[[Asked], Any]
 class BedrockServer:
     """`answers` says what a model answers, by its id: a JSON body, the frames of a stream (bytes, or as they come), or a
     Refusal; or it is a coroutine that does. A model that is not there echoes. `counts` says how many tokens a body has that
-    is to be counted. `models` and `profiles` are what the control plane lists."""
+    is to be counted. `models` and `profiles` are what the control plane lists. `secret` is the secret key of who may sign."""
 
     url: str = ""
     region: str = "eu-central-1"
+    secret: str = SECRET
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     counts: Callable[[Any], Awaitable[int]] | None = None
@@ -146,17 +147,17 @@ class BedrockServer:
         said = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         if abs((datetime.now(UTC) - said).total_seconds()) > SKEW:
             raise Refusal(403, "InvalidSignatureException", "Signature expired")
-        if parts["Signature"] != signature(request, body, parts["SignedHeaders"].split(";"), region):
+        if parts["Signature"] != signature(request, body, parts["SignedHeaders"].split(";"), region, self.secret):
             raise Refusal(403, "InvalidSignatureException", "The request signature we calculated does not match")
         return access
 
 
-def signature(request: web.Request, body: bytes, names: Sequence[str], region: str) -> str:
+def signature(request: web.Request, body: bytes, names: Sequence[str], region: str, secret: str) -> str:
     """The signature that a request must have, by botocore's own rules."""
     signed = {name: request.headers[name] for name in names}
     copy = AWSRequest(request.method, f"http://{request.host}{request.raw_path}", signed, body)
     copy.context["timestamp"] = request.headers["X-Amz-Date"]
-    auth = SigV4Auth(Credentials(ACCESS, SECRET, request.headers.get("X-Amz-Security-Token")), "bedrock", region)
+    auth = SigV4Auth(Credentials(ACCESS, secret, request.headers.get("X-Amz-Security-Token")), "bedrock", region)
     return str(auth.signature(auth.string_to_sign(copy, auth.canonical_request(copy)), copy))
 
 

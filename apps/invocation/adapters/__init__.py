@@ -4,6 +4,7 @@ Each file has `adapter(settings, connection)`, which returns a Provider. An engi
 """
 
 import importlib
+import importlib.util
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
@@ -12,11 +13,21 @@ from apps.invocation.ports import Connection, Lifecycle, Provider
 from foundation.settings import CHOSEN
 
 PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible", "anthropic", "bedrock")
+ENGINES: Final = {"local_text": "xllamacpp", "local_embeddings": "onnxruntime"}  # packages, which the image on AWS lacks
 
 
 def is_configured(provider: str, region: str = "") -> bool:
-    """Whether this platform can call a provider: Bedrock only in a region, the deployment's own or that of BEDROCK_REGION."""
-    return provider in PROVIDERS and (provider != "bedrock" or bool(region or CHOSEN.bedrock_region))
+    """Whether this platform can call a provider: Bedrock only in a region, the deployment's own or that of BEDROCK_REGION;
+    a model of this machine only where its engine is installed."""
+    if provider == "bedrock":
+        return bool(region or CHOSEN.bedrock_region)
+    return provider in PROVIDERS and (provider not in ENGINES or is_installed(ENGINES[provider]))
+
+
+@cache
+def is_installed(package: str) -> bool:
+    """Whether a package could be imported, without doing so."""
+    return importlib.util.find_spec(package) is not None
 
 
 @cache

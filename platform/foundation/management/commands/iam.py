@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
-    """One block for each role: its grants, each with its reason. Nothing is asked of AWS."""
+    """One block for each role: its grants with their reasons and the lines of manifests that have them. Asks nothing of AWS."""
 
     help = "Prints what each process of an AWS deployment may do, with the reason of each grant."
     requires_system_checks = ()
@@ -26,4 +26,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}")
             for grant in grants(platform, processes[name]):
                 limited = " (by other services alone)" if grant.condition else ""
-                self.stdout.write(f"  {grant.action}  {grant.resource}  {grant.reason}{limited}")
+                self.stdout.write(f"  {grant.action}  {grant.resource}  {grant.reason} [{grant.source}]{limited}")
