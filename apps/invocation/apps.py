@@ -40,4 +40,5 @@ class InvocationConfig(Capability):
         hot="apps.invocation.gateway:routes",
         prepare="apps.invocation.services:prepare",
         checks="apps.invocation.services:findings",
+        before="apps.invocation.access:findings",
     )

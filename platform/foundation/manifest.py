@@ -68,6 +68,7 @@ class Manifest:
     django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
     is appended to the one there is, any other value stands as it is.
     checks: `module:function`, run by `manage.py doctor`; yields foundation.doctor.Finding.
+    before: `module:function`, called by `manage.py deploy-check --before` with a region; yields foundation.doctor.Finding.
     starts: `module:function`, run in each web and worker process when it begins to serve.
     metrics: `module:function`, run when GET /metrics is asked; yields what prometheus-client calls metric families.
     platforms: on which platforms it exists at all.
@@ -91,6 +92,7 @@ class Manifest:
     prepare: str | None = None
     django: str | None = None
     checks: str | None = None
+    before: str | None = None
     starts: str | None = None
     metrics: str | None = None
     platforms: tuple[str, ...] = ("embedded", "aws")

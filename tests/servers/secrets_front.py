@@ -27,7 +27,9 @@ class SecretsFront:
             return passed
         try:
             asked = checked(MODEL, action.removeprefix(TARGET), body(environ))
-            if not NAME.fullmatch(asked.get("Name", asked.get("SecretId", "x"))):
+            if not NAME.fullmatch(
+                asked.get("Name", asked.get("SecretId", "x").rpartition(":secret:")[2])
+            ):  # an id may be an ARN
                 raise Refused("ValidationException", "Invalid name.")
         except Refused as refused:
             return refused.answered(start)

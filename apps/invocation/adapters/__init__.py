@@ -5,7 +5,7 @@ Each file has `adapter(settings, connection)`, which returns a Provider. An engi
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
@@ -42,6 +42,13 @@ def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
     from apps.invocation.adapters import bedrock_lifecycles  # noqa: PLC0415 (botocore takes half a second to import)
 
     return bedrock_lifecycles.lifecycles(connection)
+
+
+def access(connection: Connection, ids: Iterable[str]) -> Mapping[str, str]:
+    """Which of these models of a region the account may not call, and why: see bedrock_access. It takes seconds."""
+    from apps.invocation.adapters import bedrock_access  # noqa: PLC0415 (botocore takes half a second to import)
+
+    return bedrock_access.access(connection, ids)
 
 
 if CHOSEN.bedrock_region:  # importing botocore takes half a second, which no call is to wait for

@@ -1,0 +1,44 @@
+"""What one deployment takes of an account's quotas, counted in the templates."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from deploy.cloudformation.resolved import deployment
+from foundation.adapters.aws.quotas import Need
+
+COUNTED: Final[Mapping[str, tuple[str, str, str]]] = {  # type of resource: service and code of its quota, in words
+    "AWS::ApiGateway::Resource": ("apigateway", "L-01C8A9E0", "resources of a REST API"),
+    "AWS::EC2::EIP": ("ec2", "L-0263D0A3", "elastic IP addresses"),
+    "AWS::EC2::VPC": ("vpc", "L-F678F1CE", "VPCs of the region"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elasticloadbalancing", "L-53DA6B97", "application load balancers"),
+}
+INTERFACES: Final = ("vpc", "L-29B6F2EB", "interface endpoints of a VPC")
+VCPU: Final = ("fargate", "L-3032A538", "vCPU of Fargate")
+
+
+def needs(profile: str) -> tuple[Need, ...]:
+    """All of them, of a deployment with this cost profile and all other answers at their defaults."""
+    made = [each for template in deployment(CostProfile=profile).values() for each in template["Resources"].values()]
+    counted = [Need(*quota, amount=sum(each["Type"] == kind for each in made)) for kind, quota in COUNTED.items()]
+    interfaces = sum(each["Properties"].get("VpcEndpointType") == "Interface" for each in made if "Properties" in each)
+    return (*counted, Need(*INTERFACES, amount=interfaces), Need(*VCPU, amount=sum(_vcpu(profile))))
+
+
+def _vcpu(profile: str) -> Iterator[float]:
+    """Of each process the containers at rest, or one that wakes, twice: while it is updated, old and new run side by side."""
+    for template in deployment(CostProfile=profile).values():
+        resources: Mapping[str, Any] = template["Resources"]
+        for each in resources.values():
+            if each["Type"] == "AWS::ECS::Service":
+                task = resources[each["Properties"]["TaskDefinition"]["Ref"]]["Properties"]
+                scale = next(
+                    made["Properties"]
+                    for made in resources.values()
+                    if made["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget" and _scales(made, each, resources)
+                )
+                yield 2 * max(1, scale["MinCapacity"]) * int(task["Cpu"]) / 1024
+
+
+def _scales(target: Mapping[str, Any], service: Mapping[str, Any], resources: Mapping[str, Any]) -> bool:
+    name = next(name for name, made in resources.items() if made is service)
+    return f"${{{name}.Name}}" in str(target["Properties"]["ResourceId"])
