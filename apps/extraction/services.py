@@ -1,6 +1,7 @@
 """Every use case of extraction. Views, tasks, commands and other capabilities come in here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -19,6 +20,8 @@ from foundation.settings import CHOSEN
 __all__ = ["ExtractedFile", "ExtractionJob", "JobStatus", "Page"]  # what other capabilities see of extraction's values
 
 MAXIMUM_FILES: Final = 10_000
+MOST_AT_ONCE: Final = 100
+ASKED_AT_ONCE: Final = 16
 LONGEST_ID: Final = 100
 ATTEMPTS: Final = 100
 ALREADY_STARTED: Final = "Job is either already started or completed. Please create a new job."
@@ -94,28 +97,42 @@ def register_file(caller: Caller, identifier: str, name: str) -> Registered:
 def start_job(caller: Caller, identifier: str) -> ExtractionJob:
     """Hand every file of a job to the workers, once: of two calls at once one starts it, the other is refused.
 
-    Invalid when it was started before, has no files, or a file was not uploaded. Upload URLs are dead on return. When this
-    process dies in between, a message sent beforehand hands out the rest.
+    Invalid when it was started before, has no files, or a file was not uploaded. Of a job of at most MOST_AT_ONCE files
+    upload URLs are dead on return; a larger one is handed out by a worker, as nobody could wait for it. When this process
+    dies in between, a message sent beforehand hands out the rest.
     """
     for _ in range(ATTEMPTS):
         target = job(caller, identifier)
         if target.status is not JobStatus.CREATED:
             raise Invalid(ALREADY_STARTED)
         registered = tuple(files_of(target))
-        missing = [file.name for file in registered if files.find(file.upload) is None]
+        missing = not_uploaded(registered)
         if missing:
+            if job(caller, identifier).status is not JobStatus.CREATED:
+                continue  # another call has started it meanwhile, and moved them
             raise Invalid(f"Files not uploaded: {', '.join(missing)}")
         if not registered:
             raise Invalid("No files registered for the job. Register a file and upload it first.")
-        queues.send("hand_out_documents", queue=work.QUEUE, delay=work.PATIENCE, application=target.application, job=target.job)
+        ids = {"application": target.application, "job": target.job}
+        queues.send("hand_out_documents", queue=work.QUEUE, delay=work.PATIENCE, **ids)
         moment = now()
         try:
             started = records.put(replace(target, started=moment, updated=moment))
         except Conflict:
             continue
-        work.hand_out(registered)
+        if len(registered) > MOST_AT_ONCE:
+            queues.send("hand_out_documents", queue=work.QUEUE, delay=0, **ids)
+        else:
+            work.hand_out(registered)
         return started
     raise Conflict("the job is being changed by many at once; try again")
+
+
+def not_uploaded(registered: Sequence[ExtractedFile]) -> list[str]:
+    """The names of those whose content is not there; many are asked for at once, as each may be a call to another machine."""
+    with ThreadPoolExecutor(ASKED_AT_ONCE, "uploads") as pool:
+        found = pool.map(files.find, (file.upload for file in registered))
+        return [file.name for file, stored in zip(registered, found, strict=True) if stored is None]
 
 
 def files_of(target: ExtractionJob) -> Iterator[ExtractedFile]:

@@ -96,6 +96,24 @@ def test_of_many_that_start_a_job_at_once_one_succeeds(caller):
     assert queues.depth("extraction").waiting - before == 2
 
 
+def test_a_job_of_many_files_is_handed_out_by_a_worker_so_that_its_start_takes_no_longer_than_a_client_waits(caller):
+    names = [f"{number:03}.txt" for number in range(services.MOST_AT_ONCE + 1)]
+    job = registered(caller, dict.fromkeys(names[:-1], b"text"))
+    last = services.register_file(caller, job, names[-1]).file
+    with pytest.raises(Invalid, match=f"^Files not uploaded: {names[-1]}$"):
+        services.start_job(caller, job)
+    files.write(last.upload, b"text")
+    before = queues.depth("extraction")
+    services.start_job(caller, job)
+    after = queues.depth("extraction")
+    assert (after.waiting - before.waiting, after.delayed - before.delayed) == (1, 1)
+    services.hand_out_rest(caller.application, job)
+    assert queues.depth("extraction").waiting - before.waiting == 1 + len(names)
+    for name in names:
+        services.extract_document(caller.application, job, name)
+    assert counts(caller, job) == ("COMPLETED", len(names), len(names), 0)
+
+
 def test_a_job_is_refused_by_name_while_files_are_missing(caller):
     job = registered(caller, {"there.txt": b"there"})
     services.register_file(caller, job, "gone.txt")
