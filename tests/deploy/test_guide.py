@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from deploy.cloudformation import guide, pages
+from deploy.cloudformation.frame import logical
 from deploy.cloudformation.generate import FOLDER
-from tests.deploy.reading import template
+from tests.deploy.reading import PLATFORM, template
 
-DOCS = Path(__file__).parents[2] / "docs"
+TESTS = Path(__file__).parents[1]
+DOCS = TESTS.parent / "docs"
 GUIDE = (DOCS / "deploy.md").read_text()
 ROOT = template("foundation.json")
 NUMBERS = {12: "twelve", 13: "thirteen", 14: "fourteen"}
@@ -45,6 +47,29 @@ def test_the_numbers_of_files_and_stacks_are_those_of_the_release() -> None:
     files = len([*FOLDER.glob("*.json")])
     assert set(re.findall(r"(\d+) (?:JSON files|files|templates)", GUIDE)) == {str(files)}
     assert f"the root and {NUMBERS[len(ROOT['Resources'])]} nested stacks" in " ".join(GUIDE.split())
+
+
+def test_each_threat_names_tests_that_exist() -> None:
+    page = (DOCS / "security.md").read_text()
+    written = {name for path in TESTS.rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    (threats,) = re.findall(r"^## Threats\n(.+?)^## ", page, re.MULTILINE | re.DOTALL)
+    rows = [row for row in threats.splitlines() if row.startswith("| ")][1:]
+    assert all("`test_" in row for row in rows if not row.startswith("|---"))
+    assert set(re.findall(r"`(test_\w+)`", page)) - written == set()
+
+
+def test_every_role_of_the_templates_is_explained() -> None:
+    page = (DOCS / "security.md").read_text()
+    folded = set(re.findall(r"<summary>([\w-]+): \d+ grants", page))
+    assert folded == {process.name for process in PLATFORM.processes}
+    made = {name for path in FOLDER.glob("*.json") for name in roles_of(path.name)}
+    assert made - {f"{logical(name)}Role" for name in folded} == set(re.findall(r"^\| `(\w+Role)` \|", page, re.MULTILINE))
+
+
+def roles_of(file: str) -> set[str]:
+    """The logical ids of a template's roles."""
+    found = template(file).get("Resources", {})
+    return {name for name, made in found.items() if made["Type"] == "AWS::IAM::Role"}
 
 
 @pytest.mark.parametrize("name", ["deploy.md", "security.md"])

@@ -87,4 +87,5 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/cost.md": of_templates("cost"),
     "docs/deploy.md": of_templates("guide"),
     "docs/parity.md": of_templates("parity"),
+    "docs/security.md": of_templates("roles"),
 }
