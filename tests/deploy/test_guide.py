@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cloudformation import guide, pages
+from deploy.cloudformation import guide, needs, pages
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.generate import FOLDER
 from tests.deploy.reading import PLATFORM, template
@@ -47,6 +47,19 @@ def test_the_numbers_of_files_and_stacks_are_those_of_the_release() -> None:
     files = len([*FOLDER.glob("*.json")])
     assert set(re.findall(r"(\d+) (?:JSON files|files|templates)", GUIDE)) == {str(files)}
     assert f"the root and {NUMBERS[len(ROOT['Resources'])]} nested stacks" in " ".join(GUIDE.split())
+
+
+@pytest.mark.parametrize("profile", ["Small", "Production"])
+def test_what_the_guide_says_of_quotas_is_counted_in_the_templates(profile: str) -> None:
+    wanted = {need.what: f"{need.amount:g}" for need in needs.needs(profile)}
+    row = [wanted[each] for each in ("vCPU of Fargate", "VPCs of the region", "elastic IP addresses")]
+    assert f"| {profile} | {' | '.join(row)} |" in GUIDE
+
+
+def test_names_in_the_guide_are_those_of_the_templates() -> None:
+    made = " ".join(path.read_text() for path in FOLDER.glob("*.json"))
+    named = set(re.findall(r"`<deployment>-([a-z-]+)`", GUIDE))
+    assert named and {name for name in named if f"${{Deployment}}-{name}" not in made} == set()
 
 
 def test_each_threat_names_tests_that_exist() -> None:
