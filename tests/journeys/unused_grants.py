@@ -62,7 +62,17 @@ def written(page: str) -> set[Row]:
     return found
 
 
-def write(some: Mapping[str, list[Grant]], path: Path = PAGE) -> None:
-    """Put the list on the page, under what the page says of itself."""
-    head = path.read_text().partition(BEGIN)[0]
-    path.write_text("\n".join([f"{head}{BEGIN}", *listed(some), ""]))
+def rows(platform: Platform) -> set[Row]:
+    """All that the page could list."""
+    return {row(process.name, grant) for process in platform.processes for grant in grants(platform, process)}
+
+
+def write(platform: Platform, idle: set[Row], path: Path = PAGE) -> None:
+    """Put these on the page as well, under what it says of itself; what is no grant any more leaves it."""
+    page = path.read_text()
+    kept = idle | written(page)
+    some = {
+        process.name: [grant for grant in grants(platform, process) if row(process.name, grant) in kept]
+        for process in platform.processes
+    }
+    path.write_text("\n".join([page.partition(BEGIN)[0] + BEGIN, *listed(some), ""]))
