@@ -3,19 +3,22 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from django.core.management import call_command
 
 from deploy.cloudformation import house, needs
 from foundation import after_deployment
-from foundation.adapters.aws import names, tables
+from foundation.adapters.aws import names, quotas, tables
+from foundation.adapters.aws.quotas import Need
 from foundation.ports import SCOPE
+from foundation.settings import CHOSEN
 from tests.deploy.reading import template
 from tests.servers.moto import KEY, REGION, SECRET, Moto
 
@@ -92,9 +95,7 @@ def made(account: Moto, deployment: str, endpoints: Endpoints) -> Mapping[str, s
         return boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=account.url)
 
     for kind in PLATFORM.records:
-        asked = tables.properties(kind)
-        asked = {key: value for key, value in asked.items() if key not in ("TableName",)}
-        client("dynamodb").create_table(TableName=names.table_name(deployment, kind), **asked)
+        client("dynamodb").create_table(TableName=names.table_name(deployment, kind), **tables.properties(kind))
     for queue in PLATFORM.queues:
         for name in (names.queue_name, names.dead_queue_name):
             client("sqs").create_queue(QueueName=name(deployment, queue.name))
@@ -254,3 +255,45 @@ def test_what_is_needed_is_counted_in_the_templates(profile: str, addresses: int
     wanted = {need.what: need.amount for need in needs.needs(profile)}
     assert (wanted["VPCs of the region"], wanted["elastic IP addresses"]) == (1, addresses)
     assert wanted["vCPU of Fargate"] >= 6 and wanted["resources of a REST API"] < 300
+
+
+def test_a_quota_that_is_too_low_stands_against_a_deployment(account: Moto) -> None:
+    there = replace(CHOSEN, aws_region=REGION)
+    vpcs = Need("vpc", "L-F678F1CE", "VPCs of the region", 1)
+    assert "VPCs of the region are needed" in quotas.room(there, vpcs)
+    with pytest.raises(OSError, match="1000 of 5 VPCs"):
+        quotas.room(there, replace(vpcs, amount=1000))
+
+
+def test_where_an_account_has_no_quota_of_its_own_the_default_holds() -> None:
+    need = Need("fargate", "L-3032A538", "vCPU of Fargate", 8)
+    asked = {"ServiceCode": need.service, "QuotaCode": need.code}
+    client: Any = boto3.session.Session(KEY, SECRET).client("service-quotas", region_name=REGION)
+    with Stubber(client) as stubber:  # moto knows no defaults
+        stubber.add_client_error("get_service_quota", "NoSuchResourceException", expected_params=asked)
+        stubber.add_response("get_aws_default_service_quota", {"Quota": {"Value": 4000.0}}, asked)
+        assert quotas.quota(client, need) == 4000
+        for name in ("get_service_quota", "get_aws_default_service_quota"):
+            stubber.add_client_error(name, "NoSuchResourceException")
+        assert quotas.quota(client, need) is None
+
+
+def test_what_is_used_already_counts_against_a_quota(account: Moto) -> None:
+    ec2: Any = boto3.session.Session(KEY, SECRET).client("ec2", region_name=REGION, endpoint_url=account.url)
+    made = [ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] for _ in range(2)]
+    try:
+        used = len(ec2.describe_vpcs()["Vpcs"])
+        need = Need("vpc", "L-F678F1CE", "VPCs of the region", 6 - used)
+        with pytest.raises(OSError, match=f"{used} are used"):
+            quotas.room(replace(CHOSEN, aws_region=REGION), need)
+    finally:
+        for each in made:
+            ec2.delete_vpc(VpcId=each)
+
+
+def test_people_read_a_line_for_each_finding_and_what_to_do(account: Moto) -> None:
+    written = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("deploy-check", "--after", "no-such-stack", "--region", REGION, stdout=written)
+    first, second, last = written.getvalue().splitlines()
+    assert first.startswith("BAD   stack no-such-stack") and "-> Check its name" in second and last == "1 of 1 checks failed."

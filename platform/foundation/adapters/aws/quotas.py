@@ -27,8 +27,8 @@ class Need:
 
 def room(settings: Settings, need: Need) -> str:
     """How the quota stands, in words. OSError: it is too low, or AWS does not tell it."""
-    quota = _quota(client("service-quotas", settings), need)
-    if quota is None:
+    whole = quota(client("service-quotas", settings), need)
+    if whole is None:
         raise OSError(f"AWS tells no quota of {need.what} ({need.service} {need.code}); {need.amount:g} are needed")
     used = 0
     if need.code in USED:
@@ -36,17 +36,17 @@ def room(settings: Settings, need: Need) -> str:
         with answering(service):
             used = count(client(service, settings))
     told = (
-        f"{need.amount:g} of {quota:g} {need.what} are needed, {used} are used"
+        f"{need.amount:g} of {whole:g} {need.what} are needed, {used} are used"
         if used
-        else (f"{need.amount:g} of {quota:g} {need.what} are needed")
+        else (f"{need.amount:g} of {whole:g} {need.what} are needed")
     )
-    if used + need.amount > quota:
+    if used + need.amount > whole:
         raise OSError(told)
     return told
 
 
-def _quota(quotas: Any, need: Need) -> float | None:
-    """The account's own quota, or else AWS's default of it."""
+def quota(quotas: Any, need: Need) -> float | None:
+    """The account's own quota, or else AWS's default of it; None where AWS knows neither."""
     with answering("Service Quotas"):
         for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
             try:
