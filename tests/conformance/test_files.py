@@ -16,6 +16,7 @@ import requests
 from django.test import AsyncClient, Client
 
 from foundation import adapters
+from foundation.adapters.aws.files import adapter
 from foundation.adapters.embedded.files import DiskFiles
 from foundation.errors import Invalid, NotFound, TooLarge, Unavailable
 from foundation.manifest import Folder
@@ -23,7 +24,7 @@ from foundation.ports import Files
 from foundation.settings import CHOSEN
 from tests.conformance.processes import at_once, kill, outputs, python
 from tests.running import wait_for
-from tests.servers.moto import BUCKET, Moto, files_of
+from tests.servers.moto import BUCKET, CREDENTIALS, REGION, Moto, files_of
 
 MEGABYTE = 2**20
 SIGNED = ("Algorithm", "Credential", "Date", "Expires", "Signature", "SignedHeaders")
@@ -411,6 +412,13 @@ class TestS3:
         assert signed["X-Amz-SignedHeaders"] == ["host"]
         assert signed["X-Amz-Expires"] == ["77"]
         assert set(signed) == {f"X-Amz-{name}" for name in SIGNED}
+
+    def test_a_url_leads_to_the_region_of_the_bucket(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Elsewhere S3 answers for a bucket of its first hours by sending on, and the signature is for one host alone."""
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        url = adapter(Moto("http://nowhere").settings()).upload_url("uploads/a/b", limit=1)
+        assert urlsplit(url).netloc == f"{BUCKET}.s3.{REGION}.amazonaws.com"
 
     def test_a_url_for_one_key_is_good_for_no_other(self, store: Files, folder: str) -> None:
         url = store.upload_url(f"{folder}/a", limit=1)

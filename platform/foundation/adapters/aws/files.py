@@ -47,7 +47,7 @@ class Bucket(S3Storage):
     def __init__(self, settings: Settings) -> None:
         config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "auto"},
+            s3={"addressing_style": "virtual"},  # else URLs are signed for us-east-1, which sends those of a new bucket away
             connect_timeout=3,
             read_timeout=SECONDS,
             retries={"mode": "standard", "max_attempts": 3},
