@@ -156,6 +156,11 @@ def engine_by_platform(known: "Settings") -> str:
     return {"embedded": "local", "aws": "textract"}[known.platform]
 
 
+def told(text: str) -> str:
+    """A wrong value as the log may show it: without the user and password of a URL."""
+    return re.sub(r"^\S*@", "…@", text)
+
+
 def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
     """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
 
@@ -406,7 +411,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         try:
             setattr(known, each.name, read(text or default))
         except ValueError as wrong:
-            raise ValueError(f"{name} is {text!r}; it must be {wrong}") from wrong
+            raise ValueError(f"{name} is {told(text)!r}; it must be {wrong}") from wrong
     if known.extraction_engine == "textract" and known.platform != "aws":
         raise ValueError("EXTRACTION_ENGINE is 'textract'; it must be local unless PLATFORM is aws")
     return Settings(**vars(known))

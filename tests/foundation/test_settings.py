@@ -92,6 +92,14 @@ def test_new_indexes_have_a_model_that_the_platform_has() -> None:
     assert Moto("http://nowhere").settings().vector_model == "TITAN_TEXT_EMBED_V2"
 
 
+@pytest.mark.parametrize("value", ["user:word/to@ken@search:9200", "http2://user:word/to@ken@search"])
+def test_a_wrong_url_is_told_without_the_password_in_it(tmp_path: Path, value: str) -> None:
+    ended = started(tmp_path, VECTOR_STORE="opensearch", OPENSEARCH_URL=value)
+    assert ended.returncode == 1
+    assert "search" in ended.stderr
+    assert "word" not in ended.stderr
+
+
 def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:
     read = read_settings({"FOUNDATION_HOME": str(tmp_path), "HOST": "h", "PORT": "81"})
     assert (read.public_url, read.issuer_url, read.applications_issuer) == ("http://h:81",) * 2 + (
