@@ -11,10 +11,11 @@ DEPLOYMENT: Final = Parameter(
     name="Deployment",
     label="Name of the deployment",
     help="The first word of every resource's name; several deployments stand side by side in one account and region. "
-    "3 to 20 lower-case letters, digits and hyphens, a letter first. It cannot be changed later.",
+    "3 to 20 lower-case letters, digits and single hyphens, a letter first; not `aws`, `amazon` or `cognito` in it, nor "
+    "`internal-` before it, which AWS refuses. It cannot be changed later.",
     default="foundation",
-    pattern="[a-z][a-z0-9-]{1,18}[a-z0-9]",
-    hint="3 to 20 lower-case letters, digits and hyphens, a letter first",
+    pattern="(?!internal-|.*(aws|amazon|cognito|--))[a-z][a-z0-9-]{1,18}[a-z0-9]",
+    hint="3 to 20 lower-case letters, digits and single hyphens, a letter first, and none of the words above",
 )
 COST_PROFILE: Final = Parameter(
     name="CostProfile",

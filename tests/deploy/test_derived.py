@@ -1,6 +1,7 @@
 """What the manifests declare is in the templates: stores, roles, containers, and who answers which path."""
 
 import json
+import re
 from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,7 +18,7 @@ from foundation.adapters.aws import names, queue_shape, tables
 from foundation.apps import ApiKey, Foundation, KeyHolder, RegisteredClient, Session
 from foundation.manifest import Capability, Folder, Manifest
 from foundation.settings import CHOSEN, NeededOnAws, Settings, read_settings
-from tests.deploy.reading import PLATFORM, resources, said
+from tests.deploy.reading import PLATFORM, resources, said, template
 
 OIDC = django_settings(CHOSEN)
 LONGEST_INLINE = 10_240  # characters of all inline policies of a role, without white space
@@ -258,3 +259,34 @@ def test_the_portals_client_leads_back_to_where_the_portal_signs_people_in_and_o
     assert {*OIDC["OIDC_RP_SCOPES"].split()} <= {*client["AllowedOAuthScopes"]}
     assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["code"], False)
     assert (OIDC["OIDC_USE_PKCE"], OIDC["OIDC_RP_CLIENT_SECRET"]) == (True, "")
+
+
+def test_no_bucket_that_others_log_into_has_object_lock_as_s3_then_writes_nothing_there() -> None:
+    buckets = resources("data.json", "AWS::S3::Bucket")
+    into = {
+        each["LoggingConfiguration"]["DestinationBucketName"]["Ref"]
+        for each in buckets.values()
+        if "LoggingConfiguration" in each
+    }
+    assert into == {"Logs"}
+    assert [name for name, each in buckets.items() if each.get("ObjectLockEnabled")] == ["Files"]
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("foundation", True),
+        ("a1-b", True),
+        ("my-aws", False),  # Cognito refuses these words in a domain
+        ("amazonia", False),
+        ("cognitor", False),
+        ("a--b", False),  # ElastiCache refuses it in the names of users
+        ("internal-x", False),  # a load balancer's name cannot begin so
+        ("ab", False),
+        ("a-", False),
+    ],
+)
+def test_a_deployment_cannot_have_a_name_that_a_resource_of_it_cannot_bear(name: str, good: bool) -> None:
+    asked = template("foundation.json")["Parameters"]["Deployment"]
+    assert bool(re.fullmatch(asked["AllowedPattern"], name)) is good
+    assert re.fullmatch(asked["AllowedPattern"], asked["Default"])

@@ -1,4 +1,4 @@
-"""What every bucket has: it is private, keeps versions, lets a file be held, and stays when its stack goes."""
+"""What every bucket has: it is private, keeps versions, and stays when its stack goes."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,6 @@ KEPT: Final[Mapping[str, Any]] = {
     ),
     "OwnershipControls": OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
     "VersioningConfiguration": VersioningConfiguration(Status="Enabled"),
-    "ObjectLockEnabled": True,  # nothing is locked by it; an operator can put a legal hold on a file
     "DeletionPolicy": "Retain",
     "UpdateReplacePolicy": "Retain",
 }

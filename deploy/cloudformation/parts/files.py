@@ -45,6 +45,7 @@ def bucket(folders: Iterable[Folder]) -> Iterator[AWSObject]:
         ),
         Tags=tags("files"),
         LoggingConfiguration=into_logs(),
+        ObjectLockEnabled=True,  # nothing is locked by it; an operator can put a legal hold on a file
         **KEPT,
         **TELLS,
     )

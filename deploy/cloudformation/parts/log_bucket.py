@@ -1,4 +1,7 @@
-"""The bucket of access logs: of files, load balancer and CloudFront. What is there leaves after the days of logs."""
+"""The bucket of access logs: of files, load balancer and CloudFront. What is there leaves after the days of logs.
+
+S3 writes access logs to no bucket that has Object Lock: docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+"""
 
 from collections.abc import Iterator
 from typing import Any, Final
