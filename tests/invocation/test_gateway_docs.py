@@ -45,7 +45,7 @@ APPS: Final = {
     "doctor": "foundation",
     "worker": "foundation",
 }
-TESTS: Final = tuple(dict.fromkeys(re.findall(r"(tests/[\w/]+\.py)::(test_\w+)", PAGE)))
+TESTS: Final = tuple(dict.fromkeys(re.findall(r"(tests/[\w/]+\.py)::((?:\w+::)?test_\w+)", PAGE)))
 EXAMPLES: Final = tuple(re.findall(r"```python\n(from (?:openai|anthropic) .+?)```", PAGE, re.DOTALL))
 CODE: Final = tuple(dict.fromkeys(re.findall(r"`([^`\n]+)`", PAGE)))
 HEADERS: Final = tuple(code for code in CODE if re.fullmatch(r"x-[a-z-]+", code))
@@ -92,9 +92,13 @@ def test_the_page_has_what_is_looked_for() -> None:
     assert len(TESTS) > 30
 
 
-@pytest.mark.parametrize(("file", "function"), TESTS, ids="::".join)
-def test_a_test_that_the_table_names_is_there(file: str, function: str) -> None:
-    assert re.search(rf"^\s*(?:async )?def {function}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file} has no {function}"
+@pytest.mark.parametrize(("file", "name"), TESTS, ids="::".join)
+def test_a_test_that_the_table_names_is_there(file: str, name: str) -> None:
+    kind, _, function = name.rpartition("::")
+    text = (ROOT / file).read_text()
+    within = re.search(rf"^class {kind}\b.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL) if kind else None
+    place, indent = (within[0] if within else "", "    ") if kind else (text, "")
+    assert re.search(rf"^{indent}(?:async )?def {function}\(", place, re.MULTILINE), f"{file} has no {name}"
 
 
 def test_every_header_that_it_names_is_in_the_code_and_every_header_of_a_call_is_named() -> None:
