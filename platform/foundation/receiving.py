@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from kombu.transport import virtual
 
-from foundation.errors import Unavailable
+from foundation.errors import Problem
 from foundation.messages import Malformed, Received, read
 from foundation.pulse import Pulse
 from foundation.settings import CHOSEN
@@ -82,8 +82,8 @@ class Channel(virtual.Channel):
             try:
                 self.settle()
                 found = self.found()
-            except Unavailable as refused:
-                logger.warning("messages wait: %s", refused)
+            except Problem as refused:
+                logger.log(logging.WARNING if refused.retryable else logging.ERROR, "messages wait: %s", refused)
                 self.hurry()
                 time.sleep(REFUSED)
                 raise TimeoutError from refused
@@ -162,7 +162,7 @@ class Channel(virtual.Channel):
         """Settle, unless the messages do not answer: then the draining thread tries again, or they are delivered again."""
         try:
             self.settle()
-        except Unavailable as refused:
+        except Problem as refused:
             logger.warning("what has ended is not yet written down: %s", refused)
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:

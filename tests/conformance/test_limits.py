@@ -454,3 +454,14 @@ class TestLimitsInRedis:
     def test_a_reservation_over_two_groups_is_refused_as_a_mistake(self, away: RedisLimits, clock: Clock) -> None:
         with pytest.raises(ValueError, match="group"):
             ask(away, "a:1", Claim("b::k", 1, 10, clock() + 60))
+
+    def test_what_expired_in_an_outage_is_given_back_some_at_a_time_so_that_no_call_waits_for_all_of_it(
+        self, own: RedisServer, away: RedisLimits, clock: Clock
+    ) -> None:
+        soon, until = clock() + 1, clock() + 3000
+        many = [Reservation(str(number), (Claim("k", 1, 3000, until),), soon) for number in range(2500)]
+        with own.running():
+            away.reserve(many)
+            clock.moment += 2
+            left = [3000 - ask(away, f"after {number}", Claim("k", 0, 3000, until)).left["k"] for number in range(4)]
+            assert left == [1500, 500, 0, 0]

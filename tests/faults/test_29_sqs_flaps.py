@@ -49,7 +49,19 @@ def test_29_a_worker_whose_queue_flaps_does_everything_and_goes_on(stage: StageO
     assert done.keys() == {f"note {number}" for number in range(MESSAGES)}
     assert done.total() - MESSAGES <= len(LOST)  # at least once: only what was done and not heard of comes again
     assert worker.poll() is None and stage.depth().dead == 0
-    assert {*door.fates} == {*Fate}
+    assert {*door.fates} == {*Fate} - {Fate.DENIED}
+
+
+def test_29_a_worker_bears_a_role_that_lacks_a_right_for_a_while(stage: StageOnSqs, door: FlappingDoor) -> None:
+    door.plan = lambda number: Fate.DENIED
+    worker = stage.worker()
+    wait_for(lambda: stage.log.read_text().count("AccessDenied") > 2)
+    silent = silence(stage.home)
+    assert silent is None or silent > 0.5  # no sign of life meanwhile: where the right never comes, the worker is replaced
+    door.plan = always_served
+    stage.send("note", "done")
+    wait_for(lambda: stage.diary == ["note done"] and stage.is_empty(), 60)
+    assert worker.poll() is None and stage.depth().dead == 0
 
 
 def test_29_a_worker_bears_a_queue_that_is_away(stage: StageOnSqs, door: FlappingDoor) -> None:

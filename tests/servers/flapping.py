@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,20 +10,28 @@ from typing import Final, cast
 
 from tests.servers.elasticmq import free_port
 
-BUSY: Final = b'{"__type": "ServiceUnavailable", "message": "try again"}'
-ANSWERS_BUSY: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%s"
-    % (len(BUSY), BUSY)
-)
-
 
 class Fate(Enum):
     """What becomes of a request."""
 
     SERVED = "it is answered"
     BUSY = "it is refused with 503 and never reaches the server"
+    DENIED = "it is refused, as by a role that lacks the right, and never reaches the server"
     DROPPED = "its connection is closed before it reaches the server"
     UNANSWERED = "the server does what it asks, and its connection is closed before the answer"
+
+
+def refusal(status: bytes, code: bytes) -> bytes:
+    """An error as SQS says it."""
+    body = b'{"__type": "%b", "message": "refused at the door"}' % code
+    head = b"HTTP/1.1 %b\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+    return head + body
+
+
+REFUSALS: Final[Mapping[Fate, bytes]] = {
+    Fate.BUSY: refusal(b"503 Service Unavailable", b"ServiceUnavailable"),
+    Fate.DENIED: refusal(b"400 Bad Request", b"AccessDeniedException"),
+}
 
 
 def always_served(number: int) -> Fate:
@@ -94,7 +102,7 @@ class FlappingDoor:
         self.fates.append(fate)
         if fate is Fate.DROPPED:
             return False
-        answer = ANSWERS_BUSY if fate is Fate.BUSY else await self._asked(request)
+        answer = REFUSALS.get(fate) or await self._asked(request)
         if fate is Fate.UNANSWERED:
             return False
         writer.write(answer)

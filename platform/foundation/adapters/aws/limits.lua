@@ -2,7 +2,7 @@
 -- KEYS: hashes of counters and of reservations by id; sorted sets of when reservations expire, and of when rows are forgotten.
 -- ARGV[1]: the moment, the seconds for which an expired reservation can be settled, and the steps; each begins with its kind.
 local COUNTERS, RESERVATIONS, LIVE, OVER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local COUNTER_KEPT, SWEPT_AT_ONCE, DAY = 3600, 100, 86400
+local COUNTER_KEPT, SWEPT_AT_ONCE, EXPIRED_AT_ONCE, DAY = 3600, 100, 1000, 86400
 local moment, kept, steps = unpack(cmsgpack.unpack(ARGV[1]))
 local counters, last = {}, 0
 
@@ -106,8 +106,8 @@ local function raise(key, amount, ends)
     end
 end
 
-local function expire() -- what was never settled in its time holds nothing back any more
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', LIVE, '-inf', moment)) do
+local function expire() -- what was never settled in its time holds nothing back any more; after an outage in several calls
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', LIVE, '-inf', moment, 'LIMIT', 0, EXPIRED_AT_ONCE)) do
         local row = redis.call('HGET', RESERVATIONS, id)
         local ends = tonumber(redis.call('ZSCORE', LIVE, id)) + kept
         redis.call('ZREM', LIVE, id)
