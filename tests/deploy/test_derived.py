@@ -213,6 +213,8 @@ def test_a_container_starts_with_what_it_is_told(task: dict[str, Any]) -> None:
         "DEPLOYMENT": "foundation",
         "LOG_LEVEL": "INFO",
         "BEDROCK_REGION": "us-west-2",
+        "MODEL_ALIASES": "",
+        "TEXTRACT_JOBS": "100",
         **{name: "https://x.example" for name in told(task) if name.endswith(("_URL", "_DOMAIN"))},
     }
     values = {name: value if isinstance(value, str) else examples.get(name, "x") for name, value in told(task).items()}

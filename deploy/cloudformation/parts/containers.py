@@ -58,6 +58,8 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "API_URL": Ref("ApiUrl"),
     "BEDROCK_REGION": If("OwnBedrockRegion", Ref("BedrockRegion"), Ref("AWS::Region")),
     "LOG_LEVEL": Ref("LogLevel"),
+    "MODEL_ALIASES": Ref("ModelAliases"),
+    "TEXTRACT_JOBS": Ref("TextractJobs"),
 }
 SECRETS: Final[Mapping[str, Any]] = {
     "REDIS_URL": Ref("RedisUrlSecretArn"),

@@ -55,6 +55,22 @@ BEDROCK: Final = Parameter(
     pattern="([a-z]{2,6}(-[a-z]+)+-[0-9]{1,2})?",
     hint="the name of a region, for example us-west-2, or nothing",
 )
+TEXTRACT: Final = Parameter(
+    name="TextractJobs",
+    label="Documents that Textract reads at once",
+    help="No more than the account's quota of asynchronous jobs of Amazon Textract; the others wait for their turn.",
+    default="100",
+    pattern="[1-9][0-9]{0,3}",
+    hint="a number from 1 to 9999",
+)
+ALIASES: Final = Parameter(
+    name="ModelAliases",
+    label="Names of models that another model answers",
+    help="As kind:pattern=model, with commas between them, for example text:gpt-*=TITAN_TEXT_EXPRESS_V1; may be empty.",
+    default="",
+    pattern="([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?",
+    hint="kind:pattern=model with commas between them, or nothing",
+)
 LEVEL: Final = Parameter(
     name="LogLevel",
     label="What is logged",
@@ -70,7 +86,7 @@ def stack(platform: Platform) -> Stack:
         name="services",
         title="Generative AI Foundation: a service for each capability, a worker for each queue.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, PORTAL_URL),
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, TEXTRACT, ALIASES, PORTAL_URL),
             group(OPERATION_GROUP, LOG_DAYS, LEVEL),
             group(
                 NETWORK_GROUP,
