@@ -6,7 +6,7 @@ cannot; what only tunes it is left out where it is unknown, and is reported. The
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Final
 
@@ -45,10 +45,16 @@ PARTS: Final[Mapping[type[Part], str]] = {
 
 def check(call: Call) -> None:
     """Put on the call what it asks for. InvalidParameter, in the dialect's word, when no model of it can honour that."""
-    call.asks = asked(call.request)
-    call.needs = NOTHING if call.dialect in REPORTING else call.asks & MEANING
+    call.asks = one(asked(call.request))
+    call.needs = NOTHING if call.dialect in REPORTING else one(call.asks & MEANING)
     if call.needs and not any(fits(call, place) for place in places(call.by)):
         raise refusal(call)
+
+
+@lru_cache(1024)
+def one(names: frozenset[str]) -> frozenset[str]:
+    """The same set, once for all calls that are under way."""
+    return names
 
 
 def fits(call: Call, place: Place) -> bool:

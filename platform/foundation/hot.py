@@ -104,7 +104,6 @@ class Front:
             return await self.django(scope, receive, send)
         if "//" in scope["path"]:
             scope["path"] = MANY_SLASHES.sub("/", scope["path"])
-        receive = within(receive, *limit_of(scope["path"]))
         route = self.routes.get(scope["path"])
         try:
             await (self._pass_on(scope, receive, send) if route is None else serve(route, scope, receive, send))
@@ -115,6 +114,7 @@ class Front:
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        receive = within(receive, *limit_of(path))
         if path.endswith("/") and path.rstrip("/") in self.routes:
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
             return await respond(send, 307, b"", [(b"location", path.rstrip("/").encode() + query)])
@@ -182,7 +182,7 @@ async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, R
     if scope["method"] != "POST":
         raise MethodNotAllowed("Method Not Allowed")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    given = parsed(await whole(receive), headers.get("content-type", ""))
+    given = parsed(await whole(within(receive, *limit_of(scope["path"]))), headers.get("content-type", ""))
     caller = await identified(credential(headers))
     reply = await unless_left(receive, route.handler(caller, converted(given, route.request), headers))
     return reply, unknown_to(route.request, given)
