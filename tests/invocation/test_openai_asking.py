@@ -58,6 +58,7 @@ MEMBERS = [
     ({"parallel_tools": False}, {"parallel_tool_calls": False}),
     ({"effort": "high"}, {"reasoning_effort": "high"}),
     ({"service_tier": "flex", "user": "u1"}, {"service_tier": "flex", "user": "u1"}),
+    ({"service_tier": "standard_only"}, {"service_tier": "default"}),
     ({"output": OutputFormat()}, {"response_format": {"type": "json_object"}}),
     (
         {"output": OutputFormat(SCHEMA, "city", True)},

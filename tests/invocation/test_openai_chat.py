@@ -269,6 +269,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"logit_bias": {"50256": -100}}, "logit_bias"),
     ({"web_search_options": {"search_context_size": "low"}}, "web_search_options"),
+    ({"web_search_options": {}}, "web_search_options"),
     ({"thinking": {"type": "enabled"}}, "thinking"),
     ({"metadata": {str(number): "x" for number in range(17)}}, "metadata"),
     ({"metadata": {"name": "x" * 513}}, "metadata"),

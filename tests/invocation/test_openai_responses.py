@@ -305,9 +305,11 @@ async def test_what_the_local_model_cannot_do_is_refused_in_the_words_of_the_dia
 
 async def test_what_changes_nothing_is_reported(door: Door):
     body = {"text": {"verbosity": "low"}, "reasoning": {"summary": "auto"}, "prompt_cache_key": "k", "max_output_tokens": 2}
+    body["include"] = ["reasoning.encrypted_content", "message.output_text.logprobs"]
     answer = await door.post(PATH, {"model": LOCAL, "input": QUESTION, "store": False, "truncation": "disabled", **body})
     assert answer.status == 200
-    assert set(answer.headers["x-ignored-parameters"].split(",")) <= {"text.verbosity", "reasoning.summary", "prompt_cache_key"}
+    ignored = answer.headers["x-ignored-parameters"].split(",")
+    assert {"include", "text.verbosity", "reasoning.summary"} <= {*ignored}
 
 
 async def test_an_unknown_model_is_not_found(door: Door):

@@ -26,6 +26,7 @@ Member = Mapping[str, Any]
 # The models that take `max_completion_tokens` and refuse `max_tokens`, by how their ids begin.
 # https://platform.openai.com/docs/api-reference/chat/create#chat_create-max_tokens
 COUNT_THOUGHTS: Final = ("o1", "o3", "o4", "gpt-5")
+TIERS: Final[Mapping[str, str]] = {"standard_only": "default"}  # Anthropic's name for what OpenAI calls so
 CHOICES: Final = {"auto": "auto", "none": "none", "any": "required"}
 
 
@@ -64,7 +65,7 @@ def optional(request: Request) -> Iterator[tuple[str, Any]]:
     yield "parallel_tool_calls", request.parallel_tools
     yield "response_format", request.output and response_format(request.output)
     yield "reasoning_effort", request.effort
-    yield "service_tier", request.service_tier
+    yield "service_tier", TIERS.get(request.service_tier or "", request.service_tier)
     yield "user", request.user
 
 

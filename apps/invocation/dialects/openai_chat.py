@@ -66,6 +66,7 @@ NOT_HERE: Final[Mapping[str, str]] = {
     "moderation": "the application's guard does this; an administrator sets it",
     "web_search_options": "models here search nothing; give them a tool that does",
 }
+SAYS_NOTHING: Final[Mapping[str, tuple[Any, ...]]] = {"logit_bias": (None, {}), "moderation": (None, False)}
 CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("any")}
 MODES: Final[Mapping[str, Literal["off", "adaptive"] | None]] = {"enabled": None, "disabled": "off", "adaptive": "adaptive"}
 NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
@@ -106,7 +107,7 @@ def request(wanted: ChatRequest) -> Request:
 def refuse(wanted: ChatRequest) -> None:
     """Raise for what cannot be done here, whichever model is asked."""
     for name, why in NOT_HERE.items():
-        if getattr(wanted, name):
+        if getattr(wanted, name) not in SAYS_NOTHING.get(name, (None, [])):
             raise InvalidParameter(f"{name} cannot be honoured: {why}", param=name)
     if wanted.n not in (None, 1):
         raise InvalidParameter(f"n ({wanted.n}) must be 1: send the request again for another answer", param="n")

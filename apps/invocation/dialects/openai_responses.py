@@ -95,6 +95,7 @@ def ignored(wanted: ResponsesRequest) -> tuple[str, ...]:
     """What of the request changes nothing here."""
     said = {
         "text.verbosity": wanted.text and wanted.text.verbosity,
+        "include": {*(wanted.include or ())} - {LIKELIHOODS},
         "reasoning.summary": wanted.reasoning and (wanted.reasoning.summary or wanted.reasoning.generate_summary),
     }
     return tuple(name for name, value in said.items() if value)
