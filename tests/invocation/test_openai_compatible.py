@@ -80,13 +80,13 @@ BAD_STATUS = [
     (41, reply(200, {"error": {"message": "no memory"}}), UpstreamFailed, "no memory", None),
     (43, reply(400, {"error": {"message": "maximum context length is 8192 tokens"}}), TooLong, "8192", None),
     (43, reply(404, {"error": {"message": "model 'x' not found"}}), UnknownModel, "model 'x' not found", None),
-    (43, reply(401, {"error": {"message": "bad key"}}), UpstreamDenied, "OPENAI_API_KEY", None),
+    (43, reply(401, {"error": {"message": "bad key"}}), UpstreamDenied, "a request without a key", None),
     (43, reply(400, {"error": {"message": "filtered", "code": "content_filter"}}), Blocked, "filtered", None),
     (43, reply(400, {"error": {"message": "no such member"}}), Invalid, "no such member", None),
     (43, reply(422, {"detail": "bad tools"}), Invalid, "bad tools", None),
     (35, reply(302, b"", Location="http://127.0.0.1/elsewhere"), UpstreamFailed, "302", None),
     (35, reply(500, b"x" * 1_000_000, "text/plain"), UpstreamFailed, "xxx", None),
-    (43, reply(403, {}), UpstreamDenied, "OPENAI_API_KEY", None),
+    (43, reply(403, {}), UpstreamDenied, "a request without a key", None),
 ]
 
 

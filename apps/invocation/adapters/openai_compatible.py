@@ -41,11 +41,11 @@ def adapter(settings: Settings, connection: Connection) -> "OpenAICompatible":
         )
     if connection.base_url:
         return OpenAICompatible(connection.base_url)
-    return OpenAICompatible(settings.openai_base_url, settings.openai_api_key)
+    return OpenAICompatible(settings.openai_base_url, settings.openai_api_key, "OPENAI_API_KEY")
 
 
 class OpenAICompatible:
-    """The Provider port over HTTP. key_name is what an error calls the key."""
+    """The Provider port over HTTP. key_name is what an error calls the key; empty: there is none."""
 
     honours = frozenset(
         {
@@ -69,13 +69,12 @@ class OpenAICompatible:
         }
     )
 
-    def __init__(
-        self, base_url: str, api_key: str = "", key_name: str = "OPENAI_API_KEY", timeouts: Timeouts = TIMEOUTS
-    ) -> None:
+    def __init__(self, base_url: str, api_key: str = "", key_name: str = "", timeouts: Timeouts = TIMEOUTS) -> None:
+        shown = key_name or "a request without a key"
         self.refusals: Refusals = {
             **REFUSALS,
-            401: (UpstreamDenied, f"the model server does not accept {key_name}"),
-            403: (UpstreamDenied, f"the model server does not let {key_name} do this"),
+            401: (UpstreamDenied, f"the model server does not accept {shown}"),
+            403: (UpstreamDenied, f"the model server does not let {shown} do this"),
         }
         self.server = Server(base_url, {"Authorization": f"Bearer {api_key}"} if api_key else {}, timeouts, self._refused)
 
