@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 import apps.invocation.adapters.bedrock  # noqa: F401 (its import takes longer than these providers may)
 from apps.invocation import listing
+from apps.invocation.catalogue import current
 from apps.invocation.records import Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
@@ -60,10 +61,12 @@ def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **cha
 
 @contextmanager
 def listed(*places: Deployment, prices: tuple[float, float] = (1.0, 10.0), **more: Any) -> Iterator[str]:
-    """A model that runs at these places, for as long as the block lasts; its name, which no other has."""
+    """A model that runs at these places, for as long as the block lasts, in the catalogue that is held; its name, which no
+    other has."""
     name = f"model-{uuid.uuid4().hex[:10]}"
     model = Model(name, "", Kind.TEXT, "", prices=Prices(*prices), deployments=places, **more)
     listing.save_model(model)
+    current()
     try:
         yield model.name
     finally:
