@@ -93,7 +93,7 @@ class Messages:
             self.client.send_message(QueueUrl=url, MessageBody=body, DelaySeconds=delay)
 
     def receive(self, queue: str, most: int, wait: int = 0) -> list[Received]:
-        """Up to `most` visible messages, hidden from others for now; waits up to `wait` seconds for the first."""
+        """Up to `most` visible messages, hidden from others while they are held; waits up to `wait` seconds for the first."""
         url, begun = self.url(queue), self.clock()
         with answering(WHAT):
             answer = self.client.receive_message(
