@@ -8,18 +8,8 @@ from typing import Final, TypeAlias
 
 from apps.invocation import guarding
 from apps.invocation.calls import Call
-from apps.invocation.invocations import (
-    Answer,
-    Completion,
-    Embeddings,
-    Part,
-    Ranking,
-    Request,
-    Text,
-    Thinking,
-    ToolResult,
-    ToolUse,
-)
+from apps.invocation.folding import Answer
+from apps.invocation.invocations import Completion, Embeddings, Part, Ranking, Request, Text, Thinking, ToolResult, ToolUse
 from apps.usage.records import Content
 
 Said: TypeAlias = Answer | Completion | Embeddings | Ranking | None

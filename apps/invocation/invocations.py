@@ -1,7 +1,7 @@
 """The one inner form of a call and of its answer: every dialect is translated into it, every provider out of it."""
 
 import enum
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -291,103 +291,6 @@ class Ranking(Struct, frozen=True):
     usage: Usage = NOTHING
     model: str = ""
     served_by: str = ""
-
-
-def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """The same turns with neighbours of one role joined, as most models refuse two turns of one role in a row."""
-    joined: list[Message] = []
-    for message in messages:
-        if joined and joined[-1].role is message.role:
-            joined[-1] = Message(message.role, (*joined[-1].content, *message.content))
-        else:
-            joined.append(message)
-    return tuple(joined)
-
-
-class Answer:
-    """Collects a stream's events into the whole answer; `written` is what came so far, also when the stream broke off."""
-
-    def __init__(self) -> None:
-        self.parts: list[Text | Thinking | ToolUse] = []
-        self.pieces: list[str] = []
-        self.logprobs: list[Mapping[str, Any]] = []
-        self.open: Event | None = None
-        self.finish: Finish | None = None
-        self.tools: dict[int, tuple[ToolStart, list[str]]] = {}
-        self.written = 0
-
-    def add(self, event: Event) -> None:
-        """One more event."""
-        match event:
-            case TextDelta():
-                self._continue(event)
-                self.pieces.append(event.text)
-                self.logprobs += event.logprobs
-                self.written += len(event.text)
-            case ThinkingDelta(redacted=""):
-                self._continue(event)
-                self.pieces.append(event.text)
-                self.written += len(event.text)
-                if event.signature:
-                    self._close(event.signature)
-            case ThinkingDelta():
-                self._close()
-                self.parts.append(Thinking("", redacted=event.redacted))
-            case ToolStart():
-                self.tools[event.index] = (event, [])
-            case ToolDelta():
-                self.tools[event.index][1].append(event.json)
-                self.written += len(event.json)
-            case Finish():
-                self.finish = event
-
-    def _continue(self, event: TextDelta | ThinkingDelta) -> None:
-        if self.open is not None and type(self.open) is not type(event):
-            self._close()
-        self.open = event
-
-    def _close(self, signature: str = "") -> None:
-        text = "".join(self.pieces)
-        if isinstance(self.open, ThinkingDelta):
-            self.parts.append(Thinking(text, signature))
-        elif text:
-            self.parts.append(Text(text))
-        self.open = None
-        self.pieces.clear()
-
-    def completion(self) -> Completion:
-        """The whole answer; RuntimeError without Finish, for then there is none."""
-        if self.finish is None:
-            raise RuntimeError("a provider ended a stream without Finish")
-        self._close()
-        asked = (ToolUse(start.id, start.name, "".join(pieces) or "{}") for _, (start, pieces) in sorted(self.tools.items()))
-        end = self.finish
-        return Completion((*self.parts, *asked), end.usage, end.reason, end.stop, tuple(self.logprobs))
-
-
-async def complete(events: AsyncIterator[Event]) -> Completion:
-    """A stream folded into the whole answer. Adapters end a stream by Finish or raise, so an answer is never half."""
-    answer = Answer()
-    async for event in events:
-        answer.add(event)
-    return answer.completion()
-
-
-def events_of(completion: Completion) -> Iterable[Event]:
-    """A whole answer as the events that it could have come in."""
-    tools, logprobs = 0, completion.logprobs
-    for part in completion.content:
-        match part:
-            case Text():
-                yield TextDelta(part.text, logprobs)
-                logprobs = ()
-            case Thinking():
-                yield ThinkingDelta(part.text, part.signature, part.redacted)
-            case ToolUse():
-                yield ToolStart(tools, part.id, part.name)
-                yield ToolDelta(tools, part.input)
-                tools += 1
-    yield Finish(completion.usage, completion.reason, completion.stop)
 
 
 def json_of(value: Any) -> str:

@@ -14,19 +14,8 @@ from apps.applications import services as applications
 from apps.invocation import admission, caching, catalogue, contents, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.invocations import (
-    NOTHING,
-    Answer,
-    Completion,
-    Embeddings,
-    Event,
-    Finish,
-    Ranking,
-    Request,
-    Text,
-    Usage,
-    events_of,
-)
+from apps.invocation.folding import Answer, events_of
+from apps.invocation.invocations import NOTHING, Completion, Embeddings, Event, Finish, Ranking, Request, Text, Usage
 from apps.invocation.records import Kind
 from apps.usage import services as usage
 from apps.usage.records import Invocation

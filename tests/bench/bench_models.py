@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from apps.invocation.adapters.local_embeddings import LocalEmbeddings
 from apps.invocation.adapters.local_text import LocalText
-from apps.invocation.invocations import Message, Request, Role, Text, complete
+from apps.invocation.folding import complete
+from apps.invocation.invocations import Message, Request, Role, Text
 from foundation.settings import CHOSEN
 from tests.invocation.numpy_minilm import NumpyMiniLM
 

@@ -18,18 +18,8 @@ from apps.invocation.adapters.bedrock_wire import Runtime
 from apps.invocation.adapters.local_embeddings import LocalEmbeddings
 from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
 from apps.invocation.adapters.openai_compatible import OpenAICompatible
-from apps.invocation.invocations import (
-    Event,
-    Finish,
-    Message,
-    OutputFormat,
-    Request,
-    Role,
-    StopReason,
-    Text,
-    TextDelta,
-    complete,
-)
+from apps.invocation.folding import complete
+from apps.invocation.invocations import Event, Finish, Message, OutputFormat, Request, Role, StopReason, Text, TextDelta
 from apps.invocation.ports import CountsTokens, Provider
 from foundation.errors import Invalid
 from foundation.settings import CHOSEN

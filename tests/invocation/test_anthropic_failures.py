@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from apps.invocation.invocations import complete
+from apps.invocation.folding import complete
 from foundation.errors import (
     Blocked,
     Invalid,

@@ -9,6 +9,7 @@ import pytest
 
 from apps.invocation.adapters import provider
 from apps.invocation.adapters.anthropic import AnthropicApi
+from apps.invocation.folding import complete
 from apps.invocation.invocations import (
     Completion,
     Document,
@@ -25,7 +26,6 @@ from apps.invocation.invocations import (
     ToolChoice,
     ToolUse,
     Usage,
-    complete,
 )
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets

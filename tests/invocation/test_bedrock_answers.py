@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from apps.invocation.adapters.bedrock import Bedrock
 from apps.invocation.adapters.bedrock_wire import Runtime
+from apps.invocation.folding import complete
 from apps.invocation.invocations import (
     Completion,
     Event,
@@ -28,7 +29,6 @@ from apps.invocation.invocations import (
     Tool,
     ToolUse,
     Usage,
-    complete,
 )
 from foundation.errors import (
     Invalid,

@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError, EventStreamError
 from apps.invocation.adapters.bedrock import Bedrock, adapter
 from apps.invocation.adapters.bedrock_lifecycles import lifecycles
 from apps.invocation.adapters.bedrock_wire import Runtime, endpoint
-from apps.invocation.invocations import Document, Message, Request, Role, Text, complete
+from apps.invocation.folding import complete
+from apps.invocation.invocations import Document, Message, Request, Role, Text
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets
 from foundation.errors import UpstreamDenied

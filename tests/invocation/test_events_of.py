@@ -1,6 +1,7 @@
 """A kept answer as events: folded again it is the same answer."""
 
-from apps.invocation.invocations import Answer, Completion, StopReason, Text, Thinking, ToolUse, Usage, events_of
+from apps.invocation.folding import Answer, events_of
+from apps.invocation.invocations import Completion, StopReason, Text, Thinking, ToolUse, Usage
 
 
 def test_an_answer_of_several_texts_is_the_same_after_it_was_events() -> None:

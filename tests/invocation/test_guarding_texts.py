@@ -9,11 +9,11 @@ from hypothesis import strategies as some
 
 from apps.applications.records import Action, Guard
 from apps.invocation import guarding
+from apps.invocation.folding import Answer
 from apps.invocation.guarding.answers import screened
 from apps.invocation.guarding.screens import Findings, screen
 from apps.invocation.invocations import (
     NOTHING,
-    Answer,
     Completion,
     Event,
     StopReason,

@@ -11,7 +11,7 @@ from apps.invocation import services
 from apps.invocation.dialects.openai_responses import begun, request, response
 from apps.invocation.dialects.openai_responses_events import ResponseEvents
 from apps.invocation.dialects.openai_responses_shapes import ResponsesRequest
-from apps.invocation.invocations import Answer as Gathered
+from apps.invocation.folding import Answer as Gathered
 from apps.invocation.invocations import (
     Event,
     Finish,

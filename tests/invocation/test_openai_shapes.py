@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from apps.invocation.adapters.openai_compatible import OpenAICompatible
-from apps.invocation.invocations import (
-    Completion,
-    Message,
-    Request,
-    Role,
-    StopReason,
-    Text,
-    Thinking,
-    ToolUse,
-    Usage,
-    complete,
-)
+from apps.invocation.folding import complete
+from apps.invocation.invocations import Completion, Message, Request, Role, StopReason, Text, Thinking, ToolUse, Usage
 from foundation.errors import Invalid, UpstreamFailed
 from tests.invocation.unruly import events, reply, serving
 

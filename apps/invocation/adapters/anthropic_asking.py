@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Document,
@@ -20,7 +21,6 @@ from apps.invocation.invocations import (
     ToolChoice,
     ToolResult,
     ToolUse,
-    alternating,
 )
 from foundation.errors import Invalid
 

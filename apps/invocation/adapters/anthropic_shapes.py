@@ -8,8 +8,8 @@ from msgspec import Raw, Struct
 
 from apps.invocation.adapters.anthropic_asking import ANSWER, wants_any_json
 from apps.invocation.adapters.openai_shapes import estimated
+from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
-    Answer,
     Completion,
     Event,
     Finish,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from apps.invocation.adapters.bedrock_families import Family
+from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Document,
@@ -20,7 +21,6 @@ from apps.invocation.invocations import (
     Thinking,
     ToolResult,
     ToolUse,
-    alternating,
 )
 from foundation.errors import Invalid
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from apps.invocation.folding import complete
 from apps.invocation.invocations import (
     Completion,
     Embeddings,
@@ -22,7 +23,6 @@ from apps.invocation.invocations import (
     StopReason,
     TextDelta,
     Usage,
-    complete,
 )
 from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident

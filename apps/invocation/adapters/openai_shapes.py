@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
-    Answer,
     Completion,
     Event,
     Finish,

@@ -26,6 +26,7 @@ from apps.invocation.dialects.anthropic_shapes import (
     ToolUseBlock,
     UrlSource,
 )
+from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Document,
@@ -41,7 +42,6 @@ from apps.invocation.invocations import (
     ToolChoice,
     ToolResult,
     ToolUse,
-    alternating,
     json_of,
 )
 from foundation.errors import InvalidParameter

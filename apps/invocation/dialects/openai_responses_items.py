@@ -20,6 +20,7 @@ from apps.invocation.dialects.openai_responses_shapes import (
     Status,
 )
 from apps.invocation.dialects.openai_turns import DATA, of_data_url
+from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Completion,
@@ -32,7 +33,6 @@ from apps.invocation.invocations import (
     Thinking,
     ToolResult,
     ToolUse,
-    alternating,
 )
 from foundation.errors import InvalidParameter
 

@@ -17,19 +17,8 @@ from apps.invocation.dialects.openai_chat_shapes import (
     ChatToolResult,
     ChatUser,
 )
-from apps.invocation.invocations import (
-    CacheLife,
-    Document,
-    Image,
-    Message,
-    Part,
-    Role,
-    Text,
-    Thinking,
-    ToolResult,
-    ToolUse,
-    alternating,
-)
+from apps.invocation.folding import alternating
+from apps.invocation.invocations import CacheLife, Document, Image, Message, Part, Role, Text, Thinking, ToolResult, ToolUse
 from foundation.errors import InvalidParameter
 
 DATA: Final = "data:"

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from apps.invocation.catalogue import held
-from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, alternating
+from apps.invocation.folding import alternating
+from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from foundation.errors import Invalid
 
 WORDS: Final = {"stop": "stop_sequences"}  # its name of a field of the inner request
