@@ -6,7 +6,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --req
 
 FROM $BASE
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/platform PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    DJANGO_SETTINGS_MODULE=foundation.settings HOST=0.0.0.0
+    DJANGO_SETTINGS_MODULE=foundation.configuration HOST=0.0.0.0
 COPY --from=packages /venv /venv
 COPY manage.py /app/
 COPY platform /app/platform

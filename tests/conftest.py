@@ -21,7 +21,7 @@ os.environ.update(
     {
         "FOUNDATION_HOME": str(HOME / "in-process"),
         "PORT": str(free_port()),
-        "DJANGO_SETTINGS_MODULE": "foundation.settings",
+        "DJANGO_SETTINGS_MODULE": "foundation.configuration",
         "MODEL_ALIASES": "text:*=smollm2-135m-instruct,embed:*=all-minilm-l6-v2",
         "SERVE": "all",
     }

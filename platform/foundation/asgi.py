@@ -4,7 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
 django = get_asgi_application()
 
 from foundation.hot import Front  # noqa: E402 (Django has to be set up first)

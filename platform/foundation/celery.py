@@ -10,7 +10,7 @@ from typing import Any, Final
 from celery import Celery, Task
 from celery.exceptions import Reject
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
 
 from foundation.ambient import number_between
 from foundation.errors import Problem

@@ -1,173 +1,31 @@
-"""Every setting, and the only reader of the environment; the second half is Django's own configuration, derived from it.
+"""Every setting, and the only reader of the environment.
 
 A missing or wrong value stops the start with one line. docs/settings.md is generated from the fields of Settings.
 """
 
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from foundation import manifest
-from foundation.local_secrets import LocalSecrets
+from foundation.defaults import (
+    NeededOnAws,
+    administrators_issuer,
+    applications_issuer,
+    engine_by_platform,
+    kept_secret,
+    needed_by_opensearch,
+    needed_to_sign,
+    vector_model_by_platform,
+    vectors_by_platform,
+)
+from foundation.readers import deployment, one_of, pairs, path, read_fields, region, setting, url, whole, words
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Words separated by commas, without the white space around them."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """A reader of whole numbers inside two bounds."""
-
-    def read(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
-            raise ValueError(f"a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return read
-
-
-def one_of(*choices: str) -> Callable[[str], str]:
-    """A reader that takes one of a few words."""
-
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(" or ".join(choices))
-        return text
-
-    return read
-
-
-def url(text: str) -> str:
-    """An http or https URL with a host, without the slash at its end."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("a URL that begins with http:// or https://")
-    return text.rstrip("/")
-
-
-def region(text: str) -> str:
-    """The name of an AWS region, or nothing."""
-    if text and not re.fullmatch("[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}", text):
-        raise ValueError("the name of an AWS region, for example eu-central-1")
-    return text
-
-
-def deployment(text: str) -> str:
-    """The name of a deployment."""
-    if not re.fullmatch("[a-z][a-z0-9-]{1,18}[a-z0-9]", text):
-        raise ValueError("3 to 20 lower-case letters, digits and hyphens, a letter first")
-    return text
-
-
-def pairs(text: str) -> Mapping[str, str]:
-    """`name=value` pairs separated by commas, in their order."""
-    read = {}
-    for word in words(text):
-        name, equals, value = word.partition("=")
-        if not (name and equals and value):
-            raise ValueError("name=value pairs separated by commas")
-        read[name.strip()] = value.strip()
-    return read
-
-
-def path(text: str) -> Path:
-    """A path, from the working directory when it is not absolute."""
-    try:
-        return Path(text).expanduser().resolve()
-    except RuntimeError as unknown:
-        raise ValueError("a path; there is no such user") from unknown
-
-
-def kept_secret(known: "Settings") -> str:
-    """made once and kept in FOUNDATION_HOME"""
-    try:
-        return LocalSecrets(known.home).create("secret_key")
-    except OSError as refused:
-        raise ValueError(f"FOUNDATION_HOME is '{known.home}'; it must be a folder to write to: {refused.strerror}") from refused
-
-
-@dataclass(frozen=True)
-class NeededOnAws:
-    """A default of what every deployment must be told: on AWS the start stops without it."""
-
-    name: str
-    embedded: "str | Callable[[Settings], str]" = ""
-
-    def __call__(self, known: "Settings") -> str:
-        if known.platform == "aws":
-            raise ValueError(f"{self.name} is not set; it must be when PLATFORM is aws")
-        return self.embedded(known) if callable(self.embedded) else self.embedded
-
-
-def applications_issuer(known: "Settings") -> str:
-    """`ISSUER_URL/local_applications`; that of APPLICATIONS_POOL when PLATFORM is aws"""
-    return issuer_of(known, known.applications_pool, "local_applications")
-
-
-def administrators_issuer(known: "Settings") -> str:
-    """`ISSUER_URL/local_administrators`; that of ADMINISTRATORS_POOL when PLATFORM is aws"""
-    return issuer_of(known, known.administrators_pool, "local_administrators")
-
-
-def issuer_of(known: "Settings", pool: str, local: str) -> str:
-    """What a platform's tokens name as their issuer; docs.aws.amazon.com/cognito has that of a pool."""
-    cognito = f"https://cognito-idp.{known.aws_region}.amazonaws.com/{pool}"
-    return {"embedded": f"{known.issuer_url}/{local}", "aws": cognito}[known.platform]
-
-
-def vectors_by_platform(known: "Settings") -> str:
-    """lancedb; opensearchserverless when PLATFORM is aws"""
-    return {"embedded": "lancedb", "aws": "opensearchserverless"}[known.platform]
-
-
-def vector_model_by_platform(known: "Settings") -> str:
-    """all-minilm-l6-v2; TITAN_TEXT_EMBED_V2, of Amazon Bedrock, when PLATFORM is aws, whose image carries no model"""
-    return {"embedded": "all-minilm-l6-v2", "aws": "TITAN_TEXT_EMBED_V2"}[known.platform]
-
-
-def needed_to_sign(known: "Settings") -> str:
-    """none; needed when PLATFORM is aws, or VECTOR_STORE is opensearchserverless"""
-    if known.vector_store == "opensearchserverless":
-        raise ValueError("AWS_REGION is not set; it must be when VECTOR_STORE is opensearchserverless")
-    return NeededOnAws("AWS_REGION")(known)
-
-
-def needed_by_opensearch(known: "Settings") -> str:
-    """none; needed when vectors are in OpenSearch"""
-    if known.vector_store != "lancedb":
-        raise ValueError(f"OPENSEARCH_URL is not set; it must be when VECTOR_STORE is {known.vector_store}")
-    return ""
-
-
-def engine_by_platform(known: "Settings") -> str:
-    """local; textract when PLATFORM is aws"""
-    return {"embedded": "local", "aws": "textract"}[known.platform]
-
-
-def told(text: str) -> str:
-    """A wrong value as the log may show it: without the user and password of a URL."""
-    return re.sub(r"^\S*@", "…@", text)
-
-
-def setting(name: str, read: Callable[[str], Any], default: str | Callable[["Settings"], Any], meaning: str) -> Any:
-    """A field of Settings. `default` is read as a value of the variable is, or derived from the settings before it.
-
-    A derived default is an expression that reads well with the variables' names in it, or a function whose docstring
-    says what it gives; docs/settings.md shows the one or the other.
-    """
-    return field(metadata={"name": name, "read": read, "default": default, "meaning": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -395,23 +253,9 @@ class Settings:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-class _Known:
-    """The settings read so far, for a default that is derived from them."""
-
-
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
-    known: Any = _Known()
-    for each in fields(Settings):
-        name, read, default = each.metadata["name"], each.metadata["read"], each.metadata["default"]
-        text = environment.get(name, "")
-        if not text and callable(default):
-            setattr(known, each.name, default(known))
-            continue
-        try:
-            setattr(known, each.name, read(text or default))
-        except ValueError as wrong:
-            raise ValueError(f"{name} is {told(text)!r}; it must be {wrong}") from wrong
+    known = read_fields(Settings, environment)
     if known.extraction_engine == "textract" and known.platform != "aws":
         raise ValueError("EXTRACTION_ENGINE is 'textract'; it must be local unless PLATFORM is aws")
     return Settings(**vars(known))
@@ -430,90 +274,3 @@ try:
     HOUSE: Final = furnished(CHOSEN)
 except ValueError as wrong:
     sys.exit(f"The configuration is wrong: {wrong}.")
-
-# Django's own configuration, all derived.
-
-SECRET_KEY = CHOSEN.secret_key
-DEBUG = False
-ALLOWED_HOSTS = ["*"]  # URLs are made from PUBLIC_URL, never from a Host header
-DATABASES: dict[str, Any] = {}
-INSTALLED_APPS = [
-    "foundation.apps.Foundation",
-    *(f"{capability.__module__}.{capability.__qualname__}" for capability in HOUSE.needed),
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-]
-MIDDLEWARE = [
-    "foundation.middleware.PlatformHeaders",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-ROOT_URLCONF = "foundation.urls"
-ASGI_APPLICATION = "foundation.asgi.application"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
-STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
-USE_TZ = True
-TIME_ZONE = "UTC"
-APPEND_SLASH = False
-DATA_UPLOAD_MAX_MEMORY_SIZE = CHOSEN.body_limit_mb * 2**20
-SESSION_ENGINE = "foundation.sessions"
-SESSION_COOKIE_NAME = "foundation_session"
-SESSION_COOKIE_AGE = 8 * 3600
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CHOSEN.secure
-SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-CSRF_TRUSTED_ORIGINS = [CHOSEN.origin, "{0.scheme}://{0.netloc}".format(urlsplit(CHOSEN.issuer_url))]
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_SCHEMA_CLASS": "foundation.openapi.EndpointSchema",
-    "UNAUTHENTICATED_USER": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Generative AI Foundation",
-    "DESCRIPTION": "One place to call models, manage prompts, extract, chunk, index and search documents.",
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVERS": [{"url": CHOSEN.api_url}] if CHOSEN.api_url != CHOSEN.public_url else [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "POSTPROCESSING_HOOKS": ["foundation.openapi.add_hot_routes"],
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-}
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": CHOSEN.log_level},
-    "loggers": {"django.request": {"level": "ERROR"}},
-}
-for capability in HOUSE.needed:
-    if capability.manifest.django:
-        for name, value in manifest.load(capability.manifest.django)(CHOSEN).items():
-            globals()[name] = [*globals().get(name, []), *value] if isinstance(value, list) else value

@@ -24,7 +24,7 @@ def main(wanted: list[str]) -> int:
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     missed = 0
     with tempfile.TemporaryDirectory() as home:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
         os.environ["FOUNDATION_HOME"] = home
         for name in chosen:
             print(f"\n{name.removeprefix(PREFIX)}")

@@ -16,8 +16,9 @@ from deploy.cloudformation.grants import DEPLOYMENT, TABLE, Grant, grants
 from deploy.cloudformation.house import Platform, Process
 from foundation.adapters.aws import names, queue_shape, tables
 from foundation.apps import ApiKey, Foundation, KeyHolder, RegisteredClient, Session
+from foundation.defaults import NeededOnAws
 from foundation.manifest import Capability, Folder, Manifest
-from foundation.settings import CHOSEN, NeededOnAws, Settings, read_settings
+from foundation.settings import CHOSEN, Settings, read_settings
 from tests.deploy.reading import PLATFORM, resources, said, template
 
 OIDC = django_settings(CHOSEN)

@@ -30,7 +30,7 @@ def generated(python: str, seed: str, home: Path) -> str:
         "PYTHONHASHSEED": seed,
         "PYTHONPATH": f"{PROJECT}/platform:{PROJECT}:{PACKAGES}",
         "FOUNDATION_HOME": str(home),
-        "DJANGO_SETTINGS_MODULE": "foundation.settings",
+        "DJANGO_SETTINGS_MODULE": "foundation.configuration",
     }
     done = subprocess.run(
         [python, "-c", PRINTED], env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True

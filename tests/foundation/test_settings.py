@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from foundation.defaults import NeededOnAws
 from foundation.management.commands import docs
-from foundation.settings import NeededOnAws, Settings, read_settings
+from foundation.settings import Settings, read_settings
 from tests.running import ROOT
 from tests.servers.moto import Moto
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
 
 from celery.signals import task_postrun, task_prerun  # noqa: E402
 from django.core.management import execute_from_command_line  # noqa: E402

@@ -40,7 +40,7 @@ from tests.upstream.bedrock_server import BedrockServer, serving
 
 DELAY: Final = 0.5  # seconds until the collection shows what was written
 MOTO: Final = ("S3", "SECRETS_MANAGER", "COGNITO_IDENTITY_PROVIDER")
-HERE: Final = {"HOST": "127.0.0.1", "DJANGO_SETTINGS_MODULE": "foundation.settings", "AWS_EC2_METADATA_DISABLED": "true"}
+HERE: Final = {"HOST": "127.0.0.1", "DJANGO_SETTINGS_MODULE": "foundation.configuration", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass

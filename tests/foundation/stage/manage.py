@@ -7,7 +7,7 @@ from pathlib import Path
 STAGE = Path(__file__).resolve().parent
 ROOT = STAGE.parents[2]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
 
 import apps  # noqa: E402
 

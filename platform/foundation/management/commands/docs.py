@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from foundation.settings import BASE_DIR, NeededOnAws, Settings
+from foundation.defaults import NeededOnAws
+from foundation.settings import BASE_DIR, Settings
 
 
 class Command(BaseCommand):
