@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
@@ -18,6 +18,14 @@ from foundation.settings import CHOSEN, HOUSE
 
 ENOUGH: Final = 2**30  # bytes; below that, uploads and models do not fit any more
 FOLDER: Final = f"Make {CHOSEN.home} writable for the user that runs the platform, or choose another FOUNDATION_HOME."
+DEPLOYED: Final = (
+    f"Check AWS_REGION ({CHOSEN.aws_region}), DEPLOYMENT ({CHOSEN.deployment}) and the credentials, and that their role may do "
+    "this: docs/security.md, or `manage.py iam`."
+)
+DATA: Final = {
+    "embedded": f"data in {CHOSEN.home}",
+    "aws": f"data of {CHOSEN.deployment} in {CHOSEN.aws_region}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +122,49 @@ def issuer() -> str:
     return "its keys can be fetched"
 
 
-CHECKS: Final[tuple[tuple[str, Callable[[], str], str], ...]] = (
-    ("records", records, FOLDER),
-    ("files", files, FOLDER),
-    ("queues", queues, FOLDER),
-    ("counters", counters, FOLDER),
-    ("secrets", secrets, FOLDER),
-    ("disk", disk, "Free some room there, or choose another FOUNDATION_HOME."),
-    ("web server", port, "Stop what listens there, or choose another PORT."),
-    ("issuer", issuer, "Check APPLICATIONS_ISSUER and ADMINISTRATORS_ISSUER, and CA_FILE where it is reached over https."),
+CHECKS: Final[tuple[tuple[str, Callable[[], str], Mapping[str, str]], ...]] = (
+    ("records", records, {"embedded": FOLDER, "aws": DEPLOYED}),
+    ("files", files, {"embedded": FOLDER, "aws": f"Check FILES_BUCKET ({CHOSEN.files_bucket}). {DEPLOYED}"}),
+    ("queues", queues, {"embedded": FOLDER, "aws": DEPLOYED}),
+    (
+        "counters",
+        counters,
+        {
+            "embedded": FOLDER,
+            "aws": "Check the host, the user and the password in REDIS_URL, rediss:// where the cache wants TLS, and that its "
+            "security group lets this machine in.",
+        },
+    ),
+    ("secrets", secrets, {"embedded": FOLDER, "aws": DEPLOYED}),
+    (
+        "disk",
+        disk,
+        {
+            "embedded": f"Free some room in {CHOSEN.home}, or choose another FOUNDATION_HOME.",
+            "aws": f"Free some room in {CHOSEN.home}, or give the task more ephemeral storage.",
+        },
+    ),
+    ("web server", port, dict.fromkeys(DATA, "Stop what listens there, or choose another PORT.")),
+    (
+        "issuer",
+        issuer,
+        {
+            "embedded": "Check APPLICATIONS_ISSUER and ADMINISTRATORS_ISSUER, and CA_FILE where it is reached over https.",
+            "aws": "Check APPLICATIONS_POOL, ADMINISTRATORS_POOL and AWS_REGION, and that this machine reaches the user pools.",
+        },
+    ),
 )
 
 
 def findings() -> Iterator[Finding]:
     """What every check finds, each when it has run: the foundation's, then those of the needed capabilities."""
     served = ", ".join(capability.name.rpartition(".")[2] for capability in HOUSE.served)
-    yield Finding("configuration", True, f"{CHOSEN.platform}, serves {served or 'nothing'}, data in {CHOSEN.home}")
-    for subject, check, remedy in CHECKS:
+    yield Finding("configuration", True, f"{CHOSEN.platform}, serves {served or 'nothing'}, {DATA[CHOSEN.platform]}")
+    for subject, check, remedies in CHECKS:
         try:
             yield Finding(subject, True, check())
         except (Problem, OSError, HTTPException, ValueError) as wrong:
-            yield Finding(subject, False, str(wrong), remedy)
+            yield Finding(subject, False, str(wrong), remedies[CHOSEN.platform])
     for capability in HOUSE.needed:
         if capability.manifest.checks:
             yield from load(capability.manifest.checks)()

@@ -170,9 +170,8 @@ def furnish(everything: Sequence[type[Capability]], serve: Iterable[str], platfo
     wanted = list(serve)
     unknown = [name for name in wanted if name not in by_name and name != "all"]
     if unknown or not wanted:
-        raise ValueError(
-            f"{', '.join(unknown) or 'nothing'}; it may hold all, or some of {', '.join(by_name)}, separated by commas"
-        )
+        named = ", ".join(unknown) or "nothing"
+        raise ValueError(f"SERVE names {named}; it may hold all, or some of {', '.join(by_name)}, separated by commas")
     served = present if "all" in wanted else tuple(by_name[name] for name in by_name if name in wanted)
     return House(present, served)
 

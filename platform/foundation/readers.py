@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 
@@ -30,11 +30,16 @@ def read_fields(table: type, environment: Mapping[str, str]) -> SimpleNamespace:
         if not text and callable(default):
             setattr(known, each.name, default(known))
             continue
-        try:
-            setattr(known, each.name, read(text or default))
-        except ValueError as wrong:
-            raise ValueError(f"{name} is {told(text)!r}; it must be {wrong}") from wrong
+        setattr(known, each.name, checked(name, read, text or default))
     return known
+
+
+def checked(name: str, read: Callable[[str], Any], text: str) -> Any:
+    """What the text of a variable becomes; ValueError names the variable, what it holds and what it may hold."""
+    try:
+        return read(text)
+    except ValueError as wrong:
+        raise ValueError(f"{name} is {told(text)!r}; it must be {wrong}") from wrong
 
 
 def told(text: str) -> str:
@@ -69,21 +74,37 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def url(text: str) -> str:
-    """An http or https URL with a host, without the slash at its end."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("a URL that begins with http:// or https://")
-    return text.rstrip("/")
+def or_nothing(read: Callable[[str], str]) -> Callable[[str], str]:
+    """A reader that also takes nothing."""
+    return lambda text: read(text) if text else ""
+
+
+def url_of(*schemes: str, example: str = "") -> Callable[[str], str]:
+    """A reader of URLs of these schemes that have a host; without the slash at their end."""
+    begins = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def read(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in schemes and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(f"a URL that begins with {begins}{example and f', for example {example}'}")
+        return text.rstrip("/")
+
+    return read
+
+
+url: Final = url_of("http", "https")
+redis_url: Final = url_of(
+    "redis", "rediss", example="rediss://user:password@cache:6379; /, # and ? in a password are %2F, %23 and %3F"
+)
 
 
 def region(text: str) -> str:
-    """The name of an AWS region, or nothing."""
-    if text and not re.fullmatch("[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}", text):
+    """The name of an AWS region."""
+    if not re.fullmatch("[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}", text):
         raise ValueError("the name of an AWS region, for example eu-central-1")
     return text
 

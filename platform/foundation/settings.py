@@ -23,9 +23,24 @@ from foundation.defaults import (
     vector_model_by_platform,
     vectors_by_platform,
 )
-from foundation.readers import deployment, one_of, pairs, path, read_fields, region, setting, url, whole, words
+from foundation.readers import (
+    checked,
+    deployment,
+    one_of,
+    or_nothing,
+    pairs,
+    path,
+    read_fields,
+    redis_url,
+    region,
+    setting,
+    url,
+    whole,
+    words,
+)
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
+AWS_ENDPOINTS: Final = "AWS_ENDPOINT_URL"  # variables that begin so are read by AWS's client itself, when it is first needed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +68,7 @@ class Settings:
     )
     files_bucket: str = setting("FILES_BUCKET", str, NeededOnAws("FILES_BUCKET"), "The S3 bucket of all files.")
     redis_url: str = setting(
-        "REDIS_URL", str, NeededOnAws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
+        "REDIS_URL", redis_url, NeededOnAws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
     )
     applications_pool: str = setting(
         "APPLICATIONS_POOL", str, NeededOnAws("APPLICATIONS_POOL"), "The Cognito user pool whose clients are applications."
@@ -124,12 +139,7 @@ class Settings:
         "TLS_CERTIFICATE", str, "", "The web server's certificate chain; set with TLS_KEY to serve https."
     )
     tls_key: str = setting("TLS_KEY", str, "", "The private key of TLS_CERTIFICATE.")
-    secret_key: str = setting(
-        "SECRET_KEY",
-        str,
-        NeededOnAws("SECRET_KEY", kept_secret),
-        "Signs URLs, cursors and sessions.",
-    )
+    secret_key: str = setting("SECRET_KEY", str, NeededOnAws("SECRET_KEY", kept_secret), "Signs URLs, cursors and sessions.")
     token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")
     body_limit_mb: int = setting("BODY_LIMIT_MB", whole(1, 100), "10", "Largest JSON body of a request.")
     upload_limit_mb: int = setting("UPLOAD_LIMIT_MB", whole(1, 5000), "500", "Largest document that can be uploaded.")
@@ -170,7 +180,10 @@ class Settings:
     )
     vector_model: str = setting("VECTOR_MODEL", str, vector_model_by_platform, "The embedding model of new vector indexes.")
     openai_base_url: str = setting(
-        "OPENAI_BASE_URL", str, "", "An OpenAI-compatible server (Ollama, vLLM, OpenAI), for example http://127.0.0.1:11434/v1."
+        "OPENAI_BASE_URL",
+        or_nothing(url),
+        "",
+        "An OpenAI-compatible server (Ollama, vLLM, OpenAI), for example http://127.0.0.1:11434/v1.",
     )
     openai_api_key: str = setting("OPENAI_API_KEY", str, "", "The key that OPENAI_BASE_URL wants, if any.")
     openai_models: Mapping[str, str] = setting(
@@ -178,13 +191,16 @@ class Settings:
     )
     bedrock_region: str = setting(
         "BEDROCK_REGION",
-        region,
+        or_nothing(region),
         "",
         "The AWS region of Amazon Bedrock, for example eu-central-1; empty: Bedrock is not used. "
         "The credentials are found as AWS's own tools find them.",
     )
     bedrock_url: str = setting(
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", str, "", "Bedrock's runtime API, where it is not the region's own: a VPC endpoint."
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        or_nothing(url),
+        "",
+        "Bedrock's runtime API, where it is not the region's own: a VPC endpoint.",
     )
     bedrock_key: str = setting(
         "AWS_BEARER_TOKEN_BEDROCK", str, "", "A Bedrock API key, which is used in place of AWS credentials."
@@ -229,7 +245,7 @@ class Settings:
     )
     otel_endpoint: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
-        str,
+        or_nothing(url),
         "",
         "Where spans of model calls are sent by OTLP over HTTP, for example http://127.0.0.1:4318.",
     )
@@ -256,21 +272,15 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
     known = read_fields(Settings, environment)
+    for name in sorted(each for each in environment if each.startswith(AWS_ENDPOINTS)):
+        checked(name, or_nothing(url), environment[name])
     if known.extraction_engine == "textract" and known.platform != "aws":
         raise ValueError("EXTRACTION_ENGINE is 'textract'; it must be local unless PLATFORM is aws")
     return Settings(**vars(known))
 
 
-def furnished(chosen: Settings) -> manifest.House:
-    """The capabilities of this process; ValueError names SERVE when it asks for one that does not exist."""
-    try:
-        return manifest.furnish(manifest.capabilities("apps"), chosen.serve, chosen.platform)
-    except ValueError as wrong:
-        raise ValueError(f"SERVE names {wrong}") from wrong
-
-
 try:
     CHOSEN: Final = read_settings(os.environ)
-    HOUSE: Final = furnished(CHOSEN)
+    HOUSE: Final = manifest.furnish(manifest.capabilities("apps"), CHOSEN.serve, CHOSEN.platform)
 except ValueError as wrong:
     sys.exit(f"The configuration is wrong: {wrong}.")

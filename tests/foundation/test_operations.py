@@ -1,11 +1,13 @@
 """`manage.py jobs` and `manage.py doctor`, as an operator uses them."""
 
 import json
+import re
 import socket
 
 from tests.conftest import free_port
 from tests.foundation.staging import Stage
 from tests.running import wait_for
+from tests.servers.moto import BUCKET, Moto
 
 
 def test_jobs_list_shows_how_full_each_queue_is_and_its_dead_letters(stage: Stage) -> None:
@@ -43,3 +45,16 @@ def test_doctor_says_what_to_do_about_a_taken_port_and_a_broken_store(stage: Sta
     assert found.returncode == 1
     assert "BAD   counters" in found.stdout and "BAD   web server" in found.stdout
     assert "choose another PORT" in found.stdout and "good  records" in found.stdout
+
+
+def test_doctor_speaks_of_the_deployment_and_not_of_a_folder_when_the_platform_is_aws(stage: Stage) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    told = {**Moto(nowhere).environment, **Moto(nowhere).told, "REDIS_URL": nowhere.replace("http", "redis")}
+    dead = dict.fromkeys(("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"), nowhere)
+    found = stage.run("doctor", PORT=str(free_port()), AWS_MAX_ATTEMPTS="1", **told, **dead)
+    assert found.returncode == 1 and not found.stderr
+    said = dict(re.findall(r"BAD +([a-z ]+): .*\n +-> (.*)", found.stdout))
+    assert {"records", "files", "queues", "counters", "secrets"} <= said.keys()
+    assert "AWS_REGION (us-west-2), DEPLOYMENT (foundation)" in said["records"]
+    assert f"FILES_BUCKET ({BUCKET})" in said["files"] and "REDIS_URL" in said["counters"]
+    assert "data of foundation in us-west-2" in found.stdout and "FOUNDATION_HOME" not in found.stdout

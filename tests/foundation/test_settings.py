@@ -49,6 +49,20 @@ def test_nothing_has_to_be_set(tmp_path: Path) -> None:
         ("PUBLIC_URL", "http://[", "a URL that begins with http:// or https://"),
         ("PUBLIC_URL", "http://here:port", "a URL that begins with http:// or https://"),
         ("ISSUER_URL", "https://", "a URL that begins with http:// or https://"),
+        (
+            "REDIS_URL",
+            "cache:6379",
+            "a URL that begins with redis:// or rediss://, for example rediss://user:password@cache:6379",
+        ),
+        ("REDIS_URL", "https://cache", "a URL that begins with redis:// or rediss://"),
+        ("REDIS_URL", "redis://", "a URL that begins with redis:// or rediss://"),
+        ("REDIS_URL", "redis://:six/times@cache", "/, # and ? in a password are %2F, %23 and %3F"),
+        ("OPENAI_BASE_URL", "127.0.0.1:11434/v1", "a URL that begins with http:// or https://"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "a URL that begins with http:// or https://"),
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "vpce", "a URL that begins with http:// or https://"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000", "a URL that begins with http:// or https://"),
+        ("AWS_ENDPOINT_URL", "http://", "a URL that begins with http:// or https://"),
+        ("BEDROCK_REGION", "Frankfurt", "the name of an AWS region, for example eu-central-1"),
         ("MODEL_ALIASES", "text:*", "name=value pairs separated by commas"),
         ("OPENAI_MODELS", "=x", "name=value pairs separated by commas"),
         ("SERVE", "prompts,nothing", "prompts"),
@@ -62,7 +76,7 @@ def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, 
     ended = started(tmp_path, **{name: value})
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    held = "nothing" if value == "," else "nothing" if name == "SERVE" else value
+    held = "nothing" if name == "SERVE" else value.rpartition("@")[2]  # without the user and password of a URL
     assert line.startswith("The configuration is wrong: ")
     assert name in line
     assert held in line
@@ -99,6 +113,14 @@ def test_a_wrong_url_is_told_without_the_password_in_it(tmp_path: Path, value: s
     assert ended.returncode == 1
     assert "search" in ended.stderr
     assert "word" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["redis://cache", "rediss://cache:6379/0", "rediss://name:a%2Fb%23c@cache.example:6380", "redis://:word@[::1]:6379"],
+)
+def test_every_form_of_redis_own_urls_is_taken(value: str) -> None:
+    assert read_settings({"REDIS_URL": value}).redis_url == value
 
 
 def test_what_is_not_set_is_derived_from_what_is(tmp_path: Path) -> None:

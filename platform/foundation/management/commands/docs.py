@@ -59,6 +59,8 @@ def settings() -> str:
             "",
             "Every setting is an environment variable, read once at the start. A wrong value stops the start with one line",
             "that names the variable, what it holds and what it may hold. An empty variable is one that is not set.",
+            "AWS's own client reads more of them (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SQS` and the like), which AWS explains;",
+            "a wrong URL in a variable that begins with `AWS_ENDPOINT_URL` stops the start, too.",
             "This page is generated from `platform/foundation/settings.py` by `manage.py docs`.",
             "",
             "| variable | default | meaning |",
