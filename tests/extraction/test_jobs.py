@@ -1,6 +1,9 @@
 """Extraction jobs: registering, starting, working, counting."""
 
 import os
+import re
+import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,10 +12,13 @@ import pytest
 from apps.extraction import services
 from apps.extraction.records import FileStatus
 from foundation.adapters import directory, files, queues, records
+from foundation.adapters.embedded.database import Database
+from foundation.adapters.embedded.queues import SqliteQueues
 from foundation.ambient import now
 from foundation.errors import Invalid, NotFound, NotReady, Unavailable
 from foundation.settings import CHOSEN
 from tests.extraction.documents import counts, extracted, file_of, registered, started, stored
+from tests.running import wait_for
 
 
 def test_a_text_file_is_one_page_untouched(caller):
@@ -79,21 +85,38 @@ def test_of_many_that_register_one_name_at_once_one_succeeds(caller):
     assert services.job(caller, job).total == 1
 
 
-def test_of_many_that_start_a_job_at_once_one_succeeds(caller):
+def sending() -> int:
+    """How many threads of this process are sending a message."""
+    stacks = (traceback.walk_stack(frame) for frame in sys._current_frames().values())
+    return sum(any(frame.f_code is SqliteQueues.send.__code__ for frame, _ in stack) for stack in stacks)
+
+
+def test_of_two_that_start_a_job_at_once_and_both_saw_it_not_started_one_succeeds(caller):
     job = registered(caller, {"a.txt": b"a", "b.txt": b"b"})
     before = queues.depth("extraction").waiting
 
-    def start(_: int) -> bool:
+    def start() -> bool:
         try:
             services.start_job(caller, job)
         except Invalid as refused:
-            assert refused.detail == "Job is either already started or completed. Please create a new job."
+            assert refused.detail == services.ALREADY_STARTED
             return False
         return True
 
-    with ThreadPoolExecutor(8) as many:
-        assert sum(many.map(start, range(8))) == 1
+    with ThreadPoolExecutor(2) as both:
+        with Database(CHOSEN.home / "queues.db", "").writing():  # nothing can be sent, which each does after its look
+            starts = [both.submit(start) for _ in range(2)]
+            wait_for(lambda: sending() == 2)
+        assert sorted(each.result() for each in starts) == [False, True]
     assert queues.depth("extraction").waiting - before == 2
+
+
+def test_a_started_job_cannot_be_started_again_while_its_files_wait_to_be_handed_out(caller):
+    job = registered(caller, {f"{number:03}.txt": b"text" for number in range(services.MOST_AT_ONCE + 1)})
+    first = services.start_job(caller, job)
+    with pytest.raises(Invalid, match=f"^{re.escape(services.ALREADY_STARTED)}$"):
+        services.start_job(caller, job)
+    assert services.job(caller, job) == first
 
 
 def test_a_job_of_many_files_is_handed_out_by_a_worker_so_that_its_start_takes_no_longer_than_a_client_waits(caller):
