@@ -4,6 +4,7 @@ change, and answers that are given again."""
 import enum
 import math
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,7 @@ from apps.invocation.ports import Connection
 from foundation.records import Record, record
 
 PLATFORM = "platform"
+PARTITIONS: Final = 4  # of what one application has much of; it is read by its key alone, so this costs nothing
 
 
 class Kind(enum.StrEnum):
@@ -138,7 +140,7 @@ class AsyncStatus(enum.StrEnum):
     FAILED = "FAILED"
 
 
-@record(table="async_invocations", key=("application", "invocation"), expires="expires")
+@record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
 class AsyncInvocation(Record):
     """One asynchronous call. What was asked lies in a file while it is needed; the answer is here."""
 
@@ -156,7 +158,7 @@ class AsyncInvocation(Record):
     error: str | None = None
 
 
-@record(table="cached_answers", key=("application", "place"), expires="expires")
+@record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)
 class CachedAnswer(Record):
     """An answer that is given again. `place` is a digest of what was asked; `content` is the JSON of a Completion."""
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from foundation.records import Record, record
 
 MICRO: Final = 1_000_000
+PARTITIONS: Final = 4  # of one application's calls: a list of them asks so many, and each takes 1,000 writes a second
 
 
 class Outcome(enum.StrEnum):
@@ -33,6 +34,7 @@ class Try(Struct, frozen=True):
     key=("application", "invocation"),
     indexes={"by_created": ("application", "created")},
     expires="until",
+    spread=PARTITIONS,
 )
 class Invocation(Record):
     """One model call. `model_name` and `model_id` are what was asked for, `served_by` the name of what answered.
@@ -82,7 +84,7 @@ class Invocation(Record):
         return None if self.cost is None else self.cost / MICRO
 
 
-@record(table="contents", key=("application", "invocation"), expires="until")
+@record(table="contents", key=("application", "invocation"), expires="until", spread=PARTITIONS)
 class Content(Record):
     """What was said to a model and by it, redacted; kept only where an application's policy says for how long."""
 

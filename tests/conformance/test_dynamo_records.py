@@ -1,5 +1,6 @@
 """What the store in DynamoDB promises besides: what becomes of AWS's refusals and silences, and what it asks of DynamoDB."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from apps.invocation.records import AsyncInvocation, CachedAnswer
+from apps.usage.records import Content, Invocation
 from deploy.cloudformation import grants
 from foundation.adapters.aws.names import table_name
 from foundation.adapters.aws.records import DynamoRecords
+from foundation.adapters.aws.tables import place_of, table_of
+from foundation.ambient import new_id
 from foundation.errors import Conflict, Invalid, Problem, TooLarge, Unavailable
 from foundation.records import ANY, Record
 from tests.conformance.shapes import Event, Guest, Note, Parcel
@@ -216,6 +221,14 @@ class TestItems:
             records.put(Event("a", f"{number}"))
         items = dynamo.client.scan(TableName=table_name(tables, Event))["Items"]
         assert {item["pk"]["S"] for item in items} == {"0=a", "1=a", "2=a"}
+
+
+@pytest.mark.parametrize("kind", [Invocation, Content, AsyncInvocation, CachedAnswer])
+def test_what_an_application_has_most_of_is_spread_evenly_over_partitions(kind: type[Record]) -> None:
+    table = table_of(kind)
+    shares = Counter(place_of(table, ("an application", new_id()))["pk"] for _ in range(4_000)).values()
+    assert len(shares) == table.spread > 1
+    assert max(shares) < 1.2 * 4_000 / table.spread
 
 
 def dozen() -> list[Parcel]:

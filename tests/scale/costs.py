@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.extraction.adapters.textract import PACE
+from apps.usage.records import Invocation
 from deploy.cloudformation.parts.firewall import RATE
 from deploy.cloudformation.parts.scaling import MOST, REQUESTS
 from deploy.cloudformation.stacks.edge import STEADY
@@ -18,7 +19,7 @@ from tests.scale.page import present
 QUOTAS: Final = Path(__file__).with_name("quotas.json")
 MORE: Final = "more or larger containers (`MOST`, `SIZES` of the templates)"
 ROUTES: Final = "AWS, on request; several models, regions or providers behind one route"
-SPREAD_CALLS: Final = "several applications, or `spread` on Invocation"
+SPREAD_CALLS: Final = "several applications, or a higher `spread` of Invocation before the first deployment"
 FILES: Final = 3  # of each job that was measured
 
 
@@ -206,6 +207,7 @@ def call_limits(profile: str = "Production", assumed: Assumed = ASSUMED) -> tupl
     """Every limit that a call of a model meets, in the order of its way."""
     known = quotas()
     units = account() / 2  # the row of a call without its index by_created
+    partitions = Invocation.kind.spread * known["partition_writes"]["value"]
     rows: tuple[tuple[str, str, float, float, str, str], ...] = (
         ("address", "requests of one address", 1, RATE.default / 300, "requests", "the parameter RequestsPerAddress"),
         (
@@ -235,7 +237,7 @@ def call_limits(profile: str = "Production", assumed: Assumed = ASSUMED) -> tupl
             "more applications",
         ),
         ("models", "Bedrock: tokens of one model", assumed.call_tokens, known["model_tokens"]["value"] / 60, "tokens", ROUTES),
-        ("calls", "DynamoDB: calls of one application", units, known["partition_writes"]["value"], "units", SPREAD_CALLS),
+        ("calls", "DynamoDB: calls of one application", units, partitions, "units", SPREAD_CALLS),
     )
     return tuple(Limit(key, step, "arrive", need, value, unit, lift) for key, step, need, value, unit, lift in rows)
 

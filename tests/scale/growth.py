@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from apps.extraction.adapters.textract import PACE
+from apps.usage.records import Invocation
 from foundation.adapters.aws.queue_shape import RETENTION
 from foundation.settings import CHOSEN
 from tests.scale.costs import ASSUMED, Limit, call_limits, document_limits, most, quotas, slots
@@ -88,6 +89,7 @@ def section() -> str:
         turns=number(slots("Production") / ASSUMED.try_seconds * PACE.longest_turn),
         turn=PACE.longest_turn,
         containers=most("service", "Production"),
+        spread=Invocation.kind.spread,
         changes=1 / ASSUMED.transaction_seconds,
         slots=slots("Production"),
         share=slots("Production") * ASSUMED.chunks / (quotas()["embeddings"]["value"] / 60),

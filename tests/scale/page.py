@@ -21,6 +21,7 @@ REASONS: Final[Mapping[str, str]] = {
     "POST /vector/store/vectorize": "the chunking job, the index and its store, then the new job; all files of a job follow",
     "POST /vector/store/index/delete": "the index and its name are read, then removed; an index is removed once",
     "POST /vector/store/delete": "its indexes are listed, and removed one by one, before the store is",
+    "GET /usage/calls": "calls of an application lie in several partitions, each of which is asked",
     "GET /admin/platform/get_all_app_clients": "a list; the portal's own application is looked for before",
 }
 
