@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60, every: float = 0
             return found
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(every)
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """The command as a process that ends with this one, also when this one is killed. Not for a thread that ends before it."""
+    return [sys.executable, "-S", str(ROOT / "tests" / "tethered.py"), str(os.getpid()), *command]
 
 
 def session() -> requests.Session:
@@ -49,9 +54,8 @@ class Platform:
         """Start it and wait until it is UP."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, self.program, "up", *arguments], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
+            command = tethered([sys.executable, self.program, "up", *arguments])
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         wait_for(self.is_up, 90)
 
     def is_up(self) -> bool:

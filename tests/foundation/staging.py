@@ -16,6 +16,7 @@ from foundation.adapters.embedded.queues import SqliteQueues
 from foundation.manifest import Queue, minutes
 from foundation.ports import DeadMessage, Depth, Queues
 from foundation.receiving import Mailbox
+from tests.running import tethered
 from tests.servers.elasticmq import ElasticMq
 from tests.servers.moto import Moto
 
@@ -48,7 +49,7 @@ class Stage:
         environment = {**os.environ, "FOUNDATION_HOME": str(self.home), "SERVE": "all", **self.settings, **settings}
         with self.log.open("ab") as log:
             self.started.append(
-                subprocess.Popen([sys.executable, str(MANAGE), *arguments], env=environment, stdout=log, stderr=log)
+                subprocess.Popen(tethered([sys.executable, str(MANAGE), *arguments]), env=environment, stdout=log, stderr=log)
             )
         return self.started[-1]
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.conftest import free_port
-from tests.running import ROOT, wait_for
+from tests.running import ROOT, tethered, wait_for
 
 WATCH = ROOT / "tests" / "journeys" / "watch"
 MEMORY = 900 * 2**20
@@ -36,7 +36,7 @@ class Run:
             "MODEL_ALIASES": "",
         }
         with self.output.open("ab") as output:
-            command = [*before, sys.executable, "manage.py", "up", "--demo", *arguments]
+            command = tethered([*before, sys.executable, "manage.py", "up", "--demo", *arguments])
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
     def text(self) -> str:

@@ -7,11 +7,10 @@ the other what CloudFront does, and both ask the container that the load balance
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from tests.servers.pool_domain import pool_domain
 from tests.servers.recording import Recording, key_of
 from tests.servers.redis import RedisServer
 from tests.servers.serverless_proxy import collection
+from tests.servers.starting import started
 from tests.servers.textract import textract
 from tests.upstream.bedrock_server import BedrockServer, serving
 
@@ -220,16 +220,3 @@ def is_up(process: "subprocess.Popen[bytes]", port: int) -> bool:
         return requests.get(f"http://127.0.0.1:{port}/service/health", timeout=10).json() == {"status": "UP"}
     except (requests.RequestException, ValueError):
         return False
-
-
-@contextmanager
-def started(command: list[str], log: Path, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process, killed after the block with all that it started."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True)
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)

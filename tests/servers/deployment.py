@@ -15,7 +15,7 @@ from tests.conftest import free_port
 from tests.running import ROOT
 from tests.servers.dynamodb import Dynamo
 from tests.servers.moto import Moto
-from tests.servers.starting import server
+from tests.servers.starting import server, started
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,8 @@ class Deployment:
     def working(self, capability: str, **changed: str) -> Iterator["subprocess.Popen[bytes]"]:
         """A worker of one capability's queues, which ends as an operator ends it: what it polled for is not lost with it."""
         told = {**os.environ, **self.told, "SERVE": capability, **changed}
-        with (self.home / f"{capability}-worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "worker"], cwd=ROOT, env=told, stdout=log, stderr=log, start_new_session=True
-            )
-        try:
+        with started([sys.executable, "manage.py", "worker"], self.home / f"{capability}-worker.log", told) as process:
             yield process
-        finally:
             process.terminate()
             process.wait(60)
 

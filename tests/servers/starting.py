@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import wait_for
+from tests.running import ROOT, tethered, wait_for
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -29,16 +29,30 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
+def started(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process for the length of the block; then it is killed with all that it started. `log` takes what it prints.
+
+    It has a session of its own, and ends with this process even so.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            tethered(command), cwd=ROOT, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+@contextmanager
 def server(
     command: Sequence[str], port: int, log: Path, *, environment: Mapping[str, str] | None = None, seconds: float = 120
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The process of a server that listens on the port for the length of the block; `log` takes what it prints."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}, start_new_session=True
-        )
-    try:
+    with started(command, log, {**os.environ, **(environment or {})}) as process:
 
         def is_up() -> bool:
             assert process.poll() is None, f"{command[0]} ended: {log.read_text(errors='replace')[-3000:]}"
@@ -46,7 +60,3 @@ def server(
 
         wait_for(is_up, seconds)
         yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
