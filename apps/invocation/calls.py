@@ -40,11 +40,12 @@ class Call:
 
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
     beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
-    deployment that answers does not know. spent: the tokens so far. reserved: what is held back for it of which limits
-    (see admission). cache: how an answer kept from before was found, age seconds old; slot: where a new one is kept;
-    cache_control: what the request says about both. counts: the kinds of limits that it counts in, None: all. prompt: the
-    prompt's tokens, once they are counted. begun: something has come of a stream. unanswered: the prompts of tries that were
-    not answered and may be billed all the same, with what they cost; estimated: tokens were not told but counted here.
+    deployment that answers does not know; adjusted: what it gets in another form. spent: the tokens so far. reserved: what is
+    held back for it of which limits (see admission). cache: how an answer kept from before was found, age seconds old; slot:
+    where a new one is kept; cache_control: what the request says about both. counts: the kinds of limits that it counts in,
+    None: all. prompt: the prompt's tokens, once they are counted. begun: something has come of a stream. unanswered: the
+    prompts of tries that were not answered and may be billed all the same, with what they cost; estimated: tokens were not
+    told but counted here.
     """
 
     caller: Caller
@@ -69,6 +70,7 @@ class Call:
     needs: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
     findings: list[str] = field(default_factory=list)
     left: Mapping[str, int] = field(default_factory=dict)
     spent: Usage = NOTHING
@@ -115,6 +117,8 @@ class Call:
             said += ("x-cache", self.cache), ("age", self.age)
         if self.ignored or self.lost:
             said.append(("x-ignored-parameters", ",".join((*self.ignored, *self.lost))))
+        if self.adjusted:
+            said.append(("x-adjusted-parameters", ",".join(self.adjusted)))
         return [(named(name), str(value).encode("latin-1", "replace")) for name, value in said]
 
     def account(self, outcome: str) -> Invocation:

@@ -6,7 +6,7 @@ provider would get is permitted and guarded as a call's is, for it goes to that 
 
 from dataclasses import dataclass
 
-from apps.invocation import admission, guarding
+from apps.invocation import admission, guarding, honoured
 from apps.invocation.balance import itinerary
 from apps.invocation.calls import Call
 from apps.invocation.claims import REQUESTS
@@ -36,6 +36,7 @@ async def tokens(call: Call) -> Count:
         raise
     place = next(itinerary(call.by))
     call.by, call.deployment = place.model, place.deployment
+    honoured.tell(call, place)
     provider = place.provider
     counted = await provider.count(fitted(call, place)) if isinstance(provider, CountsTokens) else None
     if counted is not None:

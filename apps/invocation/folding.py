@@ -1,18 +1,23 @@
-"""Pieces made whole: events into the answer (and an answer back into events), neighbouring turns into one."""
+"""Pieces made whole: events into the answer (and an answer back into events), messages into the turns of a conversation."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from apps.invocation.invocations import (
     Completion,
     Event,
     Finish,
     Message,
+    Request,
+    Role,
     Text,
     TextDelta,
     Thinking,
     ThinkingDelta,
     ToolDelta,
+    ToolResult,
     ToolStart,
     ToolUse,
 )
@@ -102,6 +107,47 @@ def events_of(completion: Completion) -> Iterable[Event]:
                 yield ToolDelta(tools, part.input)
                 tools += 1
     yield Finish(completion.usage, completion.reason, completion.stop)
+
+
+def conversation(messages: Iterable[Message]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+    """What the application says before all others, and the turns; where nobody else speaks, it is the user's turn.
+
+    Turns stay apart as they were given, but for the pieces of one: the results of tools, and the thoughts, words and tools of
+    the model.
+    """
+    system: list[Text] = []
+    turns: list[Message] = []
+    for message in messages:
+        if message.role is Role.SYSTEM and not (turns and message.content):
+            system += texts(message)
+        elif turns and are_one(turns[-1], message):
+            turns[-1] = Message(message.role, (*turns[-1].content, *message.content))
+        else:
+            turns.append(message)
+    if not turns and system:
+        return (), (Message(Role.USER, tuple(system)),)
+    return tuple(system), tuple(turns)
+
+
+def are_one(before: Message, after: Message) -> bool:
+    """Whether two neighbours are pieces of one turn."""
+    if before.role is not after.role:
+        return False
+    if before.role is Role.ASSISTANT:
+        return any(isinstance(part, Thinking | ToolUse) for part in (*before.content, *after.content))
+    return all(isinstance(part, ToolResult) for part in (*before.content, *after.content))
+
+
+def system_first(request: Request) -> Request:
+    """The same with all that the application says at its beginning, for models to which it says nothing later."""
+    later = [part for message in request.messages if message.role is Role.SYSTEM for part in texts(message)]
+    turns = tuple(message for message in request.messages if message.role is not Role.SYSTEM)
+    return replace(request, system=(*request.system, *later), messages=turns)
+
+
+def texts(message: Message) -> Iterable[Text]:
+    """The texts of a turn."""
+    return (part for part in message.content if isinstance(part, Text))
 
 
 def alternating(messages: Iterable[Message]) -> tuple[Message, ...]:

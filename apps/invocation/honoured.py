@@ -1,7 +1,8 @@
 """What a request asks for beside its text, and whether the models that may answer it can honour that.
 
 What changes the meaning of an answer is refused where no model of the call can honour it, and goes to no deployment that
-cannot; what only tunes it is left out where it is unknown, and is reported. The contract's own dialects only report.
+cannot; what only tunes it is left out where it is unknown, or is honoured in another form, and is reported. The contract's own
+dialects only report.
 """
 
 import importlib
@@ -15,9 +16,9 @@ from apps.invocation.adapters import provider
 from apps.invocation.balance import Place, chain
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import held
-from apps.invocation.invocations import Document, Image, Part, Request, Thinking, ToolResult, ToolUse
+from apps.invocation.invocations import Document, Image, Part, Request, Role, Thinking, ToolResult, ToolUse
 from apps.invocation.ports import Connection, Selective
-from apps.invocation.records import Model
+from apps.invocation.records import Kind, Model
 from foundation.errors import InvalidParameter
 
 DIALECTS: Final = "apps.invocation.dialects"
@@ -30,6 +31,8 @@ MEANING: Final = frozenset(
     }
 )
 INPUTS: Final = frozenset({"image", "document"})
+SYSTEM_TURNS: Final = "system_turns"
+SYSTEM_FIRST: Final = "messages=system-first"
 # The fields of Request that need not be said; the others are what is asked, and what is said for the account.
 FIELDS: Final = tuple(
     field for field in Request.__struct_fields__ if field not in ("model", "messages", "system", "labels", "prompt")
@@ -62,14 +65,27 @@ def fits(call: Call, place: Place) -> bool:
     return not call.needs or not call.needs & lost(call, place)
 
 
-def unknown_to(call: Call, place: Place) -> tuple[str, ...]:
-    """What the call asks for and gets without here, in the dialect's words."""
-    missing = lost(call, place)
-    return tuple(sorted(map(words(call.dialect), missing))) if missing else ()
+def tell(call: Call, place: Place) -> None:
+    """Put on the call what it gets without here, and what in another form: a parameter with the value that holds; both in the
+    dialect's words."""
+    missing, said = lost(call, place), words(call.dialect)
+    call.lost = tuple(sorted(said(name) for name in missing if name != SYSTEM_TURNS)) if missing else ()
+    wanted = call.request.max_tokens if "max_tokens" in call.asks else None
+    tokens = most_tokens(call.request, place.model)
+    changed = () if tokens == wanted else (f"{said('max_tokens')}={tokens}",)
+    call.adjusted = (*changed, SYSTEM_FIRST) if SYSTEM_TURNS in missing else changed
+
+
+def most_tokens(request: Request, model: Model) -> int | None:
+    """How many tokens the answer of this model may have: as many as are asked for, and no more than it can write."""
+    limit = model.output_limit
+    return min(request.max_tokens, limit) if request.max_tokens and limit else request.max_tokens
 
 
 def lost(call: Call, place: Place) -> frozenset[str]:
-    """What the call asks for and gets without here."""
+    """What the call asks for and gets without here. Embedding and ranking pass nothing on but their texts."""
+    if call.asked.kind is not Kind.TEXT:
+        return call.asks
     connection = place.deployment.connection
     missing = call.asks - able(connection, place.model.inputs)
     by_model = telling(connection)
@@ -88,8 +104,15 @@ def asked(request: Request) -> frozenset[str]:
 
 
 def kinds(request: Request) -> Iterator[str]:
-    """The kinds of parts that a request holds, and `cache` where it has cache points."""
+    """The kinds of parts and turns that a request holds, `cache` where it has cache points, and what else its tools and its
+    form of the answer say."""
+    if request.tools and any(tool.strict for tool in request.tools):
+        yield "strict_tools"
+    if request.output is not None and request.output.description:
+        yield "described_output"
     for message in request.messages:
+        if message.role is Role.SYSTEM:
+            yield SYSTEM_TURNS
         for part in message.content:
             if type(part) in PARTS:
                 yield PARTS[type(part)]

@@ -11,10 +11,12 @@ CacheLife: TypeAlias = Literal["5m", "1h"]
 
 
 class Role(enum.StrEnum):
-    """Who speaks in a turn. What the application itself says stands in Request.system."""
+    """Who speaks in a turn. What the application itself says stands in Request.system; SYSTEM is what it says after the first
+    turn of another (text alone)."""
 
     USER = "user"
     ASSISTANT = "assistant"
+    SYSTEM = "system"
 
 
 class Text(Struct, frozen=True, tag="text"):
@@ -106,6 +108,7 @@ class OutputFormat(Struct, frozen=True):
     schema: Mapping[str, Any] | None = None
     name: str = "answer"
     strict: bool | None = None
+    description: str = ""
 
 
 class Guardrail(Struct, frozen=True):
@@ -154,8 +157,8 @@ class Request(Struct, frozen=True):
         """About how much there is to read: all text, and 4,000 for each picture and each document that is no text."""
         parts = [part for message in self.messages for part in message.content]
         tools = sum(len(tool.name) + len(tool.description) + len(str(tool.schema)) for tool in self.tools)
-        schema = len(str(self.output.schema)) if self.output is not None else 0
-        return sum(map(length, (*self.system, *parts))) + tools + schema
+        form = len(str(self.output.schema)) + len(self.output.description) if self.output is not None else 0
+        return sum(map(length, (*self.system, *parts))) + tools + form
 
 
 BINARY: Final = 4000

@@ -141,6 +141,8 @@ async def found(call: Call) -> Completion | None:
     await guarding.before(call)
     kept = await caching.find(call)
     await admission.reserve(call)
+    if kept is not None:
+        honoured.tell(call, next(place for place in honoured.places(call.by) if honoured.fits(call, place)))
     return kept
 
 

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from apps.invocation import guarding
+from apps.invocation import guarding, honoured
 from apps.invocation.balance import Place
 from apps.invocation.calls import CANCELLED, Call
+from apps.invocation.folding import system_first
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
 from apps.invocation.patience import patient
 from apps.invocation.records import Deployment
@@ -25,12 +26,15 @@ Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
 
 
 def fitted(call: Call, place: Place) -> Request:
-    """The request as this deployment gets it: by its id, with max_tokens lowered to the model's limit, and with the
-    application's own guardrail where its provider has guardrails."""
-    request, limit = call.request, place.model.output_limit
-    tokens = min(request.max_tokens, limit) if request.max_tokens and limit else request.max_tokens
+    """The request as this deployment gets it: by its id, with max_tokens lowered to the model's limit, with what the
+    application says at its beginning where it cannot come later, and with the application's own guardrail where its provider
+    has guardrails."""
+    request, honours = call.request, place.provider.honours
+    if honoured.SYSTEM_TURNS in call.asks and honoured.SYSTEM_TURNS not in honours:
+        request = system_first(request)
     own = guarding.guardrail(call.policy.guard)
-    guardrail = own if own is not None and "guardrail" in place.provider.honours else request.guardrail
+    guardrail = own if own is not None and "guardrail" in honours else request.guardrail
+    tokens = honoured.most_tokens(request, place.model)
     return replace(request, model=place.deployment.id, max_tokens=tokens, guardrail=guardrail)
 
 

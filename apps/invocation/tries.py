@@ -52,7 +52,7 @@ class Route:
             raise self._failure()
         self.place, self.begun, self.since = found, False, time.monotonic()
         self.call.by, self.call.deployment = found.model, found.deployment
-        self.call.lost = honoured.unknown_to(self.call, found)
+        honoured.tell(self.call, found)
         return found
 
     async def _free(self) -> Place | None:

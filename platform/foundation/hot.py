@@ -17,9 +17,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any, Final, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -28,6 +26,7 @@ from foundation.endpoint import as_problem
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, credential, identified
 from foundation.leaving import Left, unless_left, while_connected
+from foundation.unread import named, unread
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -40,7 +39,6 @@ Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info
 MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
 EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
-MOST_NAMES: Final = 20
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -184,23 +182,15 @@ async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, R
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     given = parsed(await whole(within(receive, *limit_of(scope["path"]))), headers.get("content-type", ""))
     caller = await identified(credential(headers))
-    reply = await unless_left(receive, route.handler(caller, converted(given, route.request), headers))
-    return reply, unknown_to(route.request, given)
+    wanted = converted(given, route.request)
+    reply = await unless_left(receive, route.handler(caller, wanted, headers))
+    return reply, ignored(given, wanted)
 
 
-def unknown_to(shape: type[msgspec.Struct], given: Mapping[str, Any]) -> ResponseHeaders:
-    """`x-ignored-parameters`, where the body has members that the shape does not: they changed nothing, and that is said."""
-    names = given.keys() - known_to(shape)
-    if not names:
-        return ()
-    said = ",".join(quote(name[:64], errors="replace") for name in sorted(names)[:MOST_NAMES])
-    return ((b"x-ignored-parameters", said.encode()),)
-
-
-@cache
-def known_to(shape: type[msgspec.Struct]) -> frozenset[str]:
-    """The names of a shape's members on the wire."""
-    return frozenset(shape.__struct_encode_fields__)
+def ignored(given: Mapping[str, Any], wanted: msgspec.Struct) -> ResponseHeaders:
+    """`x-ignored-parameters`, where the body has members that its shape does not: they changed nothing, and that is said."""
+    names = unread(given, wanted)
+    return ((b"x-ignored-parameters", named(names)),) if names else ()
 
 
 S = TypeVar("S", bound=msgspec.Struct)

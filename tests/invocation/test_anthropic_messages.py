@@ -73,10 +73,11 @@ async def test_the_system_prompt_is_text_or_blocks_and_is_read_first(door: Door,
     assert server.body["system"] == [{"type": "text", "text": "Be brief."}, *cached]
 
 
-async def test_what_the_role_system_says_goes_to_the_system_prompt(door: Door, server: AnthropicServer):
+async def test_what_the_role_system_says_goes_to_the_system_prompt_and_that_is_told(door: Door, server: AnthropicServer):
     turns = [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Be kind."}]
     body = {"model": CLAUDE, "max_tokens": 9, "system": "Be brief.", "messages": turns}
-    assert (await door.post("/v1/messages", body)).status == 200
+    answer = await door.post("/v1/messages", body)
+    assert (answer.status, answer.headers["x-adjusted-parameters"]) == (200, "messages=system-first")
     assert [block["text"] for block in server.body["system"]] == ["Be brief.", "Be kind."]
     assert [turn["role"] for turn in server.body["messages"]] == ["user"]
 

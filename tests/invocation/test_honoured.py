@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from apps.applications.records import Allowance, Caching
 from apps.invocation import services
-from apps.invocation.records import Deployment, Kind, Model
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from tests.invocation.door import Door, onboarded
 from tests.upstream.openai_server import OpenAIServer, running
 
@@ -23,19 +24,23 @@ FILE = [{"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIServer]:
     """A server that can do all of it. `able` runs there, `blind` too, though it reads no pictures; `both` runs here as well;
-    `falls-back` runs here and, when that is no good, is answered by `able`; `claude` is nowhere."""
+    `falls-back` runs here and, when that is no good, is answered by `able`; `short` writes 50 tokens; `embeds` makes
+    vectors, `claude` is nowhere."""
     with running() as server:
         there = Deployment("there", "openai_compatible", "gpt-4o", base_url=server.url)
         for model in (
             Model("able", "", Kind.TEXT, "", inputs=("image", "document"), deployments=(there,)),
             Model("blind", "", Kind.TEXT, "", inputs=(), deployments=(there,)),
+            Model("short", "", Kind.TEXT, "", output_limit=50, prices=Prices(1.0, 1.0), deployments=(there,)),
+            Model("unbounded", "", Kind.TEXT, "", prices=Prices(1.0, 1.0), default_max_tokens=70, deployments=(there,)),
+            Model("embeds", "", Kind.EMBED, "", deployments=(there,)),
             Model("both", "", Kind.TEXT, "", deployments=(HERE, there)),
             Model("claude", "", Kind.TEXT, "", deployments=(Deployment("away", "anthropic", "c", base_url=NOWHERE),)),
             Model("falls-back", "", Kind.TEXT, "", deployments=(HERE,), fallbacks=("able",)),
         ):
             services.save_model(model)
         yield server
-        for name in ("falls-back", "claude", "both", "blind", "able"):
+        for name in ("falls-back", "claude", "both", "embeds", "unbounded", "short", "blind", "able"):
             services.remove_model(name)
 
 
@@ -132,6 +137,90 @@ async def test_a_fallback_answers_what_the_model_itself_cannot(door: Door, upstr
     assert (answer.status, answer.headers["x-served-by"]) == (200, "able")
     plain = await asked(door, "falls-back", {})
     assert (plain.status, plain.headers["x-served-by"]) == (200, "falls-back")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_an_answer_that_may_be_no_longer_than_its_model_writes_is_told_so(door: Door, upstream: OpenAIServer, stream):
+    answer = await asked(door, "short", {"max_tokens": 200, "stream": stream})
+    assert (answer.status, answer.headers["x-adjusted-parameters"]) == (200, "max_tokens=50")
+    assert upstream.last["max_tokens"] == 50
+    fitting = await asked(door, "short", {"max_tokens": 50, "stream": stream})
+    assert "x-adjusted-parameters" not in fitting.headers
+    body = {"model": "short", "input": "Say hello.", "max_output_tokens": 200, "stream": stream}
+    assert (await door.post("/v1/responses", body)).headers["x-adjusted-parameters"] == "max_output_tokens=50"
+
+
+async def test_an_answer_that_a_budget_bounds_is_told_so(upstream: OpenAIServer):
+    spender = onboarded(allowance=Allowance(usd_per_day=5.0))
+    answer = await asked(spender, "unbounded", {"max_tokens": None})
+    assert (answer.status, answer.headers["x-adjusted-parameters"]) == (200, "max_tokens=70")
+    assert "x-adjusted-parameters" not in (await asked(spender, "unbounded", {"max_tokens": 71})).headers
+
+
+async def test_a_kept_answer_says_the_same_of_its_request_as_the_new_one(upstream: OpenAIServer):
+    cached = onboarded(caching=Caching(exact=True))
+    said = ("x-ignored-parameters", "x-adjusted-parameters")
+    question = {"messages": [{"role": "user", "content": "Keep this."}], "max_tokens": 200, "top_k": 3}
+    new = await asked(cached, "short", question)
+    await until_kept(cached, "short", question)
+    kept = await asked(cached, "short", question)
+    assert (kept.headers["x-cache"], [kept.headers[each] for each in said]) == ("exact", ["top_k", "max_tokens=50"])
+    assert [new.headers[each] for each in said] == ["top_k", "max_tokens=50"]
+
+
+async def until_kept(door: Door, model: str, changed: Any) -> None:
+    """An answer is kept soon after it was given."""
+    for _ in range(100):
+        if "x-cache" in (await asked(door, model, changed)).headers:
+            return
+    raise AssertionError("the answer was not kept")
+
+
+async def test_what_the_application_says_later_stays_there_or_its_move_is_told(door: Door, upstream: OpenAIServer):
+    turns = [*QUESTION, {"role": "assistant", "content": "Hello."}, {"role": "system", "content": "Be brief."}, *QUESTION]
+    kept = await asked(door, "able", {"messages": turns})
+    assert (kept.status, upstream.last["messages"]) == (200, turns)
+    assert "x-adjusted-parameters" not in kept.headers
+    assert "x-adjusted-parameters" not in (await asked(door, LOCAL, {"messages": turns})).headers
+
+
+async def test_every_member_that_nobody_knows_is_named_wherever_it_stands(door: Door, upstream: OpenAIServer):
+    changed = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Hi.", "weight": 2}], "mood": "calm", "annotations": []},
+            {"role": "user", "content": "Hello.", "mood": "glad", "audio": None},
+        ],
+        "tools": [{"type": "function", "function": {"name": "clock", "strictness": 3, "parameters": {"type": "object"}}}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "draft": 7}},
+        "stream_options": {"include_obfuscation": True, "pace": 1},
+    }
+    for stream in (False, True):
+        answer = await asked(door, "able", {**changed, "stream": stream})
+        assert answer.status == 200, answer.body
+        assert set(answer.headers["x-ignored-parameters"].split(",")) == {
+            "messages.content.weight",
+            "messages.mood",
+            "response_format.json_schema.draft",
+            "stream_options.include_obfuscation",
+            "stream_options.pace",
+            "tools.function.strictness",
+        }
+
+
+async def test_a_forms_description_is_passed_on_or_named(door: Door, upstream: OpenAIServer):
+    schema = {"name": "n", "schema": {"type": "object"}, "description": "A person."}
+    form = {"response_format": {"type": "json_schema", "json_schema": schema}}
+    answer = await asked(door, "able", form)
+    assert upstream.last["response_format"]["json_schema"] == schema
+    assert "x-ignored-parameters" not in answer.headers
+    told = await asked(door, LOCAL, form)
+    assert (told.status, told.headers["x-ignored-parameters"]) == (200, "response_format.json_schema.description")
+
+
+async def test_the_user_of_an_embedding_or_a_ranking_is_named_as_no_provider_gets_it(door: Door, upstream: OpenAIServer):
+    answer = await door.post("/v1/embeddings", {"model": "embeds", "input": "Hi.", "user": "somebody"})
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "user")
+    assert "x-ignored-parameters" not in (await door.post("/v1/embeddings", {"model": "embeds", "input": "Hi."})).headers
 
 
 async def test_the_contracts_own_dialect_only_reports(door: Door, upstream: OpenAIServer):

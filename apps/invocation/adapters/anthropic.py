@@ -65,6 +65,7 @@ class AnthropicApi:
             "tools",
             "tool_choice",
             "parallel_tools",
+            "strict_tools",
             "output",
             "thinking_tokens",
             "thinking_mode",

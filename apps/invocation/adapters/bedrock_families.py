@@ -161,6 +161,7 @@ THINKING: Final = frozenset({"thinking_tokens", "thinking_mode", "effort"})
 HINTS: Final = frozenset({"top_k", "seed", "frequency_penalty", "presence_penalty"})
 SWITCHES: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("tools", frozenset({"tools", "tool_choice", "parallel_tools", "output"})),
+    ("schema", frozenset({"strict_tools"})),
     ("stops", frozenset({"stop"})),
     ("serial", frozenset({"parallel_tools"})),
     ("caches", frozenset({"cache"})),

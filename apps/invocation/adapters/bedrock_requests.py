@@ -147,7 +147,8 @@ def output(request: Request, row: Family) -> tuple[Mapping[str, Any], Tool | Non
             raise Invalid(f"{request.model} cannot be held to this form of answer: it can be made to use no tool for it")
         if request.thinking_tokens and row.thinking in ("budget", "either"):
             raise Invalid(f"{request.model} cannot think and be held to this form of answer at once")
-        tool = Tool(NOT_IN_A_TOOL.sub("_", wanted.name)[:LONGEST_TOOL] or "answer", ANSWER, wanted.schema or ANY_OBJECT)
+        told = f"{ANSWER} {wanted.description}".strip()
+        tool = Tool(NOT_IN_A_TOOL.sub("_", wanted.name)[:LONGEST_TOOL] or "answer", told, wanted.schema or ANY_OBJECT)
     return ({"outputConfig": config} if config else {}), tool
 
 
@@ -155,7 +156,8 @@ def text_format(wanted: OutputFormat) -> Mapping[str, Any]:
     """The schema of the answer, which is text here."""
     schema = msgspec.json.encode(closed(wanted.schema or {})).decode()
     name = NOT_IN_A_TOOL.sub("_", wanted.name)[:LONGEST_TOOL]
-    return {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema, "name": name}}}
+    described = {"description": wanted.description} if wanted.description else {}
+    return {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema, "name": name, **described}}}
 
 
 def tool_config(request: Request, row: Family, tools: tuple[Tool, ...], answer: Tool | None) -> Mapping[str, Any]:

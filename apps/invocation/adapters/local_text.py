@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from apps.invocation.folding import complete
+from apps.invocation.folding import alternating, complete
 from apps.invocation.invocations import (
     Completion,
     Embeddings,
@@ -82,7 +82,7 @@ def load(key: str) -> "Server":
 class LocalText:
     """The Provider port on llama.cpp."""
 
-    honours = frozenset({"output", "logprobs", "max_tokens", "stop", *SAMPLING})
+    honours = frozenset({"output", "logprobs", "max_tokens", "stop", "system_turns", *SAMPLING})
 
     def __init__(self, idle_seconds: float) -> None:
         self.key = new_secret()
@@ -162,7 +162,7 @@ class LocalText:
 def body(request: Request) -> Mapping[str, Any]:
     """The request as the engine takes it."""
     said = [("system", part.text) for part in request.system] + [
-        (message.role.value, message.text) for message in request.messages
+        (message.role.value, message.text) for message in alternating(request.messages)
     ]
     sampling = ((name, getattr(request, name)) for name in SAMPLING)
     return {

@@ -74,6 +74,9 @@ def turns(message: Message) -> Iterator[Member]:
     if message.role is Role.ASSISTANT:
         yield assistant(message)
         return
+    if message.role is Role.SYSTEM:
+        yield {"role": "system", "content": "\n\n".join(part.text for part in message.content if isinstance(part, Text))}
+        return
     results = [part for part in message.content if isinstance(part, ToolResult)]
     for result in results:
         text = "\n".join(part.text for part in result.content if isinstance(part, Text))
@@ -149,5 +152,7 @@ def response_format(output: OutputFormat) -> Member:
     """JSON: any object, or one of a schema."""
     if output.schema is None:
         return {"type": "json_object"}
-    schema = {"name": output.name, "schema": output.schema}
+    schema: dict[str, Any] = {"name": output.name, "schema": output.schema}
+    if output.description:
+        schema["description"] = output.description
     return {"type": "json_schema", "json_schema": schema if output.strict is None else {**schema, "strict": output.strict}}

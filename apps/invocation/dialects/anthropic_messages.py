@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from apps.invocation import folding
 from apps.invocation.dialects.anthropic_shapes import (
     Block,
     CacheControl,
@@ -26,7 +27,6 @@ from apps.invocation.dialects.anthropic_shapes import (
     ToolUseBlock,
     UrlSource,
 )
-from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Document,
@@ -68,6 +68,7 @@ WORDS: Final[Mapping[str, str]] = {
     "stop": "stop_sequences",
     "parallel_tools": "tool_choice.disable_parallel_tool_use",
     "output": "output_config.format",
+    "strict_tools": "tools.strict",
     "effort": "output_config.effort",
     "thinking_tokens": "thinking",
     "thinking_mode": "thinking",
@@ -81,11 +82,9 @@ def request(wanted: CountTokensRequest) -> Request:
     for name, reason in REFUSED.items():
         if getattr(wanted, name) is not None:
             raise InvalidParameter(f"{name} cannot be honoured: {reason}", param=name)
-    spoken = [(message, parts(message)) for message in wanted.messages]
-    said = tuple(part for message, content in spoken if message.role == "system" for part in system(content, "messages"))
-    messages = alternating(Message(Role(message.role), content) for message, content in spoken if message.role != "system")
-    if not messages:
+    if all(message.role == "system" for message in wanted.messages):
         raise InvalidParameter("messages holds no turn of the user or the assistant", param="messages")
+    said, messages = folding.conversation(map(turn, wanted.messages))
     config = wanted.output_config
     made = Request(
         model=wanted.model,
@@ -147,9 +146,11 @@ def visited(wanted: CountTokensRequest) -> Iterator[tuple[str, Any]]:
     yield from ((f"tools.{place}", each) for place, each in enumerate(wanted.tools or ()))
 
 
-def parts(message: MessageParam) -> tuple[Part, ...]:
-    """The content of one turn."""
-    return (Text(message.content),) if isinstance(message.content, str) else tuple(map(part, message.content))
+def turn(message: MessageParam) -> Message:
+    """One turn; InvalidParameter where the application itself says what is no text."""
+    role, given = Role(message.role), message.content
+    content = (Text(given),) if isinstance(given, str) else tuple(map(part, given))
+    return Message(role, tuple(system(content, "messages")) if role is Role.SYSTEM else content)
 
 
 def part(block: Block) -> Part:
@@ -267,6 +268,8 @@ def kept(made: Request, ttl: CacheLife) -> Request:
     """With a cache point at the last part of the conversation that can have one."""
     turns = list(made.messages)
     for turn in range(len(turns) - 1, -1, -1):
+        if turns[turn].role is Role.SYSTEM:
+            continue
         content = list(turns[turn].content)
         for place in range(len(content) - 1, -1, -1):
             each = content[place]

@@ -1,9 +1,10 @@
 """OpenAI's chat completions: POST /v1/chat/completions, as its SDKs and those of many others speak it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from apps.invocation import labels
+from apps.invocation.dialects import openai_turns
 from apps.invocation.dialects.openai_answer_shapes import (
     CachedTokens,
     ChatAnswer,
@@ -23,7 +24,6 @@ from apps.invocation.dialects.openai_chat_shapes import (
     GuardrailConfig,
     ThinkingBlock,
 )
-from apps.invocation.dialects.openai_turns import conversation
 from apps.invocation.invocations import (
     Completion,
     Guardrail,
@@ -41,6 +41,8 @@ from foundation.errors import InvalidParameter
 # The names of the inner request's fields and parts where this dialect has others.
 WORDS: Final[Mapping[str, str]] = {
     "output": "response_format",
+    "described_output": "response_format.json_schema.description",
+    "strict_tools": "tools.function.strict",
     "parallel_tools": "parallel_tool_calls",
     "effort": "reasoning_effort",
     "thinking_tokens": "thinking",
@@ -75,7 +77,7 @@ NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 def request(wanted: ChatRequest) -> Request:
     """The inner request. InvalidParameter names what no model could do, or what has no meaning."""
     refuse(wanted)
-    system, messages = conversation(wanted.messages)
+    system, messages = openai_turns.conversation(wanted.messages)
     tools = tuple(tool(each) for each in wanted.tools or ())
     return Request(
         model=wanted.model,
@@ -120,6 +122,13 @@ def refuse(wanted: ChatRequest) -> None:
         raise InvalidParameter("thinking needs budget_tokens where its type is enabled, and only there", param="thinking")
 
 
+def unheard(wanted: ChatRequest) -> Iterator[str]:
+    """The names of what is asked for and goes to no model."""
+    if wanted.stream_options is not None and wanted.stream_options.include_obfuscation:
+        yield "stream_options.include_obfuscation"
+    yield from openai_turns.unheard(wanted.messages)
+
+
 def tool(given: ChatTool) -> Tool:
     """A tool."""
     function, control = given.function, given.cache_control
@@ -152,7 +161,7 @@ def output(wanted: ChatRequest) -> OutputFormat | None:
                 raise InvalidParameter(
                     "response_format.json_schema.schema is required", param="response_format.json_schema.schema"
                 )
-            return OutputFormat(json_schema.schema, json_schema.name, json_schema.strict)
+            return OutputFormat(json_schema.schema, json_schema.name, json_schema.strict, json_schema.description or "")
     return None
 
 

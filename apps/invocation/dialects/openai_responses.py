@@ -31,6 +31,8 @@ WORDS: Final[Mapping[str, str]] = {
     "max_tokens": "max_output_tokens",
     "logprobs": "top_logprobs",
     "output": "text.format",
+    "described_output": "text.format.description",
+    "strict_tools": "tools.strict",
     "parallel_tools": "parallel_tool_calls",
     "effort": "reasoning.effort",
     "thinking": "reasoning",
@@ -134,8 +136,8 @@ def form(text: TextConfig | None) -> OutputFormat | None:
     match text.format if text else None:
         case ObjectFormat():
             return OutputFormat()
-        case SchemaFormat(name, schema, _, strict):
-            return OutputFormat(schema, name, strict)
+        case SchemaFormat(name, schema, description, strict):
+            return OutputFormat(schema, name, strict, description or "")
     return None
 
 

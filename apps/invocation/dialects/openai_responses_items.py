@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from apps.invocation import folding
 from apps.invocation.dialects.openai_chat_shapes import CacheBreakpoint
 from apps.invocation.dialects.openai_responses_shapes import (
     Content,
@@ -20,7 +21,6 @@ from apps.invocation.dialects.openai_responses_shapes import (
     Status,
 )
 from apps.invocation.dialects.openai_turns import DATA, of_data_url
-from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
     Completion,
@@ -36,8 +36,7 @@ from apps.invocation.invocations import (
 )
 from foundation.errors import InvalidParameter
 
-ROLES: Final = {"user": Role.USER, "assistant": Role.ASSISTANT}
-SYSTEM: Final = ("system", "developer")
+ROLES: Final = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.SYSTEM}
 STATELESS: Final = "nothing is kept here; send the whole conversation as input"
 # What `encrypted_content` holds: a signature of the thought's text, or a thought that only its provider can read.
 SIGNED, SEALED = "signed:", "sealed:"
@@ -49,24 +48,14 @@ def conversation(given: str | Sequence[Item]) -> tuple[tuple[Text, ...], tuple[M
         if not given:
             raise InvalidParameter("input is empty", param="input")
         return (), (Message(Role.USER, (Text(given),)),)
-    system: list[Text] = []
-    turns: list[Message] = []
-    for place, item in enumerate(given):
-        where = f"input[{place}]"
-        if item.type == "message" and item.role in SYSTEM:
-            system += (part for part in parts(item.content, f"{where}.content") if isinstance(part, Text))
-        else:
-            turns.append(turn(item, where))
-    return (tuple(system), alternating(turns)) if turns else ((), (Message(Role.USER, tuple(system)),))
+    return folding.conversation(turn(item, f"input[{place}]") for place, item in enumerate(given))
 
 
 def turn(item: Item, where: str) -> Message:
     """One item as a turn; InvalidParameter names what it lacks, or why it cannot be one."""
     match item.type:
         case "message":
-            if item.role not in ROLES:
-                raise InvalidParameter(f"{where}.role must be user, assistant, system or developer", param=f"{where}.role")
-            return Message(ROLES[item.role], tuple(parts(item.content, f"{where}.content")))
+            return spoken(item, where)
         case "function_call":
             use = ToolUse(needed(item.call_id, f"{where}.call_id"), needed(item.name, f"{where}.name"), item.arguments or "{}")
             return Message(Role.ASSISTANT, (use,))
@@ -77,6 +66,16 @@ def turn(item: Item, where: str) -> Message:
             return Message(Role.ASSISTANT, (thought(item),))
     why = STATELESS if item.type == "item_reference" else "models here know messages, functions and reasoning"
     raise InvalidParameter(f"{where}.type ({item.type[:50]!r}) cannot be honoured: {why}", param=f"{where}.type")
+
+
+def spoken(item: Item, where: str) -> Message:
+    """A message; what the application itself says must be text."""
+    if item.role not in ROLES:
+        raise InvalidParameter(f"{where}.role must be user, assistant, system or developer", param=f"{where}.role")
+    role, content = ROLES[item.role], tuple(parts(item.content, f"{where}.content"))
+    if role is Role.SYSTEM and not all(isinstance(part, Text) for part in content):
+        raise InvalidParameter(f"{where}.content must be text where its role is {item.role}", param=f"{where}.content")
+    return Message(role, content)
 
 
 def needed(given: str | None, where: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
+from apps.invocation import folding
 from apps.invocation.dialects.openai_chat_shapes import (
     CacheBreakpoint,
     CacheControl,
@@ -17,7 +18,6 @@ from apps.invocation.dialects.openai_chat_shapes import (
     ChatToolResult,
     ChatUser,
 )
-from apps.invocation.folding import alternating
 from apps.invocation.invocations import CacheLife, Document, Image, Message, Part, Role, Text, Thinking, ToolResult, ToolUse
 from foundation.errors import InvalidParameter
 
@@ -27,23 +27,24 @@ Content: TypeAlias = ChatText | ChatImage | ChatFile | ChatRefusal
 
 def conversation(given: Sequence[ChatMessage]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
     """What the application says, and the turns of the user and the model. Where it alone speaks, it is the user."""
-    system: list[Text] = []
-    turns: list[Message] = []
-    for place, message in enumerate(given):
-        where = f"messages[{place}]"
-        match message:
-            case ChatSystem() | ChatDeveloper():
-                system += texts(message.content)
-            case ChatUser():
-                turns.append(Message(Role.USER, tuple(parts(message.content, where))))
-            case ChatAssistant():
-                if content := tuple(said(message, where)):
-                    turns.append(Message(Role.ASSISTANT, content))
-            case ChatToolResult():
-                turns.append(Message(Role.USER, (result(message, where),)))
-    if not turns and not system:
+    system, turns = folding.conversation(turn for message in enumerate(given) if (turn := turn_of(*message)).content)
+    if not turns:
         raise InvalidParameter("messages say nothing; one of them must", param="messages")
-    return (tuple(system), alternating(turns)) if turns else ((), (Message(Role.USER, tuple(system)),))
+    return system, turns
+
+
+def turn_of(place: int, message: ChatMessage) -> Message:
+    """A message as a turn, which is empty where nothing is said."""
+    where = f"messages[{place}]"
+    match message:
+        case ChatSystem() | ChatDeveloper():
+            return Message(Role.SYSTEM, tuple(texts(message.content)))
+        case ChatUser():
+            return Message(Role.USER, tuple(parts(message.content, where)))
+        case ChatAssistant():
+            return Message(Role.ASSISTANT, tuple(said(message, where)))
+        case ChatToolResult():
+            return Message(Role.USER, (result(message, where),))
 
 
 def unheard(given: Sequence[ChatMessage]) -> Iterator[str]:
@@ -51,7 +52,7 @@ def unheard(given: Sequence[ChatMessage]) -> Iterator[str]:
     for message in given:
         if not isinstance(message, ChatToolResult) and message.name is not None:
             yield "messages.name"
-        if isinstance(message, ChatUser) and not isinstance(message.content, str):
+        if isinstance(message, ChatUser | ChatToolResult) and not isinstance(message.content, str):
             looked_at = (each.image_url.detail for each in message.content if isinstance(each, ChatImage))
             if any(detail not in (None, "auto") for detail in looked_at):
                 yield "image_url.detail"

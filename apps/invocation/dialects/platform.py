@@ -4,8 +4,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from apps.invocation import folding
 from apps.invocation.catalogue import held
-from apps.invocation.folding import alternating
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from foundation.errors import Invalid
 
@@ -82,15 +82,14 @@ def request(wanted: InvokeRequest) -> Request:
     plain = isinstance(wanted.prompt, str)
     turns = [Turn("user", wanted.prompt)] if isinstance(wanted.prompt, str) else wanted.prompt
     spoken = [(turn.role, parts(place, turn)) for place, turn in enumerate(turns)]
-    messages = alternating(Message(Role(role), content) for role, content in spoken if role != "system")
-    if not messages or wanted.prompt == "":
+    if all(role == Role.SYSTEM for role, _ in spoken) or wanted.prompt == "":
         raise Invalid("prompt is empty; it must be text, or hold a message of the user or the assistant")
-    said = [part.text for role, content in spoken if role == "system" for part in content]
+    said, messages = folding.conversation(Message(Role(role), content) for role, content in spoken)
     known = held().models.get(wanted.model_name)
     return Request(
         model=wanted.model_name,
         messages=messages,
-        system=tuple(map(Text, (*(prompt.text for prompt in wanted.system_prompts or ()), *said))),
+        system=(*(Text(prompt.text) for prompt in wanted.system_prompts or ()), *said),
         max_tokens=wanted.max_tokens or (known.default_max_tokens if plain and known else None),
         temperature=TEMPERATURE if plain and wanted.temperature is None else wanted.temperature,
         top_p=TOP_P if plain and wanted.top_p is None else wanted.top_p,

@@ -8,7 +8,7 @@ from apps.invocation.dialects.anthropic_answers import MessageAnswer, MessageEve
 from apps.invocation.dialects.anthropic_errors import AnthropicError
 from apps.invocation.dialects.anthropic_shapes import CountTokensRequest, MessagesRequest
 from apps.invocation.gateway.beginning import begun
-from foundation.hot import Headers, Reply, ResponseHeaders, Route
+from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 
 DIALECT: Final = "anthropic_messages"
@@ -19,29 +19,25 @@ OF_AN_ACCOUNT: Final = (b"x-request-id", b"request-id")
 
 async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) -> Reply:
     """POST /v1/messages."""
-    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT, streamed=wanted.stream)
-    unheard = reported(wanted, headers)
+    unheard = anthropic_messages.ignored(wanted, headers)
+    request = anthropic_messages.request(wanted)
+    call = await begun(caller, request, headers, dialect=DIALECT, streamed=wanted.stream, unheard=unheard)
     if wanted.stream:
         write = MessageEvents(call.invocation, call.asked.name).write
         events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
-        return Reply(events, lambda: [*anthropic_errors.named(call.headers), *unheard])
+        return Reply(events, lambda: anthropic_errors.named(call.headers))
     answer = anthropic_answers.message(call.invocation, await pipeline.complete(call, anthropic_answers.sayable))
-    return Reply(answer, [*anthropic_errors.named(call.headers), *unheard])
+    return Reply(answer, anthropic_errors.named(call.headers))
 
 
 async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Headers) -> Reply:
     """POST /v1/messages/count_tokens."""
-    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT)
+    unheard = anthropic_messages.ignored(wanted, headers)
+    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT, unheard=unheard)
     count = await counting.tokens(call)
     said = [header for header in anthropic_errors.named(call.headers) if header[0] not in OF_AN_ACCOUNT]
     how = (b"x-token-count", b"counted" if count.exact else b"estimated")
-    return Reply(TokenCount(count.tokens), [*said, how, *reported(wanted, headers)])
-
-
-def reported(wanted: CountTokensRequest, headers: Headers) -> ResponseHeaders:
-    """The header that names what of the request goes to no model."""
-    names = anthropic_messages.ignored(wanted, headers)
-    return ((b"x-ignored-parameters", ",".join(names).encode("latin-1", "replace")),) if names else ()
+    return Reply(TokenCount(count.tokens), [*said, how])
 
 
 routes: Final = (

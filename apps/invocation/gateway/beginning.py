@@ -1,6 +1,6 @@
 """How a call begins at every door: with what the request's headers say for its account; and what its headers tell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from apps.invocation import caching, labels, pipeline
@@ -24,6 +24,7 @@ TELLS: Final[Mapping[str, str]] = {
     "x-cache": "How an answer kept from before was found: exact or semantic.",
     "age": "How many seconds old such an answer is.",
     "x-ignored-parameters": "What was asked for and had no part in the answer.",
+    "x-adjusted-parameters": "What was asked for and held in another form: max_tokens=4096.",
     "x-ratelimit-limit-requests": "Requests a minute; the same with -tokens for tokens.",
     "x-ratelimit-remaining-requests": "How many of them are left.",
     "x-ratelimit-reset-requests": "In how many seconds all are there again.",
@@ -31,11 +32,19 @@ TELLS: Final[Mapping[str, str]] = {
 
 
 async def begun(
-    caller: Caller, request: Request, headers: Headers, *, dialect: str, kind: Kind = Kind.TEXT, streamed: bool = False
+    caller: Caller,
+    request: Request,
+    headers: Headers,
+    *,
+    dialect: str,
+    kind: Kind = Kind.TEXT,
+    streamed: bool = False,
+    unheard: Iterable[str] = (),
 ) -> Call:
     """`pipeline.begin` for the request with the headers `x-labels`, `x-prompt`, `traceparent` and `cache-control`; `dialect` is
-    the name of its module in dialects/. InvalidParameter names the header that does not have its form."""
-    return await pipeline.begin(
+    the name of its module in dialects/; unheard: what was asked for and goes to no model. InvalidParameter names the header
+    that does not have its form."""
+    call = await pipeline.begin(
         caller,
         labels.labelled(request, headers),
         kind,
@@ -44,3 +53,5 @@ async def begun(
         trace=labels.trace(headers),
         cache_control=caching.directives(headers),
     )
+    call.ignored = tuple(dict.fromkeys(unheard))
+    return call

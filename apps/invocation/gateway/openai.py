@@ -3,7 +3,7 @@
 from typing import Final
 
 from apps.invocation import pipeline
-from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, openai_turns, rerank, sse
+from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, rerank, sse
 from apps.invocation.dialects.openai_answer_shapes import ChatCompletion
 from apps.invocation.dialects.openai_chat_shapes import ChatRequest
 from apps.invocation.dialects.openai_chunks import Chunks
@@ -18,8 +18,8 @@ CHAT: Final = "/v1/chat/completions"
 async def chat(caller: Caller, wanted: ChatRequest, headers: Headers) -> Reply:
     """POST /v1/chat/completions."""
     request = openai_chat.request(wanted)
-    call = await begun(caller, request, headers, dialect="openai_chat", streamed=bool(wanted.stream))
-    call.ignored = tuple(sorted({*call.ignored, *openai_turns.unheard(wanted.messages)}))
+    unheard = openai_chat.unheard(wanted)
+    call = await begun(caller, request, headers, dialect="openai_chat", streamed=bool(wanted.stream), unheard=unheard)
     created = int(call.created.timestamp())
     if not wanted.stream:
         answer = await pipeline.complete(call)

@@ -7,7 +7,7 @@ from apps.invocation.dialects import openai_errors, openai_responses, sse
 from apps.invocation.dialects.openai_responses_events import ResponseEvents
 from apps.invocation.dialects.openai_responses_shapes import ResponseObject, ResponsesRequest
 from apps.invocation.gateway.beginning import begun
-from foundation.hot import Headers, Reply, ResponseHeaders, Route
+from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
 
 RESPONSES: Final = "/v1/responses"
@@ -16,20 +16,15 @@ RESPONSES: Final = "/v1/responses"
 async def responses(caller: Caller, wanted: ResponsesRequest, headers: Headers) -> Reply:
     """POST /v1/responses."""
     request = openai_responses.request(wanted)
-    call = await begun(caller, request, headers, dialect="openai_responses", streamed=bool(wanted.stream))
+    unheard = openai_responses.ignored(wanted)
+    call = await begun(caller, request, headers, dialect="openai_responses", streamed=bool(wanted.stream), unheard=unheard)
     beginning = openai_responses.begun(wanted, call.invocation, int(call.created.timestamp()), call.asked.name)
     if not wanted.stream:
         answer = await pipeline.complete(call)
-        return Reply(openai_responses.response(beginning, answer), [*call.headers, *reported(wanted)])
+        return Reply(openai_responses.response(beginning, answer), call.headers)
     events = ResponseEvents(beginning)
     told = sse.told(pipeline.stream(call), events.write, events.failure, RESPONSES)
-    return Reply(told, lambda: [*call.headers, *reported(wanted)])
-
-
-def reported(wanted: ResponsesRequest) -> ResponseHeaders:
-    """The header that names what of the request changes nothing."""
-    names = openai_responses.ignored(wanted)
-    return ((b"x-ignored-parameters", ",".join(names).encode()),) if names else ()
+    return Reply(told, lambda: call.headers)
 
 
 routes: Final = (

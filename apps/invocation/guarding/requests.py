@@ -113,9 +113,12 @@ class Requests:
     def _output(self, given: OutputFormat | None) -> OutputFormat | None:
         if given is None or given.schema is None:
             return given
+        description = self._text(given.description, "the description of the answer's schema")
         schema = json_of(given.schema)
         masked = self._json(schema, "the answer's schema")
-        return given if masked == schema else replace(given, schema=msgspec.json.decode(masked))
+        if (description, masked) == (given.description, schema):
+            return given
+        return replace(given, description=description, schema=msgspec.json.decode(masked))
 
     def _text(self, text: str, place: str) -> str:
         return Window(self.masking, self.findings, place).whole(text)
