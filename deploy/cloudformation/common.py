@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from troposphere import And, Equals, Not, Or, Ref, Sub, Tags
+from troposphere import And, Condition, Equals, Not, Or, Ref, Sub, Tags
+from troposphere.logs import LogGroup
 
 from deploy.cloudformation.frame import Group, Parameter
 
@@ -104,6 +105,20 @@ ADMINISTRATORS_GROUP: Final = "Administrators"
 
 PRODUCTION: Final[Mapping[str, Any]] = {"Production": Equals(Ref("CostProfile"), "Production")}
 
+# What a stack's end leaves behind, as it holds data. What a stack's very first creation made goes with it if that fails,
+KEPT: Final[Mapping[str, str]] = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+# but for what has a protection of its own: AWS refuses to delete it, and the way back would stop there.
+PROTECTED: Final[Mapping[str, str]] = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+GONE: Final[Mapping[str, str]] = {"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}
+
+
+def by_profile(question: str, answer: str) -> Or:
+    """A condition: the question has this answer, or leaves it to the cost profile, which is Production."""
+    return Or(Equals(Ref(question), answer), And(Equals(Ref(question), "ByProfile"), Condition("Production")))
+
+
+PRIVATE_ENDPOINTS: Final[Mapping[str, Any]] = {**PRODUCTION, "Private": by_profile("PrivateEndpoints", "Yes")}
+
 
 def group(title: str, *parameters: Parameter) -> Group:
     """A group of questions; groups of several stacks with one title are one in the root."""
@@ -124,6 +139,16 @@ def named(name: str) -> Sub:
 def named_worldwide(name: str) -> Sub:
     """The name of what is of an account and not of a region: deployments of one name in two regions have different ones."""
     return Sub(f"${{Deployment}}-${{AWS::Region}}-{name}")
+
+
+def log_group(title: str, name: str, *, key: Any = None, **more: Any) -> LogGroup:
+    """A log group of this name, which may have `${…}` in it: encrypted, kept for the days of logs, gone with its stack.
+
+    key: the KMS key, where it is not the deployment's key of logs.
+    """
+    return LogGroup(
+        title, LogGroupName=Sub(name), RetentionInDays=Ref("LogDays"), KmsKeyId=key or Ref("LogsKeyArn"), **GONE, **more
+    )
 
 
 def tags(name: str) -> Tags:

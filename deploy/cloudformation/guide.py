@@ -15,10 +15,11 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {  # of what stays: in words, and 
     "AWS::Cognito::UserPoolUser": ("the first administrator", "goes with the pool"),
     "AWS::DynamoDB::Table": ("tables", "switch deletion protection off, then delete"),
     "AWS::ECR::Repository": ("the repository of images", "delete it with its images"),
-    "AWS::ElastiCache::ServerlessCache": ("the cache of counters and limits", "delete it **before** the stack, see above"),
     "AWS::IAM::Role": ("the role of API Gateway for logs", "leave it while any REST API of the region writes logs"),
     "AWS::KMS::Key": ("the keys of data and of logs", "last of all: schedule the deletion; what they encrypt is lost then"),
-    "AWS::OpenSearchServerless::Collection": ("the collection of vectors", "delete it **before** the stack, see above"),
+    "AWS::OpenSearchServerless::Collection": ("the collection of vectors", "delete; **all vectors are lost**"),
+    "AWS::OpenSearchServerless::CollectionGroup": ("the group of the collection", "delete it after the collection"),
+    "AWS::OpenSearchServerless::SecurityPolicy": ("its policies of encryption and network", "delete them after the collection"),
     "AWS::S3::Bucket": ("the buckets of files and of access logs", "empty them, all versions, then delete"),
     "AWS::SQS::Queue": ("queues and their dead letters", "delete"),
     "AWS::SecretsManager::Secret": ("secrets of settings", "delete; there are 7 to 30 days to change one's mind"),
@@ -78,5 +79,5 @@ def kept() -> str:
 def _retained() -> Iterator[tuple[str, str]]:
     for nested in ROOT_TEMPLATE["Resources"].values():
         for name, made in read(file_of(nested["Properties"]))["Resources"].items():
-            if made.get("DeletionPolicy") == "Retain":
+            if made.get("DeletionPolicy", "").startswith("Retain"):
                 yield made["Type"], name

@@ -149,6 +149,8 @@ class _Scope:
                 return self.text(given)
             case [("Fn::Join", [between, parts])] if all(isinstance(each, str) for each in self.value(parts)):
                 return between.join(self.value(parts))
+            case [("Fn::Split", [between, text])] if isinstance(self.value(text), str):
+                return self.value(text).split(between)
             case [("Fn::GetAtt", _)]:
                 return value
         return {key: made for key, each in value.items() if (made := self.value(each)) is not NOTHING}

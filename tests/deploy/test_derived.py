@@ -217,6 +217,7 @@ def test_a_container_starts_with_what_it_is_told(task: dict[str, Any]) -> None:
         "MODEL_ALIASES": "",
         "TEXTRACT_JOBS": "100",
         **{name: "https://x.example" for name in told(task) if name.endswith(("_URL", "_DOMAIN"))},
+        "REDIS_URL": "rediss://foundation:x@cache.example:6379",
     }
     values = {name: value if isinstance(value, str) else examples.get(name, "x") for name, value in told(task).items()}
     read = read_settings(values)
@@ -267,9 +268,8 @@ def test_the_portals_client_leads_back_to_where_the_portal_signs_people_in_and_o
 def test_no_bucket_that_others_log_into_has_object_lock_as_s3_then_writes_nothing_there() -> None:
     buckets = resources("data.json", "AWS::S3::Bucket")
     into = {
-        each["LoggingConfiguration"]["DestinationBucketName"]["Ref"]
-        for each in buckets.values()
-        if "LoggingConfiguration" in each
+        each["LoggingConfiguration"].get("DestinationBucketName", {"Ref": name})["Ref"]  # without a name, into itself
+        for name, each in buckets.items()
     }
     assert into == {"Logs"}
     assert [name for name, each in buckets.items() if each.get("ObjectLockEnabled")] == ["Files"]

@@ -1,16 +1,22 @@
 """What browsers reach: the portal and nothing else, behind exactly one firewall, wherever the deployment is."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
+from deploy.cloudformation.generate import FOLDER
+from deploy.cloudformation.resolved import deployment
 from tests.deploy.functions import called
 from tests.deploy.reading import holds, resources, said, template
 from tests.servers.moto import Moto
+from tests.servers.registries import ran
+from tests.servers.starting import needed
 
 GIVEN = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/of-the-company/1"
 TOPIC = {
@@ -32,10 +38,63 @@ def test_browsers_reach_the_portal_and_no_application_path() -> None:
     assert {"/", "/static/*", "/docs"} <= {*behaviours()}
 
 
-def test_what_is_not_the_portals_is_answered_before_the_load_balancer() -> None:
+def asks_first(behaviour: dict[str, Any]) -> str:
+    """The function that CloudFront asks before a request of a behaviour goes on."""
+    (asked,) = behaviour["FunctionAssociations"]
+    assert asked["EventType"] == "viewer-request"
+    name: str = asked["FunctionARN"]["Fn::GetAtt"][0]
+    return name
+
+
+def test_what_is_not_the_portals_is_answered_before_the_load_balancer_and_all_else_passes_the_door() -> None:
     (made,) = resources("front.json", "AWS::CloudFront::Distribution").values()
-    (answers,) = made["DistributionConfig"]["DefaultCacheBehavior"]["FunctionAssociations"]
-    assert answers == {"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["Nobody", "FunctionARN"]}}
+    assert asks_first(made["DistributionConfig"]["DefaultCacheBehavior"]) == "Nobody"
+    assert {asks_first(each) for each in made["DistributionConfig"]["CacheBehaviors"]} == {"Door"}
+
+
+def at_the_door(uri: str, tls: str | None) -> dict[str, Any]:
+    """What the door says to a request: an answer, or the request itself."""
+    needed(bool(shutil.which("node")), "this needs Node (on Debian: apt-get install nodejs)")
+    headers = {"host": {"value": "x"}, **({"cloudfront-viewer-tls": {"value": tls}} if tls else {})}
+    event = {"request": {"method": "GET", "uri": uri, "headers": headers}}
+    code = resources("front.json", "AWS::CloudFront::Function")["Door"]["FunctionCode"]
+    said = ran(["node", "-e", f"{code}\nconsole.log(JSON.stringify(handler({json.dumps(event)})))"], FOLDER)
+    answered: dict[str, Any] = json.loads(said)
+    return answered
+
+
+@pytest.mark.parametrize("uri", ["/", "/admin"])
+def test_the_bare_address_leads_to_the_portals_home(uri: str) -> None:
+    answer = at_the_door(uri, "TLSv1.3:TLS_AES_128_GCM_SHA256:fullHandshake")
+    assert (answer["statusCode"], answer["headers"]["location"]["value"]) == (302, reverse("portal-dashboard"))
+
+
+@pytest.mark.parametrize(
+    ("tls", "passes"),
+    [
+        ("TLSv1.3:TLS_AES_128_GCM_SHA256:fullHandshake", True),
+        ("TLSv1.2:ECDHE-RSA-AES128-GCM-SHA256:sessionResumed", True),
+        (None, True),  # AWS says no protocol: nobody is shut out for that
+        ("TLSv1.1:ECDHE-RSA-AES128-SHA:fullHandshake", False),
+        ("TLSv1:AES128-SHA:fullHandshake", False),
+        ("SSLv3:AES128-SHA:fullHandshake", False),
+    ],
+)
+def test_old_tls_goes_no_further_than_the_door_whatever_the_certificate(tls: str | None, passes: bool) -> None:
+    answer = at_the_door("/admin/", tls)
+    assert ("statusCode" not in answer and answer["uri"] == "/admin/") if passes else answer["statusCode"] == 403
+    (made,) = resources("front.json", "AWS::CloudFront::Distribution").values()
+    assert made["DistributionConfig"]["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    told = {each["OriginRequestPolicyId"] for each in made["DistributionConfig"]["CacheBehaviors"]}
+    assert told == {"33f36d7e-f396-46d9-90e0-52428a34d9dc"}  # AWS's AllViewerAndCloudFrontHeaders-2022-06 names the protocol
+
+
+@pytest.mark.parametrize("countries", ["CU,IR,KP", "XX", ""])
+def test_countries_are_refused_as_asked_and_nobody_where_none_is_named(countries: str) -> None:
+    front = deployment(RefusedCountries=countries)["front.json"]["Resources"]
+    restricted = front["Distribution"]["Properties"]["DistributionConfig"]["Restrictions"]["GeoRestriction"]
+    refused = {"RestrictionType": "blacklist", "Locations": countries.split(",")}
+    assert restricted == (refused if countries else {"RestrictionType": "none"})
 
 
 def test_only_static_files_are_kept() -> None:
@@ -88,10 +147,12 @@ def test_deployments_of_one_name_in_two_regions_have_nothing_of_one_name() -> No
         "AWS::CloudFormation::CustomResource": ("StackName",),
     }
     for kind, place in worldwide.items():
-        (value,) = resources("front.json", kind).values()
-        for each in place:
-            value = value[each]
-        assert "us-west-2" in said(value), kind
+        made = [*resources("front.json", kind).values()]
+        assert made
+        for value in made:
+            for each in place:
+                value = value[each]
+            assert "us-west-2" in said(value), kind
     (budget,) = resources("observability.json", "AWS::Budgets::Budget").values()
     assert "us-west-2" in said(budget["Budget"]["BudgetName"])
 

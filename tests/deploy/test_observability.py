@@ -75,7 +75,8 @@ def test_the_dashboard_is_what_cloudwatch_reads() -> None:
 
 
 @pytest.mark.parametrize("file", SINGLE)
-def test_every_log_ends_after_its_days_and_is_encrypted_by_the_deployments_key_where_there_is_one(file: str) -> None:
+def test_every_log_ends_after_its_days_and_is_encrypted_by_a_key_of_the_deployment_in_its_region(file: str) -> None:
     for name, group in resources(file, "AWS::Logs::LogGroup").items():
         assert group["RetentionInDays"] == {"Ref": "LogDays"}, name
-        assert group.get("KmsKeyId") == (None if file == "front-waf.json" else {"Ref": "LogsKeyArn"}), name
+        own = {"Fn::GetAtt": ["LogsKey", "Arn"]}
+        assert group["KmsKeyId"] == (own if file == "front-waf.json" else {"Ref": "LogsKeyArn"}), name

@@ -32,7 +32,6 @@ DEPLOYMENTS: Final = {
     },
 }
 NOT_IN: Final = {"trial": "²", "own domains": "¹"}  # how rows are marked that are findings in the other one alone
-REFUSED: Final = "³"  # how rows are marked where AWS itself refuses what the rule asks for
 ROW: Final = re.compile(r"^\| (checkov|cfn-guard|cdk-nag) \| ([\w-]+) \| (.+?) \| (.+) \|$", re.M)
 POOR: Final = {
     "AWSTemplateFormatVersion": "2010-09-09",
@@ -145,12 +144,18 @@ def test_checkov_fails_nothing_and_skips_what_is_listed_each_with_its_reason() -
 
 def test_control_towers_rules_hold_but_for_what_is_listed(kind: str, folder: Path) -> None:
     assert guard(folder) == listed("cfn-guard", kind)
-    chosen = {rule for rule, reason in reasons("cfn-guard") if not reason.startswith((*NOT_IN.values(), REFUSED))}
-    assert len(chosen) <= MOST
+    assert len(listed("cfn-guard", "own domains")) <= MOST
 
 
 def test_cdk_nags_aws_solutions_hold_but_for_what_is_listed(kind: str, folder: Path) -> None:
     assert {*nag(folder)} == listed("cdk-nag", kind)
+
+
+@pytest.mark.parametrize(("deployed", "title"), [("own domains", "with own domains"), ("trial", "a trial at all defaults")])
+def test_the_page_counts_what_it_lists(deployed: str, title: str) -> None:
+    (counts,) = re.findall(rf"^\| {title}[^|]*((?:\| \d+ )+)\|$", (ROOT / "docs/security.md").read_text(), re.M)
+    tools = ("checkov", "cfn-guard", "cdk-nag")
+    assert [int(each) for each in counts.split("|")[1:]] == [len(listed(tool, deployed)) for tool in tools]
 
 
 def test_each_rule_set_finds_what_is_wrong_with_a_poor_template(poor: Path) -> None:

@@ -15,6 +15,9 @@ from deploy.cloudformation.root import root
 from tests.deploy.reading import ROOT, SINGLE, TEXTS, template
 from tests.running import ROOT as PROJECT
 
+KEPT = "RetainExceptOnCreate"
+STAYS = dict.fromkeys(("AWS::DynamoDB::Table", "AWS::Cognito::UserPool"), "Retain")  # deletion protection stops the way back
+GOES = {("data.json", "Cache"), ("front-waf.json", "LogsKey")}  # counters of the running minute; a log that goes as well
 INLINE, LARGEST, RESOURCES, PARAMETERS, OUTPUTS = 51_200, 1_000_000, 500, 200, 200  # CloudFormation's limits
 PACKAGES = sysconfig.get_paths()["purelib"]
 PRINTED = (
@@ -81,8 +84,16 @@ def test_the_console_shows_each_question_once_with_a_label_and_help(file: str) -
 @pytest.mark.parametrize("file", SINGLE)
 def test_what_holds_data_stays_when_its_stack_goes(file: str) -> None:
     for name, made in template(file)["Resources"].items():
-        if made["Type"] in HOLDS_DATA and made["Type"] != "AWS::Cognito::UserPoolDomain":
-            assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+        if made["Type"] in HOLDS_DATA and (file, name) not in GOES and made["Type"] != "AWS::Cognito::UserPoolDomain":
+            assert (made["DeletionPolicy"], made["UpdateReplacePolicy"]) == (STAYS.get(made["Type"], KEPT), "Retain"), name
+
+
+def test_what_would_hold_up_the_end_of_its_stack_goes_with_it() -> None:
+    for file, name in GOES:
+        assert template(file)["Resources"][name]["DeletionPolicy"] == "Delete"
+    with_it = {"VectorsEncryption", "VectorsNetwork", "VectorsGroup"}  # AWS deletes none of them before the collection
+    data = template("data.json")["Resources"]
+    assert {name: data[name]["DeletionPolicy"] for name in with_it} == dict.fromkeys(with_it, KEPT)
 
 
 def test_the_stack_policy_refuses_to_replace_or_delete_data() -> None:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from troposphere import AWSObject, GetAtt, If, Ref, Sub
 from troposphere.apigateway import Account
 from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 
-from deploy.cloudformation.common import accepted, tags
+from deploy.cloudformation.common import KEPT, log_group, tags
 from deploy.cloudformation.frame import Parameter
 
 ROLE: Final = Parameter(
@@ -35,6 +34,7 @@ FIELDS: Final = {
     "milliseconds": "$context.responseLatency",
     "milliseconds_of_service": "$context.integration.latency",
 }
+EVERY_GROUP: Final = Sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*")  # API Gateway takes no less
 FORMAT: Final = json.dumps(FIELDS)
 WRITES: Final = (
     "logs:CreateLogGroup",
@@ -49,8 +49,8 @@ WRITES: Final = (
 
 def api_logs(stage: str) -> Iterator[AWSObject]:
     """The two log groups, and the account's role. API Gateway gives the second its name."""
-    yield _log_group("ApiLogs", Sub("/${Deployment}/api"))
-    yield _log_group("ApiFailures", Sub(f"API-Gateway-Execution-Logs_${{Api}}/{stage}"))
+    yield log_group("ApiLogs", "/${Deployment}/api")
+    yield log_group("ApiFailures", f"API-Gateway-Execution-Logs_${{Api}}/{stage}")
     yield Role(
         "ApiLogRole",
         AssumeRolePolicyDocument={
@@ -64,36 +64,17 @@ def api_logs(stage: str) -> Iterator[AWSObject]:
                 PolicyName="write",
                 PolicyDocument={
                     "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Action": list(WRITES), "Resource": "*"}],
+                    "Statement": [{"Effect": "Allow", "Action": list(WRITES), "Resource": EVERY_GROUP}],
                 },
             )
         ],
         Tags=tags("api-logs"),
         Condition="OwnLogRole",
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
-        Metadata=accepted(
-            "CKV_AWS_111", "API Gateway refuses a role for logs that does not reach every log group of the account", *SAME
-        ),
+        **KEPT,
     )
     yield Account(
         "ApiGateway",
         CloudWatchRoleArn=GetAtt("ApiLogRole", "Arn"),
         Condition="OwnLogRole",
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
-    )
-
-
-SAME: Final = (("CKV_AWS_108", "The same"), ("CKV_AWS_109", "The same"))
-
-
-def _log_group(title: str, name: Any) -> LogGroup:
-    return LogGroup(
-        title,
-        LogGroupName=name,
-        RetentionInDays=Ref("LogDays"),
-        KmsKeyId=Ref("LogsKeyArn"),
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
+        **KEPT,
     )

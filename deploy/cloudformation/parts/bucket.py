@@ -13,6 +13,8 @@ from troposphere.s3 import (
     VersioningConfiguration,
 )
 
+from deploy.cloudformation import common
+
 KEPT_DAYS: Final = 30  # for which a version that was overwritten or deleted can be had back
 KEPT: Final[Mapping[str, Any]] = {
     "PublicAccessBlockConfiguration": PublicAccessBlockConfiguration(
@@ -20,8 +22,7 @@ KEPT: Final[Mapping[str, Any]] = {
     ),
     "OwnershipControls": OwnershipControls(Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]),
     "VersioningConfiguration": VersioningConfiguration(Status="Enabled"),
-    "DeletionPolicy": "Retain",
-    "UpdateReplacePolicy": "Retain",
+    **common.KEPT,
 }
 
 

@@ -6,7 +6,7 @@ from troposphere import AWSObject, If, Ref, Sub
 from troposphere.elasticache import CacheUsageLimits, DataStorage, ECPUPerSecond, ServerlessCache, User, UserGroup
 from troposphere.secretsmanager import GenerateSecretString, Secret
 
-from deploy.cloudformation.common import named, tags
+from deploy.cloudformation.common import GONE, KEPT, named, tags
 
 
 def cache() -> Iterator[AWSObject]:
@@ -43,8 +43,7 @@ def cache() -> Iterator[AWSObject]:
         ),
         SnapshotRetentionLimit=1,
         Tags=tags("cache"),
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **GONE,  # what it holds is of the running minute; and it would hold the network back
     )
     yield secret(
         "RedisUrl",
@@ -81,7 +80,6 @@ def secret(title: str, name: str, meaning: str, **content: object) -> Secret:
         Description=meaning,
         KmsKeyId=Ref("DataKeyArn"),
         Tags=tags(name),
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **KEPT,
         **content,
     )

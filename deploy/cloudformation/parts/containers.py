@@ -20,10 +20,9 @@ from troposphere.ecs import (
     Volume,
 )
 from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 from troposphere.opensearchserverless import AccessPolicy
 
-from deploy.cloudformation.common import named, tags
+from deploy.cloudformation.common import log_group, named, tags
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.grants import grants, statements
 from deploy.cloudformation.house import Platform, Process
@@ -96,14 +95,7 @@ def kind(process: Process) -> str:
 def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
     """The log group, the role and the task definition of a process."""
     title = logical(process.name)
-    yield LogGroup(
-        f"{title}Logs",
-        LogGroupName=Sub(f"/${{Deployment}}/{process.name}"),
-        RetentionInDays=Ref("LogDays"),
-        KmsKeyId=Ref("LogsKeyArn"),
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
-    )
+    yield log_group(f"{title}Logs", f"/${{Deployment}}/{process.name}")
     yield _role(f"{title}Role", process.name, statements(grants(platform, process)))
     size = "service" if kind(process) == "service" else "worker"
     yield TaskDefinition(

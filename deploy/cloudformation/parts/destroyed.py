@@ -23,7 +23,7 @@ def destroyed() -> Iterator[AWSObject]:
     yield Topic(
         "Destroyed",
         TopicName=named("destroyed"),
-        DisplayName="A stored version of a file was destroyed",
+        DisplayName="Generative AI Foundation",
         KmsMasterKeyId=Ref("DataKeyArn"),
         Tags=tags("destroyed"),
     )

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from troposphere import AWSObject, GetAtt, Ref, Sub
-from troposphere.logs import LogGroup
 from troposphere.wafv2 import (
     AllowAction,
     BlockAction,
@@ -24,7 +23,7 @@ from troposphere.wafv2 import (
     WebACLRule,
 )
 
-from deploy.cloudformation.common import accepted, named, tags
+from deploy.cloudformation.common import log_group, named, tags
 from deploy.cloudformation.frame import Parameter
 
 RATE: Final = Parameter(
@@ -52,21 +51,14 @@ MANAGED: Final[Mapping[str, tuple[str, ...]]] = {
 SECRET_HEADERS: Final = ("authorization", "cookie", "x-api-key")
 
 
-def firewall(title: str, name: str, scope: str, key: Any = None, *, place: str = "", **more: Any) -> Iterator[AWSObject]:
-    """The web ACL with a logical id, its log group and what ties them. key: the KMS key of logs, if the region has it.
+def firewall(title: str, name: str, scope: str, *, key: Any = None, place: str = "", **more: Any) -> Iterator[AWSObject]:
+    """The web ACL with a logical id, its log group and what ties them. key: the KMS key of its log, as log_group takes it.
     place: what tells it from those of deployments of the same name in other regions, whose firewalls are in one with it.
 
     `more` (a Condition) holds for all three.
     """
-    yield LogGroup(
-        f"{title}Logs",
-        LogGroupName=Sub(f"aws-waf-logs-${{Deployment}}-{place}{name}"),  # WAF writes to no group of another name
-        RetentionInDays=Ref("LogDays"),
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
-        **({"KmsKeyId": key} if key else {"Metadata": accepted("CKV_AWS_158", "The deployment's key is in another region")}),
-        **more,
-    )
+    logs = f"aws-waf-logs-${{Deployment}}-{place}{name}"  # WAF writes to no group of another name
+    yield log_group(f"{title}Logs", logs, key=key, **more)
     yield WebACL(
         title,
         Name=named(f"{place}{name}"),

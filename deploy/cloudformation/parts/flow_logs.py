@@ -1,24 +1,16 @@
 """The log of all that goes through the VPC."""
 
-from troposphere import AWSObject, GetAtt, Ref, Sub
+from troposphere import AWSObject, GetAtt, Ref
 from troposphere.ec2 import FlowLog
 from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 
-from deploy.cloudformation.common import tags
+from deploy.cloudformation.common import log_group, tags
 
 
 def flow_logs() -> tuple[AWSObject, ...]:
     """The flow log, its log group, and the role that writes there."""
     return (
-        LogGroup(
-            "FlowLogGroup",
-            LogGroupName=Sub("/${Deployment}/network"),
-            RetentionInDays=Ref("LogDays"),
-            KmsKeyId=Ref("LogsKeyArn"),
-            DeletionPolicy="Delete",
-            UpdateReplacePolicy="Delete",
-        ),
+        log_group("FlowLogGroup", "/${Deployment}/network"),
         Role(
             "FlowLogRole",
             AssumeRolePolicyDocument={

@@ -43,51 +43,37 @@ def _there(service: str, resource: str) -> str:
 STACK: Final = "${Deployment}-${AWS::Region}-front-waf"
 ACL: Final = _there("wafv2", "global/webacl/${Deployment}-${AWS::Region}-front/*")
 LOGS: Final = _there("logs", "log-group:aws-waf-logs-${Deployment}-${AWS::Region}-front")
-MAY: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+KEYS: Final = _there("kms", "key/*")
+OWN: Final[Mapping[str, Any]] = {"StringEquals": {"aws:ResourceTag/Deployment": Ref("Deployment")}}
+MAY: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (  # of a service, these verbs, on these resources
+    ("cloudformation", "CreateStack DeleteStack DescribeStacks UpdateStack", (_there("cloudformation", f"stack/{STACK}/*"),)),
     (
-        "cloudformation:CreateStack",
-        "cloudformation:DeleteStack",
-        "cloudformation:DescribeStacks",
-        "cloudformation:UpdateStack",
-    ): (_there("cloudformation", f"stack/{STACK}/*"),),
+        "wafv2",
+        "CreateWebACL DeleteLoggingConfiguration DeleteWebACL GetLoggingConfiguration GetWebACL ListTagsForResource "
+        "PutLoggingConfiguration TagResource UntagResource UpdateWebACL",
+        (ACL, _there("wafv2", "global/managedruleset/*")),
+    ),
     (
-        "wafv2:CreateWebACL",
-        "wafv2:DeleteLoggingConfiguration",
-        "wafv2:DeleteWebACL",
-        "wafv2:GetLoggingConfiguration",
-        "wafv2:GetWebACL",
-        "wafv2:ListTagsForResource",
-        "wafv2:PutLoggingConfiguration",
-        "wafv2:TagResource",
-        "wafv2:UntagResource",
-        "wafv2:UpdateWebACL",
-    ): (ACL, _there("wafv2", "global/managedruleset/*")),
-    (
-        "logs:CreateLogGroup",
-        "logs:DeleteLogGroup",
-        "logs:DeleteRetentionPolicy",
-        "logs:ListTagsForResource",
-        "logs:PutRetentionPolicy",
-        "logs:TagResource",
-        "logs:UntagResource",
-    ): (LOGS, f"{LOGS}:*"),
+        "logs",
+        "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource "
+        "PutRetentionPolicy TagResource UntagResource",
+        (LOGS, f"{LOGS}:*"),
+    ),
     (  # how WAF is allowed to write to a log group; none of these has a narrower resource
-        "logs:CreateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:DescribeLogGroups",
-        "logs:DescribeResourcePolicies",
-        "logs:PutResourcePolicy",
-    ): ("*",),
-}
+        "logs",
+        "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies PutResourcePolicy",
+        ("*",),
+    ),
+    ("kms", "CreateKey", ("*",)),  # it has no narrower resource
+    ("kms", "DescribeKey EnableKeyRotation GetKeyPolicy GetKeyRotationStatus ListResourceTags TagResource", (KEYS,)),
+)
+CHANGES: Final = "PutKeyPolicy ScheduleKeyDeletion UntagResource UpdateKeyDescription"  # of keys of this deployment alone
 
 
 def front_firewall(platform: Platform) -> Iterator[AWSObject]:
     """The firewall of this stack, and what makes the one elsewhere; at most one of both is made."""
-    yield from firewall("Firewall", "front", "CLOUDFRONT", Ref("LogsKeyArn"), place="${AWS::Region}-", Condition="Here")
-    may = [
-        {"Effect": "Allow", "Action": list(actions), "Resource": [Sub(each) if "$" in each else each for each in resources]}
-        for actions, resources in MAY.items()
-    ]
+    yield from firewall("Firewall", "front", "CLOUDFRONT", place="${AWS::Region}-", Condition="Here")
+    may = [*(_allowed(*each) for each in MAY), {**_allowed("kms", CHANGES, (KEYS,)), "Condition": OWN}]
     yield from function("Elsewhere", "front-waf", "elsewhere.py", may, Condition="Elsewhere")
     yield CustomResource(
         "FirewallThere",
@@ -105,3 +91,8 @@ def front_firewall(platform: Platform) -> Iterator[AWSObject]:
         Metadata=unlinted("E1029"),  # what is to be filled in there is filled in by the stack there
         Condition="Elsewhere",
     )
+
+
+def _allowed(service: str, verbs: str, resources: tuple[str, ...]) -> dict[str, Any]:
+    actions = [f"{service}:{verb}" for verb in verbs.split()]
+    return {"Effect": "Allow", "Action": actions, "Resource": [Sub(each) if "$" in each else each for each in resources]}

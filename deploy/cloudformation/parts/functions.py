@@ -1,26 +1,56 @@
-"""Functions that CloudFormation calls while it makes a stack: their code, their role, their log."""
+"""Functions that CloudFormation calls while it makes a stack: their code, their role, their log.
+
+They run inside the VPC and reach AWS by its ways out. What one of them could not answer at all is told to the administrator.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from troposphere import AWSObject, GetAtt, Ref, Sub
-from troposphere.awslambda import Code, Function, LoggingConfig
+from troposphere import AWSObject, GetAtt, If, Ref, Sub
+from troposphere.awslambda import Code, DeadLetterConfig, Function, LoggingConfig, VPCConfig
 from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 
-from deploy.cloudformation.common import accepted, tags
+from deploy.cloudformation.common import PRIVATE_SUBNETS, PRODUCTION, log_group, tags, taken
 
 FOLDER: Final = Path(__file__).parent.parent / "functions"
 LONGEST: Final = 900  # seconds that a function may run
+GROUP: Final = taken("network.FunctionsGroupId", "Security group of functions", "AWS::EC2::SecurityGroup::Id")
+TOPIC: Final = taken("data.AdministratorTopicArn", "Topic of the administrator")
+NETWORK: Final = (PRIVATE_SUBNETS, GROUP)  # what a stack with a function asks for, besides the topic and the cost profile
+CONDITIONS: Final = PRODUCTION
 ASSUMED: Final[Mapping[str, Any]] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-ACCEPTED: Final = (
-    ("CKV_AWS_115", "CloudFormation calls it once at a time; a reserve would be taken from the account's other functions"),
-    ("CKV_AWS_116", "CloudFormation itself waits for its answer, and fails without one; there is nothing to send again"),
-    ("CKV_AWS_117", "It talks to AWS's own endpoints alone, and must work before and after the VPC exists"),
+INTERFACES: Final = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+)
+SEES: Final = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")  # neither has a narrower resource
+STANDS: Final[tuple[Mapping[str, Any], ...]] = (  # how Lambda puts a function into the VPC; its own code may do none of it
+    {
+        "Effect": "Allow",
+        "Action": INTERFACES,
+        "Resource": Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*"),
+    },
+    {"Effect": "Allow", "Action": SEES, "Resource": "*"},
+    {
+        "Effect": "Deny",
+        "Action": (*INTERFACES, *SEES),
+        "Resource": "*",
+        "Condition": {
+            "ArnLike": {
+                "lambda:SourceFunctionArn": Sub("arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*")
+            }
+        },
+    },
+)
+TELLS: Final[tuple[Mapping[str, Any], ...]] = (
+    {"Effect": "Allow", "Action": ("sns:Publish",), "Resource": Ref(TOPIC.name)},
+    {"Effect": "Allow", "Action": ("kms:Decrypt", "kms:GenerateDataKey"), "Resource": Ref("DataKeyArn")},
 )
 
 
@@ -29,24 +59,17 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
 
     `more` (a Condition) holds for all three.
     """
-    yield LogGroup(
-        f"{title}Logs",
-        LogGroupName=Sub(f"/${{Deployment}}/{name}"),
-        RetentionInDays=Ref("LogDays"),
-        KmsKeyId=Ref("LogsKeyArn"),
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
-        **more,
-    )
+    yield log_group(f"{title}Logs", f"/${{Deployment}}/{name}", **more)
     writes = {
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": GetAtt(f"{title}Logs", "Arn"),
     }
+    said = [writes, *may, *STANDS, *TELLS]
     yield Role(
         f"{title}Role",
         AssumeRolePolicyDocument=ASSUMED,
-        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": [writes, *may]})],
+        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": said})],
         Tags=tags(name),
         **more,
     )
@@ -60,8 +83,11 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
         Role=GetAtt(f"{title}Role", "Arn"),
         Timeout=LONGEST,
         MemorySize=256,
+        # A reserve is taken from what all functions of the account may run at once, of which a new account has ten.
+        ReservedConcurrentExecutions=If("Production", 1, Ref("AWS::NoValue")),
+        VpcConfig=VPCConfig(SubnetIds=Ref(PRIVATE_SUBNETS.name), SecurityGroupIds=[Ref(GROUP.name)]),
+        DeadLetterConfig=DeadLetterConfig(TargetArn=Ref(TOPIC.name)),
         LoggingConfig=LoggingConfig(LogGroup=Ref(f"{title}Logs")),
         Tags=tags(name),
-        Metadata=accepted(*ACCEPTED[0], *ACCEPTED[1:]),
         **more,
     )

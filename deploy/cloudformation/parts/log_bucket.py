@@ -1,4 +1,7 @@
-"""The bucket of access logs: of files, load balancer and CloudFront. What is there leaves after the days of logs.
+"""The bucket of access logs: of files, load balancer, CloudFront and itself. What is there leaves after the days of logs.
+
+Writing its own log makes a few small entries for each delivery, which are logged in turn: S3 gathers them, and charges no
+delivery, so that they cost next to nothing.
 
 S3 writes access logs to no bucket that has Object Lock: docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
 """
@@ -20,7 +23,7 @@ from troposphere.s3 import (
     ServerSideEncryptionRule,
 )
 
-from deploy.cloudformation.common import accepted, tags
+from deploy.cloudformation.common import tags
 from deploy.cloudformation.parts.bucket import KEPT, versions
 from deploy.cloudformation.parts.destroyed import TELLS
 from deploy.cloudformation.parts.queues import only_tls
@@ -28,6 +31,7 @@ from deploy.cloudformation.parts.queues import only_tls
 BALANCER_LOGS: Final = "balancer"
 FILES_LOGS: Final = "files/"
 PORTAL_LOGS: Final = "portal/"
+OWN_LOGS: Final = "logs/"
 
 WRITERS_LIST: Final = OwnershipControls(  # CloudFront's deliveries need an access list; all else belongs to the bucket's owner
     Rules=[OwnershipControlsRule(ObjectOwnership="BucketOwnerPreferred")]
@@ -53,7 +57,7 @@ def log_bucket() -> Iterator[AWSObject]:
             Rules=[versions(), LifecycleRule(Id="Days", Status="Enabled", ExpirationInDays=Ref("LogDays"))]
         ),
         Tags=tags("logs"),
-        Metadata=accepted("CKV_AWS_18", "A log of the bucket of logs would write to itself without end"),
+        LoggingConfiguration=LoggingConfiguration(LogFilePrefix=OWN_LOGS),  # who reads or deletes logs is written here, too
         **{**KEPT, "OwnershipControls": WRITERS_LIST, **TELLS},
     )
     arn = GetAtt("Logs", "Arn")
@@ -61,6 +65,7 @@ def log_bucket() -> Iterator[AWSObject]:
     ours = {"Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}}
     writers = [
         {**_writer("FilesLog", "logging.s3.amazonaws.com", FILES_LOGS), **ours},
+        {**_writer("OwnLog", "logging.s3.amazonaws.com", OWN_LOGS), **ours},
         _writer(  # it tells no account; where it writes has the account in its name
             "BalancerLog", "logdelivery.elasticloadbalancing.amazonaws.com", f"{BALANCER_LOGS}/AWSLogs/${{AWS::AccountId}}/"
         ),

@@ -7,7 +7,7 @@ from troposphere import AWSObject, GetAtt, Ref, Sub
 from troposphere.sqs import Queue as SqsQueue
 from troposphere.sqs import QueuePolicy, RedrivePolicy
 
-from deploy.cloudformation.common import tags
+from deploy.cloudformation.common import KEPT, tags
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.names import dead_queue_name, queue_name
 from foundation.adapters.aws.queue_shape import RETENTION, most_deliveries, visibility
@@ -43,8 +43,7 @@ def _made(title: str, **properties: object) -> SqsQueue:
         MessageRetentionPeriod=RETENTION,
         KmsMasterKeyId=Ref("DataKeyArn"),
         KmsDataKeyReusePeriodSeconds=3600,
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **KEPT,
         **properties,
     )
 

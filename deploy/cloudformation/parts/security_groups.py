@@ -13,6 +13,7 @@ from deploy.cloudformation.frame import logical
 GROUPS: Final[Mapping[str, str]] = {
     "Balancer": "Security group of the load balancer.",
     "Containers": "Security group of all containers.",
+    "Functions": "Security group of the functions that make stacks.",
     "Endpoints": "Security group of private endpoints.",
     "Cache": "Security group of the cache.",
 }
@@ -36,6 +37,8 @@ WAYS: Final = (
     Way("Containers", "Cache", 6380, "Counters and limits, from the reader"),
     Way("Containers", "Endpoints", 443, "AWS by private endpoints"),
     Way("Containers", "Anywhere", 443, "AWS without private endpoints, sign-in, model providers"),
+    Way("Functions", "Endpoints", 443, "AWS by private endpoints"),
+    Way("Functions", "Anywhere", 443, "AWS without private endpoints, and CloudFormation, which waits for an answer"),
 )
 ANYWHERE: Final[Mapping[str, Mapping[str, Any]]] = {
     "Vpc": {"CidrIp": Ref("VpcCidr")},

@@ -3,7 +3,7 @@
 from troposphere import Ref
 from troposphere.dynamodb import PointInTimeRecoverySpecification, SSESpecification, Table, TimeToLiveSpecification
 
-from deploy.cloudformation.common import tags
+from deploy.cloudformation.common import PROTECTED, tags
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.names import table_name
 from foundation.adapters.aws import tables
@@ -19,5 +19,5 @@ def table(kind: type[Record]) -> Table:
     made.SSESpecification = SSESpecification(SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=Ref("DataKeyArn"))
     made.TimeToLiveSpecification = TimeToLiveSpecification(AttributeName=tables.table_of(kind).ttl, Enabled=True)
     made.Tags = tags(kind.kind.table)
-    made.resource["DeletionPolicy"] = made.resource["UpdateReplacePolicy"] = "Retain"
+    made.resource.update(PROTECTED)
     return made

@@ -1,4 +1,4 @@
-"""The collection of vectors in OpenSearch Serverless, after the policies without which it cannot be made."""
+"""The collection of vectors in OpenSearch Serverless, after the policies without which it cannot be made; they stay with it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from troposphere import AWSObject, If, Ref, Sub
 from troposphere.opensearchserverless import CapacityLimits, Collection, CollectionGroup, SecurityPolicy, VpcEndpoint
 
-from deploy.cloudformation.common import named, tags
+from deploy.cloudformation.common import KEPT, named, tags
 
 COLLECTION = "${Deployment}-vectors"
 
@@ -19,6 +19,7 @@ def collection() -> Iterator[AWSObject]:
         Name=named("vectors"),
         Type="encryption",
         Policy=_said({"Rules": [_rule("collection")], "AWSOwnedKey": False, "KmsARN": "${DataKeyArn}"}),
+        **KEPT,
     )
     yield VpcEndpoint(
         "VectorsEndpoint",
@@ -37,6 +38,7 @@ def collection() -> Iterator[AWSObject]:
             _said([{"Rules": [_rule("collection")], "AllowFromPublic": False, "SourceVPCEs": ["${VectorsEndpoint}"]}]),
             _said([{"Rules": [_rule("collection")], "AllowFromPublic": True}]),  # signed requests of our roles alone
         ),
+        **KEPT,
     )
     yield CollectionGroup(
         "VectorsGroup",
@@ -51,6 +53,7 @@ def collection() -> Iterator[AWSObject]:
             MaxSearchCapacityInOcu=If("Production", 16, 2),
         ),
         Tags=tags("vectors"),
+        **KEPT,
     )
     yield Collection(
         "Vectors",
@@ -61,8 +64,7 @@ def collection() -> Iterator[AWSObject]:
         StandbyReplicas="ENABLED",
         Tags=tags("vectors"),
         DependsOn=["VectorsEncryption", "VectorsNetwork", "VectorsGroup"],
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **KEPT,
     )
 
 

@@ -20,6 +20,7 @@ from deploy.cloudformation.common import (
     DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
+    KEPT,
     PLATFORM_GROUP,
     group,
     named,
@@ -104,8 +105,7 @@ def _resources(platform: Platform) -> Iterator[AWSObject]:
             Ref("AWS::NoValue"),
         ),
         BackupVaultTags={"Name": named("backups"), "Deployment": Ref("Deployment")},
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **KEPT,
     )
     yield BackupPlan(
         "Plan",

@@ -9,26 +9,29 @@ from troposphere.cloudformation import CustomResource
 from troposphere.codebuild import Artifacts, CloudWatchLogs, Environment, EnvironmentVariable, LogsConfig, Project, Source
 from troposphere.ecr import EncryptionConfiguration, ImageScanningConfiguration, LifecyclePolicy, Repository
 from troposphere.iam import Policy, Role
-from troposphere.logs import LogGroup
 
 from deploy.cloudformation.common import (
     ARCHITECTURE,
+    COST_PROFILE,
     DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
+    KEPT,
     LOG_DAYS,
     LOGS_KEY,
+    NETWORK_GROUP,
     OPERATION_GROUP,
     PLATFORM_GROUP,
     RELEASE_BUCKET,
     RELEASE_GROUP,
     group,
+    log_group,
     named,
     tags,
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
-from deploy.cloudformation.parts.functions import function
+from deploy.cloudformation.parts import functions
 from deploy.cloudformation.parts.own_id import own_id
 
 MINUTES: Final = 13  # that a build may take: less than the function that waits for it runs
@@ -56,7 +59,7 @@ RELEASE: Final = Parameter(
     pattern="[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     hint="up to 100 letters, digits, dots, hyphens and underscores",
 )
-KEPT: Final = 20  # images of releases
+NEWEST: Final = 20  # images of releases
 UNTAGGED_DAYS: Final = 14
 LIFECYCLE: Final = (
     {
@@ -73,7 +76,7 @@ LIFECYCLE: Final = (
     {
         "rulePriority": 2,
         "description": "The newest releases stay",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT},
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": NEWEST},
         "action": {"type": "expire"},
     },
 )
@@ -96,12 +99,15 @@ def stack(platform: Platform) -> Stack:
         name="build",
         title="Generative AI Foundation: the platform's image.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT, ARCHITECTURE),
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE),
             group(RELEASE_GROUP, RELEASE_BUCKET, KEY, RELEASE, GIVEN),
+            group(NETWORK_GROUP, *functions.NETWORK),
             group(OPERATION_GROUP, LOG_DAYS),
+            group("Data", functions.TOPIC),
             group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
         ),
         conditions={
+            **functions.CONDITIONS,
             "Builds": Equals(Ref("ExistingImageUri"), ""),
             "Arm": Equals(Ref("Architecture"), "ARM64"),
         },
@@ -128,21 +134,13 @@ def _repository() -> Repository:
         EncryptionConfiguration=EncryptionConfiguration(EncryptionType="KMS", KmsKey=Ref("DataKeyArn")),
         LifecyclePolicy=LifecyclePolicy(LifecyclePolicyText=json.dumps({"rules": LIFECYCLE}, sort_keys=True)),
         Tags=tags("platform"),
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        EmptyOnDelete=True,  # the stack deletes it only where it could not be made in whole
+        **KEPT,
     )
 
 
 def _project() -> Iterator[AWSObject]:
-    yield LogGroup(
-        "BuildLogs",
-        LogGroupName=Sub("/${Deployment}/build"),
-        RetentionInDays=Ref("LogDays"),
-        KmsKeyId=Ref("LogsKeyArn"),
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
-        Condition="Builds",
-    )
+    yield log_group("BuildLogs", "/${Deployment}/build", Condition="Builds")
     yield Role(
         "BuildRole",
         AssumeRolePolicyDocument={
@@ -213,7 +211,7 @@ def _waits() -> Iterator[AWSObject]:
         {"Effect": "Allow", "Action": builds, "Resource": GetAtt("Project", "Arn")},
         {"Effect": "Allow", "Action": ["ecr:DescribeImages"], "Resource": GetAtt("Repository", "Arn")},
     ]
-    yield from function("Waits", "image", "image.py", may, Condition="Builds")
+    yield from functions.function("Waits", "image", "image.py", may, Condition="Builds")
     yield CustomResource(
         "Image",
         ServiceToken=GetAtt("WaitsFunction", "Arn"),

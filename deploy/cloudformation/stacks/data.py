@@ -1,6 +1,6 @@
 """Data: everything that is stored. All of it stays when the stack goes."""
 
-from troposphere import And, Condition, Equals, GetAtt, Or, Ref
+from troposphere import GetAtt, Ref
 
 from deploy.cloudformation.common import (
     COST_PROFILE,
@@ -11,8 +11,8 @@ from deploy.cloudformation.common import (
     NETWORK_GROUP,
     OPERATION_GROUP,
     PLATFORM_GROUP,
+    PRIVATE_ENDPOINTS,
     PRIVATE_SUBNETS,
-    PRODUCTION,
     VPC,
     group,
 )
@@ -46,13 +46,7 @@ def stack(platform: Platform) -> Stack:
             group(OPERATION_GROUP, LOG_DAYS),
             group("Administrators", EMAIL),
         ),
-        conditions={
-            **PRODUCTION,
-            "Private": Or(
-                Equals(Ref("PrivateEndpoints"), "Yes"),
-                And(Equals(Ref("PrivateEndpoints"), "ByProfile"), Condition("Production")),
-            ),
-        },
+        conditions=PRIVATE_ENDPOINTS,
         resources=(
             *(tables.table(kind) for kind in platform.records),
             *destroyed.destroyed(),
@@ -67,6 +61,7 @@ def stack(platform: Platform) -> Stack:
             own_id("data"),
             Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
             Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
+            Output("AdministratorTopicArn", Ref("Destroyed"), "The topic by which the administrator is told."),
             Output("LogsBucket", Ref("Logs"), "The bucket of access logs.", shown=True),
             Output("LogsBucketDomain", GetAtt("Logs", "RegionalDomainName"), "Its domain, where CloudFront writes."),
             Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),

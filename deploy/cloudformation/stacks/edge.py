@@ -167,7 +167,7 @@ def _resources(platform: Platform) -> Iterator[AWSObject]:
     yield from _link()
     yield from api_logs.api_logs(STAGE)
     yield from _stage(kept)
-    yield from firewall("ApiFirewall", "api", "REGIONAL", Ref("LogsKeyArn"))
+    yield from firewall("ApiFirewall", "api", "REGIONAL")
     yield WebACLAssociation(
         "ApiFirewallBefore",
         WebACLArn=GetAtt("ApiFirewall", "Arn"),

@@ -4,10 +4,11 @@ from typing import Final
 
 from troposphere import GetAtt
 
-from deploy.cloudformation.common import DEPLOYMENT, LOG_DAYS, OPERATION_GROUP, PLATFORM_GROUP, group
+from deploy.cloudformation.common import DEPLOYMENT, GONE, LOG_DAYS, OPERATION_GROUP, PLATFORM_GROUP, group
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.firewall import RATE, firewall
+from deploy.cloudformation.stacks.keys import LOGS, key
 
 REGION: Final = Parameter(
     name="DeploymentRegion",
@@ -24,6 +25,9 @@ def stack(platform: Platform) -> Stack:
         name="front-waf",
         title="Generative AI Foundation: the firewall before CloudFront. It belongs in us-east-1, wherever the deployment is.",
         groups=(group(PLATFORM_GROUP, DEPLOYMENT, REGION, RATE), group(OPERATION_GROUP, LOG_DAYS)),
-        resources=tuple(firewall("Firewall", "front", "CLOUDFRONT", place="${DeploymentRegion}-")),
+        resources=(
+            key("LogsKey", "front-waf-logs", "Encrypts the log of the firewall.", LOGS, **GONE),  # which goes with it
+            *firewall("Firewall", "front", "CLOUDFRONT", key=GetAtt("LogsKey", "Arn"), place="${DeploymentRegion}-"),
+        ),
         outputs=(Output("FirewallArn", GetAtt("Firewall", "Arn"), "ARN of the web ACL."),),
     )

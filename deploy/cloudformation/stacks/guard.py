@@ -6,10 +6,13 @@ from troposphere import GetAtt, Ref
 from troposphere.cloudformation import CustomResource
 
 from deploy.cloudformation.common import (
+    COST_PROFILE,
+    DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
     LOG_DAYS,
     LOGS_KEY,
+    NETWORK_GROUP,
     OPERATION_GROUP,
     PLATFORM_GROUP,
     group,
@@ -17,7 +20,7 @@ from deploy.cloudformation.common import (
 )
 from deploy.cloudformation.frame import Stack, logical, written
 from deploy.cloudformation.house import Platform
-from deploy.cloudformation.parts.functions import function
+from deploy.cloudformation.parts import functions
 from deploy.cloudformation.policy import stack_policy
 
 GUARDED: Final = ("keys", "data", "identity", "build", "backup")
@@ -32,13 +35,16 @@ def stack(platform: Platform) -> Stack:
         name="guard",
         title="Generative AI Foundation: the policy of every stack that holds data.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT),
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
             group("Guarded", *ids),
+            group(NETWORK_GROUP, *functions.NETWORK),
             group(OPERATION_GROUP, LOG_DAYS),
-            group(ENCRYPTION_GROUP, LOGS_KEY),
+            group("Data", functions.TOPIC),
+            group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
         ),
+        conditions=functions.CONDITIONS,
         resources=(
-            *function("Guards", "guard", "guard.py", may),
+            *functions.function("Guards", "guard", "guard.py", may),
             CustomResource(
                 "Policies",
                 ServiceToken=GetAtt("GuardsFunction", "Arn"),

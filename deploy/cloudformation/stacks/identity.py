@@ -21,7 +21,7 @@ from troposphere.cognito import (
     UserPoolUser,
 )
 
-from deploy.cloudformation.common import ADMINISTRATORS_GROUP, DEPLOYMENT, PLATFORM_GROUP, group, named
+from deploy.cloudformation.common import ADMINISTRATORS_GROUP, DEPLOYMENT, KEPT, PLATFORM_GROUP, PROTECTED, group, named
 from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.own_id import own_id
@@ -131,8 +131,7 @@ def _administrators() -> Iterator[AWSObject]:
             AttributeType(Name="email", Value=Ref("AdministratorEmail")),
             AttributeType(Name="email_verified", Value="true"),
         ],
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **KEPT,
     )
 
 
@@ -156,8 +155,7 @@ def _pool(title: str, name: str, **more: Any) -> UserPool:
             )
         ),
         UserPoolTags={"Name": named(name), "Deployment": Ref("Deployment")},
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **PROTECTED,
         **more,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from troposphere import GetAtt, Sub
 from troposphere.kms import Alias, Key
 
-from deploy.cloudformation.common import DEPLOYMENT, PLATFORM_GROUP, group, tags
+from deploy.cloudformation.common import DEPLOYMENT, KEPT, PLATFORM_GROUP, group, tags
 from deploy.cloudformation.frame import Output, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.own_id import own_id
@@ -55,8 +55,10 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: keys that encrypt data and logs.",
         groups=(group(PLATFORM_GROUP, DEPLOYMENT),),
         resources=(
-            *_key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", OWNER, ALARMS),
-            *_key("LogsKey", "logs", "Encrypts logs.", OWNER, LOGS),
+            key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", ALARMS, **KEPT),
+            _alias("DataKey", "data"),
+            key("LogsKey", "logs", "Encrypts logs.", LOGS, **KEPT),
+            _alias("LogsKey", "logs"),
         ),
         outputs=(
             own_id("keys"),
@@ -66,15 +68,18 @@ def stack(platform: Platform) -> Stack:
     )
 
 
-def _key(title: str, name: str, meaning: str, *statements: Mapping[str, Any]) -> tuple[Key, Alias]:
-    key = Key(
+def key(title: str, name: str, meaning: str, *statements: Mapping[str, Any], **fate: str) -> Key:
+    """A key that the account's policies and these statements open. fate: what becomes of it when its stack goes."""
+    return Key(
         title,
         Description=meaning,
         EnableKeyRotation=True,
         PendingWindowInDays=30,
-        KeyPolicy={"Version": "2012-10-17", "Statement": [*statements, ONLY_FOR_AWS]},
+        KeyPolicy={"Version": "2012-10-17", "Statement": [OWNER, *statements, ONLY_FOR_AWS]},
         Tags=tags(name),
-        DeletionPolicy="Retain",
-        UpdateReplacePolicy="Retain",
+        **fate,
     )
-    return key, Alias(f"{title}Alias", AliasName=Sub(f"alias/${{Deployment}}-{name}"), TargetKeyId=GetAtt(title, "Arn"))
+
+
+def _alias(title: str, name: str) -> Alias:
+    return Alias(f"{title}Alias", AliasName=Sub(f"alias/${{Deployment}}-{name}"), TargetKeyId=GetAtt(title, "Arn"))

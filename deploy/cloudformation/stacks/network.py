@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from troposphere import And, AWSObject, Cidr, Condition, Equals, GetAtt, GetAZs, If, Join, Or, Ref, Select
+from troposphere import AWSObject, Cidr, Equals, GetAtt, GetAZs, If, Join, Ref, Select
 from troposphere.ec2 import (
     EIP,
     VPC,
@@ -24,7 +24,8 @@ from deploy.cloudformation.common import (
     NETWORK_GROUP,
     OPERATION_GROUP,
     PLATFORM_GROUP,
-    PRODUCTION,
+    PRIVATE_ENDPOINTS,
+    by_profile,
     group,
     tags,
 )
@@ -77,17 +78,10 @@ def stack(platform: Platform) -> Stack:
             group("Encryption", LOGS_KEY),
         ),
         conditions={
-            **PRODUCTION,
+            **PRIVATE_ENDPOINTS,
             "East": Equals(Ref("AWS::Region"), "us-east-1"),
             "West": Equals(Ref("AWS::Region"), "us-west-2"),
-            "NatPerZone": Or(
-                Equals(Ref("NatGateways"), "PerZone"),
-                And(Equals(Ref("NatGateways"), "ByProfile"), Condition("Production")),
-            ),
-            "Private": Or(
-                Equals(Ref("PrivateEndpoints"), "Yes"),
-                And(Equals(Ref("PrivateEndpoints"), "ByProfile"), Condition("Production")),
-            ),
+            "NatPerZone": by_profile("NatGateways", "PerZone"),
         },
         resources=(
             VPC("Vpc", CidrBlock=Ref("VpcCidr"), EnableDnsSupport=True, EnableDnsHostnames=True, Tags=tags("vpc")),
