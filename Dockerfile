@@ -1,8 +1,12 @@
+# ENGINES=embedded adds the engines that run in the containers themselves.
 # One image for every service and every worker; SERVE says which capability a container is, its command which of the two.
 ARG BASE=python:3.11-slim-bookworm
 FROM $BASE AS packages
+ARG ENGINES=
 COPY requirements.txt /
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /requirements.txt
+COPY requirements-embedded.txt /
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /requirements.txt \
+    ${ENGINES:+-r /requirements-$ENGINES.txt}
 
 FROM $BASE
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app:/app/platform PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

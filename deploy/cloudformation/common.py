@@ -33,6 +33,14 @@ ARCHITECTURE: Final = Parameter(
     default="X86_64",
     allowed=("X86_64", "ARM64"),
 )
+ENGINE: Final = Parameter(
+    name="ExtractionEngine",
+    label="What reads documents",
+    help="Textract: Amazon Textract, paid by the page. Local: the engine in the worker itself, which no page leaves, and whose "
+    "packages are then in the image; an image that exists needs them, too. It reads more slowly in small workers.",
+    default="Textract",
+    allowed=("Textract", "Local"),
+)
 LOG_DAYS: Final = Parameter(
     name="LogDays",
     label="Days of logs",
@@ -103,6 +111,7 @@ OPERATION_GROUP: Final = "Operation"
 RELEASE_GROUP: Final = "Release"
 ADMINISTRATORS_GROUP: Final = "Administrators"
 
+LOCAL_ENGINE: Final[Mapping[str, Any]] = {"LocalEngine": Equals(Ref("ExtractionEngine"), "Local")}
 PRODUCTION: Final[Mapping[str, Any]] = {"Production": Equals(Ref("CostProfile"), "Production")}
 
 # What a stack's end leaves behind, as it holds data. What a stack's very first creation made goes with it if that fails,

@@ -116,6 +116,15 @@ def deployment(text: str) -> str:
     return text
 
 
+def assignments(text: str) -> Mapping[str, str]:
+    """`NAME=value` with semicolons between them; each name once, each with a value."""
+    some = [each.strip().partition("=") for each in text.split(";") if each.strip()]
+    names = [name for name, _, _ in some]
+    if not all(re.fullmatch("[A-Z][A-Z0-9_]*", name) and value for name, _, value in some) or len({*names}) < len(names):
+        raise ValueError("NAME=value with semicolons between them, each name once, for example USAGE_DAYS=90;WEB_CONCURRENCY=2")
+    return {name: value for name, _, value in some}
+
+
 def pairs(text: str) -> Mapping[str, str]:
     """`name=value` pairs separated by commas, in their order."""
     read = {}

@@ -6,7 +6,7 @@ A missing or wrong value stops the start with one line. docs/settings.md is gene
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from foundation.defaults import (
     vectors_by_platform,
 )
 from foundation.readers import (
+    assignments,
     checked,
     deployment,
     one_of,
@@ -40,6 +41,7 @@ from foundation.readers import (
 )
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
+FURTHER: Final = "FURTHER_SETTINGS"
 AWS_ENDPOINTS: Final = "AWS_ENDPOINT_URL"  # variables that begin so are read by AWS's client itself, when it is first needed
 
 
@@ -65,6 +67,12 @@ class Settings:
     aws_region: str = setting("AWS_REGION", region, needed_to_sign, "The AWS region of the deployment, for example us-west-2.")
     deployment: str = setting(
         "DEPLOYMENT", deployment, "foundation", "With what the names of a deployment's tables, queues and secrets begin."
+    )
+    secrets_key: str = setting(
+        "SECRETS_KEY",
+        str,
+        "",
+        "The ARN of the KMS key that encrypts secrets which the platform makes on AWS; empty: AWS's own key.",
     )
     files_bucket: str = setting("FILES_BUCKET", str, NeededOnAws("FILES_BUCKET"), "The S3 bucket of all files.")
     redis_url: str = setting(
@@ -256,6 +264,13 @@ class Settings:
     log_level: str = setting(
         "LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING", "From which importance on events are logged."
     )
+    further_settings: Mapping[str, str] = setting(
+        FURTHER,
+        assignments,
+        "",
+        "Other settings of this page, as NAME=value with semicolons between them, for example USAGE_DAYS=90;WEB_CONCURRENCY=2; "
+        "for deployments, whose containers are told one list. It names none that has a variable of its own.",
+    )
 
     @property
     def secure(self) -> bool:
@@ -269,8 +284,21 @@ class Settings:
         return f"{parts.scheme}://{parts.netloc}"
 
 
+def spread(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment with what FURTHER_SETTINGS assigns; ValueError names what it cannot assign, and why."""
+    given = checked(FURTHER, assignments, environment.get(FURTHER, ""))
+    names = {each.metadata["name"] for each in fields(Settings)}
+    for name in given:
+        if name not in names:
+            raise ValueError(f"{FURTHER} names {name}, which is no setting; docs/settings.md has them all")
+        if name in environment:
+            raise ValueError(f"{FURTHER} names {name}, which has a variable of its own here; set it there")
+    return {**environment, **given}
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
+    environment = spread(environment)
     known = read_fields(Settings, environment)
     for name in sorted(each for each in environment if each.startswith(AWS_ENDPOINTS)):
         checked(name, or_nothing(url), environment[name])

@@ -81,6 +81,15 @@ class TestSecretsManager:
         assert manager.get_secret_value(SecretId=f"{deployment}/name")["SecretString"] == "1"
         assert secrets_of(moto, f"{deployment}x").get("name") is None
 
+    @pytest.mark.parametrize("key", ["arn:aws:kms:us-west-2:123456789012:key/of-the-deployment", ""])
+    def test_what_is_made_at_run_time_is_encrypted_by_the_deployments_key(self, moto: Moto, deployment: str, key: str) -> None:
+        kept = secrets_of(moto, deployment, SECRETS_KEY=key)
+        kept.put("put", "1")
+        kept.create("created", "2")
+        manager: Any = moto.client("secretsmanager")
+        for name in ("put", "created"):
+            assert manager.describe_secret(SecretId=f"{deployment}/{name}").get("KmsKeyId", "") == key
+
     def test_processes_that_create_at_once_agree(self, moto: Moto, deployment: str) -> None:
         work = (
             "from foundation.adapters.aws import secrets\n"

@@ -1,5 +1,6 @@
 """The platform's image: built once for a release, named by its digest, and told with a reason where it cannot be."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ import yaml
 from boto3.session import Session
 
 from deploy.cloudformation.parts.functions import LONGEST
+from deploy.cloudformation.resolved import deployment
 from deploy.cloudformation.stacks.build import MINUTES
 from tests.deploy.functions import called
 from tests.deploy.reading import holds, resources, template
@@ -114,6 +116,22 @@ def test_the_build_takes_its_base_from_a_registry_without_limits_for_its_address
     default = re.search(r"^ARG BASE=(\S+)", (ROOT / "Dockerfile").read_text(), re.M)
     assert told and default
     assert told[1] == f"public.ecr.aws/docker/library/{default[1]}"
+
+
+@pytest.mark.parametrize(("engine", "more"), [("Textract", ""), ("Local", "embedded")])
+def test_the_image_has_the_engine_that_its_containers_are_told_to_use(engine: str, more: str) -> None:
+    stacks = deployment(ExtractionEngine=engine)
+    (project,) = (each for each in stacks["build.json"]["Resources"].values() if each["Type"] == "AWS::CodeBuild::Project")
+    told = {each["Name"]: each["Value"] for each in project["Properties"]["Environment"]["EnvironmentVariables"]}
+    worker = stacks["services.json"]["Resources"]["ExtractionWorkerTask"]["Properties"]["ContainerDefinitions"][0]
+    assert told["ENGINES"] == more
+    assert {"Name": "EXTRACTION_ENGINE", "Value": engine.lower()} in worker["Environment"]
+    (packages,) = re.findall(r"pip install (.+?)\n(?=\n|FROM)", (ROOT / "Dockerfile").read_text(), re.S)
+    shell = ["sh", "-c", f"echo {packages}"]
+    asked = subprocess.run(shell, env={"ENGINES": more}, capture_output=True, text=True, check=True).stdout.split()
+    files = [file.lstrip("/") for flag, file in itertools.pairwise(asked) if flag == "-r"]
+    assert files == ["requirements.txt", *([f"requirements-{more}.txt"] if more else [])]
+    assert all(f"COPY {file} /" in (ROOT / "Dockerfile").read_text() and (ROOT / file).exists() for file in files)
 
 
 @pytest.mark.parametrize(("given", "built"), [("", True), ("123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1", False)])

@@ -216,12 +216,15 @@ def test_a_container_starts_with_what_it_is_told(task: dict[str, Any]) -> None:
         "BEDROCK_REGION": "us-west-2",
         "MODEL_ALIASES": "",
         "TEXTRACT_JOBS": "100",
+        "EXTRACTION_ENGINE": "textract",
+        "FURTHER_SETTINGS": "USAGE_DAYS=90;OPENAI_BASE_URL=https://models.example.com/v1",
         **{name: "https://x.example" for name in told(task) if name.endswith(("_URL", "_DOMAIN"))},
         "REDIS_URL": "rediss://foundation:x@cache.example:6379",
     }
     values = {name: value if isinstance(value, str) else examples.get(name, "x") for name, value in told(task).items()}
     read = read_settings(values)
     assert (read.platform, read.serve, str(read.journal_home)) == ("aws", (values["SERVE"],), "/data/journal")
+    assert (read.usage_days, read.openai_base_url) == (90, "https://models.example.com/v1")
     assert read.applications_issuer == "https://cognito-idp.us-west-2.amazonaws.com/x"
 
 

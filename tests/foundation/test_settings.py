@@ -65,6 +65,8 @@ def test_nothing_has_to_be_set(tmp_path: Path) -> None:
         ("BEDROCK_REGION", "Frankfurt", "the name of an AWS region, for example eu-central-1"),
         ("MODEL_ALIASES", "text:*", "name=value pairs separated by commas"),
         ("OPENAI_MODELS", "=x", "name=value pairs separated by commas"),
+        ("FURTHER_SETTINGS", "USAGE_DAYS", "NAME=value with semicolons between them"),
+        ("FURTHER_SETTINGS", "USAGE_DAYS=1;USAGE_DAYS=2", "each name once"),
         ("SERVE", "prompts,nothing", "prompts"),
         ("SERVE", ",", "prompts"),
         ("FOUNDATION_HOME", "~nobody-of-this-name/x", "a path"),
@@ -155,6 +157,23 @@ def test_an_empty_variable_is_one_that_is_not_set(tmp_path: Path) -> None:
     empty = dict.fromkeys((each.metadata["name"] for each in fields(Settings)), "")
     place = {"FOUNDATION_HOME": str(tmp_path)}
     assert read_settings({**empty, **place}) == read_settings(place)
+
+
+def test_one_list_carries_further_settings_and_each_is_read_as_if_it_stood_alone(tmp_path: Path) -> None:
+    place = {"FOUNDATION_HOME": str(tmp_path)}
+    models = "llama=text:llama3.2,phi=text:phi4"
+    read = read_settings({**place, "FURTHER_SETTINGS": f" USAGE_DAYS=90; OPENAI_MODELS={models};ROUTE_TRIES=2;"})
+    assert (read.usage_days, read.route_tries, dict(read.openai_models)["phi"]) == (90, 2, "text:phi4")
+    with pytest.raises(ValueError, match="USAGE_DAYS is 'many'; it must be a whole number"):
+        read_settings({**place, "FURTHER_SETTINGS": "USAGE_DAYS=many"})
+    with pytest.raises(ValueError, match="FURTHER_SETTINGS names USAGE_DAY, which is no setting"):
+        read_settings({**place, "FURTHER_SETTINGS": "USAGE_DAY=90"})
+
+
+@pytest.mark.parametrize("own", ["30", ""])
+def test_a_setting_that_has_its_own_variable_is_not_taken_from_the_list(tmp_path: Path, own: str) -> None:
+    with pytest.raises(ValueError, match="FURTHER_SETTINGS names USAGE_DAYS, which has a variable of its own"):
+        read_settings({"FOUNDATION_HOME": str(tmp_path), "USAGE_DAYS": own, "FURTHER_SETTINGS": "USAGE_DAYS=90"})
 
 
 def test_the_secret_key_is_made_once_for_each_data_folder(tmp_path: Path) -> None:

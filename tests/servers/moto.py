@@ -101,10 +101,10 @@ def files_of(running: Moto, bucket: str = BUCKET) -> Files:
         return files.adapter(running.settings(FILES_BUCKET=bucket))
 
 
-def secrets_of(running: Moto, deployment: str) -> ManagedSecrets:
+def secrets_of(running: Moto, deployment: str, **changed: str) -> ManagedSecrets:
     """The secrets of a deployment in its Secrets Manager."""
     with running.reached():
-        return secrets.adapter(running.settings(DEPLOYMENT=deployment))
+        return secrets.adapter(running.settings(DEPLOYMENT=deployment, **changed))
 
 
 @contextmanager

@@ -58,7 +58,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "BEDROCK_REGION": If("OwnBedrockRegion", Ref("BedrockRegion"), Ref("AWS::Region")),
     "LOG_LEVEL": Ref("LogLevel"),
     "MODEL_ALIASES": Ref("ModelAliases"),
+    "EXTRACTION_ENGINE": If("LocalEngine", "local", "textract"),
     "TEXTRACT_JOBS": Ref("TextractJobs"),
+    "FURTHER_SETTINGS": Ref("FurtherSettings"),
+    "SECRETS_KEY": Ref("DataKeyArn"),
 }
 SECRETS: Final[Mapping[str, Any]] = {
     "REDIS_URL": Ref("RedisUrlSecretArn"),

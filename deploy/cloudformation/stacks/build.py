@@ -16,7 +16,9 @@ from deploy.cloudformation.common import (
     DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
+    ENGINE,
     KEPT,
+    LOCAL_ENGINE,
     LOG_DAYS,
     LOGS_KEY,
     NETWORK_GROUP,
@@ -88,7 +90,9 @@ phases:
   build:
     commands:
       - cd "$(dirname "$(find . -maxdepth 2 -name Dockerfile | LC_ALL=C sort | head -n 1)")"
-      - docker build --pull --build-arg BASE=public.ecr.aws/docker/library/python:3.11-slim-bookworm --tag "$REPOSITORY:$TAG" .
+      - >-
+        docker build --pull --build-arg BASE=public.ecr.aws/docker/library/python:3.11-slim-bookworm
+        --build-arg ENGINES="$ENGINES" --tag "$REPOSITORY:$TAG" .
       - docker push "$REPOSITORY:$TAG"
 """
 
@@ -99,7 +103,7 @@ def stack(platform: Platform) -> Stack:
         name="build",
         title="Generative AI Foundation: the platform's image.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE),
+            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, ENGINE),
             group(RELEASE_GROUP, RELEASE_BUCKET, KEY, RELEASE, GIVEN),
             group(NETWORK_GROUP, *functions.NETWORK),
             group(OPERATION_GROUP, LOG_DAYS),
@@ -108,6 +112,7 @@ def stack(platform: Platform) -> Stack:
         ),
         conditions={
             **functions.CONDITIONS,
+            **LOCAL_ENGINE,
             "Builds": Equals(Ref("ExistingImageUri"), ""),
             "Arm": Equals(Ref("Architecture"), "ARM64"),
         },
@@ -170,7 +175,10 @@ def _project() -> Iterator[AWSObject]:
             Image=If("Arm", "aws/codebuild/amazonlinux-aarch64-standard:3.0", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
             ComputeType="BUILD_GENERAL1_SMALL",
             PrivilegedMode=True,  # Docker needs it; the build runs in a machine of its own
-            EnvironmentVariables=[EnvironmentVariable(Name="REPOSITORY", Value=GetAtt("Repository", "RepositoryUri"))],
+            EnvironmentVariables=[
+                EnvironmentVariable(Name="REPOSITORY", Value=GetAtt("Repository", "RepositoryUri")),
+                EnvironmentVariable(Name="ENGINES", Value=If("LocalEngine", "embedded", "")),  # which packages more
+            ],
         ),
         EncryptionKey=Ref("DataKeyArn"),
         LogsConfig=LogsConfig(CloudWatchLogs=CloudWatchLogs(Status="ENABLED", GroupName=Ref("BuildLogs"))),
@@ -219,7 +227,7 @@ def _waits() -> Iterator[AWSObject]:
         Project=Ref("Project"),
         Repository=Ref("Repository"),
         RepositoryUri=GetAtt("Repository", "RepositoryUri"),
-        Tag=Sub("${Release}-${Architecture}"),
+        Tag=Sub("${Release}-${Architecture}-${ExtractionEngine}"),
         Logs=Ref("BuildLogs"),
         Release=Sub("${TemplatesBucket}/${ReleaseKey}"),
         Condition="Builds",

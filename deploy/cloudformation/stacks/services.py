@@ -22,6 +22,8 @@ from deploy.cloudformation.common import (
     DATA_KEY,
     DEPLOYMENT,
     ENCRYPTION_GROUP,
+    ENGINE,
+    LOCAL_ENGINE,
     LOG_DAYS,
     LOGS_KEY,
     NETWORK_GROUP,
@@ -71,6 +73,16 @@ ALIASES: Final = Parameter(
     pattern="([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?",
     hint="kind:pattern=model with commas between them, or nothing",
 )
+FURTHER: Final = Parameter(
+    name="FurtherSettings",
+    label="Further settings",
+    help="Other settings of docs/settings.md, as NAME=value with semicolons between them, for example "
+    "USAGE_DAYS=90;OPENAI_BASE_URL=https://models.example.com/v1. Containers check them when they start, and a wrong one "
+    "brings the former containers back. Keys of providers belong into their secret. May be empty.",
+    default="",
+    pattern="([A-Z][A-Z0-9_]*=[^;]+(;[A-Z][A-Z0-9_]*=[^;]+)*)?",
+    hint="NAME=value with semicolons between them, or nothing",
+)
 LEVEL: Final = Parameter(
     name="LogLevel",
     label="What is logged",
@@ -86,8 +98,10 @@ def stack(platform: Platform) -> Stack:
         name="services",
         title="Generative AI Foundation: a service for each capability, a worker for each queue.",
         groups=(
-            group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, TEXTRACT, ALIASES, PORTAL_URL),
-            group(OPERATION_GROUP, LOG_DAYS, LEVEL),
+            group(
+                PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL
+            ),
+            group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER),
             group(
                 NETWORK_GROUP,
                 VPC,
@@ -118,7 +132,7 @@ def stack(platform: Platform) -> Stack:
             ),
             group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
         ),
-        conditions={**PRODUCTION, "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), ""))},
+        conditions={**PRODUCTION, **LOCAL_ENGINE, "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), ""))},
         mappings={"Sizes": containers.SIZES},
         resources=(
             Cluster(

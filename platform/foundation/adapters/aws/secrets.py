@@ -15,14 +15,18 @@ TRIES: Final = 5
 
 def adapter(settings: Settings) -> "ManagedSecrets":
     """The secrets of this deployment."""
-    return ManagedSecrets(client("secretsmanager", settings), settings.deployment)
+    return ManagedSecrets(client("secretsmanager", settings), settings.deployment, settings.secrets_key)
 
 
 class ManagedSecrets:
-    """The Secrets port on Secrets Manager, which makes a name once, whoever else makes it at the same time."""
+    """The Secrets port on Secrets Manager, which makes a name once, whoever else makes it at the same time.
 
-    def __init__(self, manager: Any, deployment: str) -> None:
+    key: the ARN of the KMS key that encrypts what is made here; empty: AWS's own.
+    """
+
+    def __init__(self, manager: Any, deployment: str, key: str) -> None:
         self.manager, self.deployment = manager, deployment
+        self.encrypted = {"KmsKeyId": key} if key else {}
 
     def get(self, name: str) -> str | None:
         with answering(WHAT):
@@ -66,7 +70,7 @@ class ManagedSecrets:
     def _made(self, name: str, value: str) -> bool:
         """Make the secret; False when there is one."""
         try:
-            self.manager.create_secret(Name=self._id(name), SecretString=value)
+            self.manager.create_secret(Name=self._id(name), SecretString=value, **self.encrypted)
         except ClientError as refused:
             if code_of(refused) != "ResourceExistsException":
                 raise
