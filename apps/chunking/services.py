@@ -15,6 +15,7 @@ from foundation.ambient import new_id, now
 from foundation.errors import Invalid, NotFound, NotReady
 from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE, Page
+from foundation.together import together
 
 __all__ = [
     "Chunk",
@@ -51,8 +52,7 @@ def create_job(caller: Caller, extraction: str, strategy: Strategy, sizes: Sizes
     NotFound when the caller has no such extraction job, NotReady while it runs or when it failed, Invalid while another
     chunking job of it waits to be begun. Safe to call again after that: it makes another job.
     """
-    source = extractions.job(caller, extraction)
-    waiting = records.query(ChunkingJob, caller.application, source.job, index="by_waiting", limit=1).items
+    source, waiting = together(lambda: extractions.job(caller, extraction), lambda: _waiting(caller, extraction))
     if waiting:
         _remind(waiting[0])
         raise Invalid(f"A chunking job with status '{JobStatus.WAITING}' already exists")
@@ -80,8 +80,7 @@ def create_job(caller: Caller, extraction: str, strategy: Strategy, sizes: Sizes
 def job(owner: Caller | str, identifier: str) -> ChunkingJob:
     """The job of a caller, or of an application by its id, as it is now; NotFound when it has no such job."""
     application = owner.application if isinstance(owner, Caller) else owner
-    known = bool(identifier) and len(identifier) <= LONGEST_ID
-    found = records.get(ChunkingJob, application, identifier) if known else None
+    found = records.get(ChunkingJob, application, identifier) if _is_id(identifier) else None
     if found is None:
         raise NotFound("Chunking job not found")
     return found
@@ -124,6 +123,16 @@ def chunks(application: str, identifier: str, name: str) -> tuple[Chunk, ...]:
     """
     file = _completed(job(application, identifier), name)
     return msgspec.json.decode(files.read(file.chunks), type=tuple[Chunk, ...])
+
+
+def _waiting(caller: Caller, extraction: str) -> tuple[ChunkingJob, ...]:
+    if not _is_id(extraction):
+        return ()
+    return records.query(ChunkingJob, caller.application, extraction, index="by_waiting", limit=1).items
+
+
+def _is_id(identifier: str) -> bool:
+    return bool(identifier) and len(identifier) <= LONGEST_ID
 
 
 def _completed(target: ChunkingJob, name: str) -> ChunkedFile:

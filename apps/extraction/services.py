@@ -1,7 +1,6 @@
 """Every use case of extraction. Views, tasks, commands and other capabilities come in here."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,12 +15,12 @@ from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE
 from foundation.records import Page as Listing
 from foundation.settings import CHOSEN
+from foundation.together import each, together
 
 __all__ = ["ExtractedFile", "ExtractionJob", "JobStatus", "Page"]  # what other capabilities see of extraction's values
 
 MAXIMUM_FILES: Final = 10_000
 MOST_AT_ONCE: Final = 100
-ASKED_AT_ONCE: Final = 16
 LONGEST_ID: Final = 100
 ATTEMPTS: Final = 100
 ALREADY_STARTED: Final = "Job is either already started or completed. Please create a new job."
@@ -53,8 +52,7 @@ def create_job(caller: Caller) -> ExtractionJob:
 def job(owner: Caller | str, identifier: str) -> ExtractionJob:
     """The job of a caller, or of an application by its id, as it is now; NotFound when it has no such job."""
     application = owner.application if isinstance(owner, Caller) else owner
-    known = bool(identifier) and len(identifier) <= LONGEST_ID
-    found = records.get(ExtractionJob, application, identifier) if known else None
+    found = records.get(ExtractionJob, application, identifier) if _is_id(identifier) else None
     if found is None:
         raise NotFound("Extraction job not found")
     return found
@@ -102,10 +100,9 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
     dies in between, a message sent beforehand hands out the rest.
     """
     for _ in range(ATTEMPTS):
-        target = job(caller, identifier)
+        target, registered = together(lambda: job(caller, identifier), lambda: _registered(caller, identifier))
         if target.status is not JobStatus.CREATED:
             raise Invalid(ALREADY_STARTED)
-        registered = tuple(files_of(target))
         missing = not_uploaded(registered)
         if missing:
             if job(caller, identifier).status is not JobStatus.CREATED:
@@ -130,16 +127,19 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
 
 def not_uploaded(registered: Sequence[ExtractedFile]) -> list[str]:
     """The names of those whose content is not there; many are asked for at once, as each may be a call to another machine."""
-    with ThreadPoolExecutor(ASKED_AT_ONCE, "uploads") as pool:
-        found = pool.map(files.find, (file.upload for file in registered))
-        return [file.name for file, stored in zip(registered, found, strict=True) if stored is None]
+    found = each(files.find, (file.upload for file in registered))
+    return [file.name for file, stored in zip(registered, found, strict=True) if stored is None]
 
 
 def files_of(target: ExtractionJob) -> Iterator[ExtractedFile]:
     """Every file of a job, by name; there are at most MAXIMUM_FILES."""
+    return _files(target.application, target.job)
+
+
+def _files(application: str, identifier: str) -> Iterator[ExtractedFile]:
     cursor = None
     while True:
-        found = records.query(ExtractedFile, target.application, target.job, limit=MAXIMUM_PAGE, cursor=cursor)
+        found = records.query(ExtractedFile, application, identifier, limit=MAXIMUM_PAGE, cursor=cursor)
         yield from found.items
         cursor = found.cursor
         if cursor is None:
@@ -221,6 +221,14 @@ def pages(application: str, identifier: str, name: str) -> tuple[Page, ...]:
     if file.status is not FileStatus.COMPLETED:
         raise NotReady(f"The extraction of {name} is not completed")
     return decode_text(files.read(file.text))
+
+
+def _is_id(identifier: str) -> bool:
+    return bool(identifier) and len(identifier) <= LONGEST_ID
+
+
+def _registered(caller: Caller, identifier: str) -> tuple[ExtractedFile, ...]:
+    return tuple(_files(caller.application, identifier)) if _is_id(identifier) else ()
 
 
 def _file(application: str, identifier: str, name: str) -> ExtractedFile:

@@ -1,7 +1,7 @@
 """What the workers of extraction do with the files of a started job. Everything here bears being repeated at any point."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -15,6 +15,7 @@ from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, Problem, TooLarge
 from foundation.records import update
 from foundation.settings import CHOSEN
+from foundation.together import each
 
 QUEUE: Final = "extraction"
 PATIENCE: Final = 60
@@ -27,25 +28,23 @@ UNUSABLE: Final[Mapping[type[Problem], str]] = {
 
 
 def hand_out(waiting: Iterable[ExtractedFile]) -> None:
-    """Put each PENDING file out of reach of its upload URL and send it to the workers; other files are left alone.
-
-    A file that is too large, or that is not there any more, ends as FAILED.
+    """Put each PENDING file out of reach of its upload URL and send it to the workers, many of them at once; other files are
+    left alone. A file that is too large, or that is not there any more, ends as FAILED.
     """
-    for file in waiting:
-        if file.status is not FileStatus.PENDING:
-            continue
-        try:
-            files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
-        except (TooLarge, NotFound) as refused:
-            _settle(file, FileStatus.FAILED, UNUSABLE[type(refused)])
-            files.delete(file.upload)
-            continue
-        queues.send("extract_document", queue=QUEUE, application=file.application, job=file.job, file=file.name)
-        moment = now()
-        try:
-            records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
-        except Conflict:
-            continue  # a worker was faster; what it wrote is newer
+    each(_handed_out, (file for file in waiting if file.status is FileStatus.PENDING))
+
+
+def _handed_out(file: ExtractedFile) -> None:
+    try:
+        files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
+    except (TooLarge, NotFound) as refused:
+        _settle(file, FileStatus.FAILED, UNUSABLE[type(refused)])
+        files.delete(file.upload)
+        return
+    queues.send("extract_document", queue=QUEUE, application=file.application, job=file.job, file=file.name)
+    moment = now()
+    with suppress(Conflict):  # a worker was faster; what it wrote is newer
+        records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
 
 
 def extract(application: str, identifier: str, name: str, *, reader: Engine = engine) -> None:

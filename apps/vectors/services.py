@@ -19,6 +19,7 @@ from foundation.errors import Conflict, Invalid, NotFound, NotReady, Problem
 from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE, Page, Record
 from foundation.settings import CHOSEN
+from foundation.together import together
 
 __all__ = [
     "Filter",
@@ -99,10 +100,11 @@ def store_status(caller: Caller, identifier: str) -> StoreStatus:
 
 def delete_store(caller: Caller, identifier: str) -> VectorStore:
     """Remove a store with all of its indexes, and return what it was. NotFound when it is gone already."""
-    found = store(caller, identifier)
-    while listed := records.query(VectorIndex, found.application, found.store, index="by_store", limit=MAXIMUM_PAGE).items:
+    found, listed = together(lambda: store(caller, identifier), lambda: _placed(caller, identifier))
+    while listed:
         for each in listed:
             delete_index(caller, each.index)
+        listed = _placed(caller, identifier)
     backend().delete_store(found.application, found.store)
     records.delete(VectorStore, found.application, found.store)
     return found
@@ -114,9 +116,7 @@ def create_index(caller: Caller, identifier: str, name: str, model: str | None =
     Its vectors come from `model`, or from VECTOR_MODEL. A repeat returns the same index; Invalid when it asks for another
     model than the index has.
     """
-    place = store(caller, identifier)
-    names.check("index_name", name)
-    taken = records.get(IndexName, place.application, place.store, name)
+    place, taken = together(lambda: store(caller, identifier), lambda: _taken(caller, identifier, name))
     if taken is not None:
         return PlacedIndex(_again(caller, taken, model), place)
     answering, dimension = measured(caller, model or CHOSEN.vector_model)
@@ -131,7 +131,7 @@ def create_index(caller: Caller, identifier: str, name: str, model: str | None =
 
 def index(owner: Caller | str, identifier: str) -> VectorIndex:
     """An index of a caller, or of an application by its id; NotFound when it has no such index or the store is gone."""
-    found = _owned(VectorIndex, owner, identifier, "Index not found")
+    found = _index(owner, identifier)
     store(owner, found.store)
     return found
 
@@ -149,7 +149,7 @@ def index_status(caller: Caller, identifier: str) -> str:
 
 def delete_index(caller: Caller, identifier: str) -> VectorIndex:
     """Remove an index with its vectors, and return what it was. Its name is free again. NotFound when it is gone already."""
-    found = _owned(VectorIndex, caller, identifier, "Index not found")
+    found = _index(caller, identifier)
     backend().delete_index(shelf_of(found))
     named = records.get(IndexName, found.application, found.store, found.name)
     if named is not None and named.index == found.index:
@@ -168,11 +168,7 @@ def vectorize(caller: Caller, chunking: str, identifier: str) -> VectorizeJob:
 
     NotFound when the caller has no such chunking job or index, NotReady while chunking runs or when it completed nothing.
     """
-    try:
-        chunked = chunkings.job(caller, chunking)
-    except NotFound as missing:
-        raise NotFound("Chunk job not found") from missing
-    target = index(caller, identifier)
+    chunked, target = together(lambda: _chunked(caller, chunking), lambda: _index(caller, identifier))
     if chunked.status not in READY:
         raise NotReady("Chunk job is not completed")
     if not chunked.completed:
@@ -190,7 +186,11 @@ def vectorize(caller: Caller, chunking: str, identifier: str) -> VectorizeJob:
         total=chunked.completed,
     )
     _send(started, delay=work.PATIENCE)  # it begins the job if this process dies before it sends the next message
-    stored = records.put(started)
+    try:
+        _, stored = together(lambda: store(caller, target.store), lambda: records.put(started))
+    except NotFound:  # the store is gone: the job must not begin
+        records.delete(VectorizeJob, started.application, started.job)
+        raise
     _send(stored)
     return stored
 
@@ -236,11 +236,38 @@ def findings() -> Iterator[Finding]:
 
 def _owned(kind: type[R], owner: Caller | str, identifier: str, missing: str) -> R:
     application = owner.application if isinstance(owner, Caller) else owner
-    known = bool(identifier) and len(identifier) <= LONGEST_ID
-    found = records.get(kind, application, identifier) if known else None
+    found = records.get(kind, application, identifier) if _is_id(identifier) else None
     if found is None:
         raise NotFound(missing)
     return found
+
+
+def _is_id(identifier: str) -> bool:
+    return bool(identifier) and len(identifier) <= LONGEST_ID
+
+
+def _index(owner: Caller | str, identifier: str) -> VectorIndex:
+    return _owned(VectorIndex, owner, identifier, "Index not found")
+
+
+def _placed(caller: Caller, identifier: str) -> tuple[VectorIndex, ...]:
+    """Some indexes of a store, as long as there are any."""
+    if not _is_id(identifier):
+        return ()
+    return records.query(VectorIndex, caller.application, identifier, index="by_store", limit=MAXIMUM_PAGE).items
+
+
+def _taken(caller: Caller, identifier: str, name: str) -> IndexName | None:
+    """Who has a name in a store; Invalid for one that nobody may have."""
+    names.check("index_name", name)
+    return records.get(IndexName, caller.application, identifier, name) if _is_id(identifier) else None
+
+
+def _chunked(caller: Caller, identifier: str) -> chunkings.ChunkingJob:
+    try:
+        return chunkings.job(caller, identifier)
+    except NotFound as missing:
+        raise NotFound("Chunk job not found") from missing
 
 
 def _send(started: VectorizeJob, delay: int = 0) -> None:

@@ -13,7 +13,7 @@ from foundation.records import Record, record
 SEAL: Final = "api_keys"  # the secret that seals keys
 
 
-@record(table="clients", key=("client",), indexes={"by_application": ("application", "client")})
+@record(table="clients", key=("client",))
 class RegisteredClient(Record):
     """An OAuth2 client and the application it speaks for; `secrets` are hashes, newest last; none where Cognito has them."""
 

@@ -2,15 +2,36 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foundation.adapters.embedded.database import Database
+from foundation.adapters.embedded.records import SCHEMA, SqliteRecords
 from foundation.errors import Unavailable
+from foundation.records import Record, record
 
 TABLE = "create table if not exists things (name text primary key) without rowid;"
 AT_ONCE = 16
+
+
+@record(table="shared_things", key=("application", "thing"), indexes={"by_colour": ("application", "colour")})
+class Thing(Record):
+    """As it was."""
+
+    application: str
+    thing: str
+    colour: str
+
+
+@record(table="shared_things", key=("application", "thing"))
+class ThingSince(Record):
+    """As it is: nobody asks for the index."""
+
+    application: str
+    thing: str
+    colour: str
 
 
 def test_many_that_open_a_new_file_at_once_are_all_served(tmp_path: Path) -> None:
@@ -36,3 +57,14 @@ def test_a_file_that_stays_locked_is_unavailable_once_the_patience_is_over(tmp_p
     holder.connection().execute("begin exclusive")
     with pytest.raises(Unavailable, match=r"held\.db cannot be opened: database is locked"):
         Database(tmp_path / "held.db", TABLE, patience=0.2).connection()
+
+
+def test_a_file_with_an_index_that_its_record_lost_is_read_and_written(tmp_path: Path) -> None:
+    kept = Thing("application", "thing", "red")
+    SqliteRecords(Database(tmp_path / "records.db", SCHEMA)).put(kept)
+    store = SqliteRecords(Database(tmp_path / "records.db", SCHEMA))
+    found = store.get(ThingSince, "application", "thing")
+    assert found is not None and found.colour == "red"
+    store.put(replace(found, colour="blue"))
+    store.put(ThingSince("application", "other", "green"))
+    assert [each.colour for each in store.query(ThingSince, "application").items] == ["green", "blue"]

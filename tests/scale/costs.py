@@ -90,8 +90,8 @@ def measured() -> Mapping[str, Cost]:
     found: dict[str, Cost] = {}
     for line in present().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| ") and len(cells) == 4 and cells[1].isdigit():
-            found[cells[0]] = Cost(int(cells[1]), float(cells[2]), float(cells[3]))
+        if line.startswith("| ") and len(cells) == 5 and cells[1].isdigit():
+            found[cells[0]] = Cost(int(cells[1]), int(cells[2]), float(cells[3]), float(cells[4]))
     return found
 
 

@@ -6,6 +6,7 @@ Each of its web processes appends to NOTES what every request asked of DynamoDB,
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from foundation import adapters  # noqa: E402
 from foundation.adapters.aws import records  # noqa: E402
 from foundation.settings import CHOSEN  # noqa: E402
 
+DISTANCE: float = 0.05  # seconds by which answers come later, so that what is asked at the same time is seen to overlap
 Application: TypeAlias = Callable[[Any, Any, Any], Any]
 
 asked: ContextVar[list[dict[str, Any]] | None] = ContextVar("asked", default=None)
@@ -48,7 +50,7 @@ def wanted(params: Any, model: Any, context: Any, **_: Any) -> None:
 
 def begin(model: Any, context: Any, **_: Any) -> None:
     """A call goes out."""
-    call = {"verb": model.name, "tables": [], "units": 0.0}
+    call = {"verb": model.name, "tables": [], "units": 0.0, "begun": time.monotonic(), "ended": 0.0}
     context["asked"] = call
     noted = asked.get()
     if noted is not None:
@@ -64,6 +66,8 @@ def end(parsed: Any, context: Any, **_: Any) -> None:
         call["units"] += each["CapacityUnits"] / 2 * many if many else each["CapacityUnits"]
         call["tables"].append(each["TableName"].removeprefix(f"{CHOSEN.deployment}-"))
     call["units"] = max(call["units"], context["least"])
+    time.sleep(DISTANCE)
+    call["ended"] = time.monotonic()
     if asked.get() is None:
         note("behind", "", 0, [call])
 

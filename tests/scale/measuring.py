@@ -42,11 +42,13 @@ class OnDynamo(Platform):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to DynamoDB: the tables that it was about, and the units that it consumed."""
+    """One request to DynamoDB: the tables that it was about, the units that it consumed, from when to when it was under way."""
 
     verb: str
     tables: tuple[str, ...]
     units: float
+    begun: float
+    ended: float
 
     @property
     def is_kept(self) -> bool:
@@ -71,9 +73,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cost:
-    """Round trips to DynamoDB, one after the other, and the read and write units that they consume."""
+    """Round trips to DynamoDB, one after the other, in how many requests, and the read and write units that they consume."""
 
     trips: int
+    requests: int
     reads: float
     writes: float
 
@@ -81,7 +84,17 @@ class Cost:
 def cost(calls: Sequence[Call]) -> Cost:
     """What calls cost together."""
     reads = sum(call.units for call in calls if call.verb in READS)
-    return Cost(len(calls), reads, sum(call.units for call in calls) - reads)
+    return Cost(trips(calls), len(calls), reads, sum(call.units for call in calls) - reads)
+
+
+def trips(calls: Sequence[Call]) -> int:
+    """How often one had to wait for another: requests that begin before any of them has ended are one round trip."""
+    count, first_end = 0, float("-inf")
+    for call in sorted(calls, key=lambda call: call.begun):
+        if call.begun >= first_end:
+            count, first_end = count + 1, call.ended
+        first_end = min(first_end, call.ended)
+    return count
 
 
 @contextmanager

@@ -15,21 +15,19 @@ END: Final = "<!-- to here -->"
 MOST: Final = 2  # round trips of one request
 
 REASONS: Final[Mapping[str, str]] = {
-    "POST /document/extraction/start_job": "it hands out each file of the job, here three, and each is a write",
-    "POST /document/chunking/create_job": "the extraction job, then whether another chunking job of it waits, then the new job",
-    "POST /vector/store/index/create": "the store, then whether the name is taken, then both records; an index is made once",
-    "POST /vector/store/vectorize": "the chunking job, the index and its store, then the new job; all files of a job follow",
-    "POST /vector/store/index/delete": "the index and its name are read, then removed; an index is removed once",
-    "POST /vector/store/delete": "its indexes are listed, and removed one by one, before the store is",
-    "GET /usage/calls": "calls of an application lie in several partitions, each of which is asked",
-    "GET /admin/platform/get_all_app_clients": "a list; the portal's own application is looked for before",
+    "POST /document/extraction/start_job": "of two starts at once only the one whose write was taken hands out the files; each "
+    "file is a write, 16 at a time, and no caller waits for more than 100",
+    "POST /vector/store/index/delete": "each depends on the one before: the index says its name; whoever has that name now "
+    "may be another index, after a removal that was cut off; the name goes first, so that a repeat finds the index",
+    "GET /admin/platform/get_all_app_clients": "a list; the portal's own application, which is on it, is looked for before",
 }
 
 WORDS: Final = """\
 ## What a request costs in DynamoDB
 
 Measured on DynamoDB Local by a walk over every endpoint of [the contract](contract.md), one request after the other, with
-records of a few hundred bytes and lists of a few records. A round trip is one request to DynamoDB; no request uses Scan.
+records of a few hundred bytes and lists of a few records. A round trip is what a caller waits for: requests to DynamoDB
+that are under way at the same time are one. No request uses Scan.
 A read unit is one consistent read of up to 4 KB, a write unit one write of up to 1 KB; each index that a record is in is
 written too, and a write in a transaction counts twice. So a larger record or a longer list costs in proportion.
 
@@ -71,10 +69,10 @@ def section(notes: Sequence[Note]) -> str:
 
 def table(title: str, costs: Mapping[str, Cost]) -> Iterator[str]:
     """The lines of a table."""
-    yield f"| {title} | round trips | read units | write units |"
-    yield "|---|---|---|---|"
+    yield f"| {title} | round trips | requests | read units | write units |"
+    yield "|---|---|---|---|---|"
     for name, cost in costs.items():
-        yield f"| {name} | {cost.trips} | {cost.reads:g} | {cost.writes:g} |"
+        yield f"| {name} | {cost.trips} | {cost.requests} | {cost.reads:g} | {cost.writes:g} |"
 
 
 def long_ones(costs: Mapping[str, Cost]) -> list[str]:

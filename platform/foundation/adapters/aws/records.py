@@ -35,6 +35,7 @@ from foundation.records import (
     seal_cursor,
 )
 from foundation.settings import Settings
+from foundation.together import each
 
 LARGEST_BATCH: Final = 4 * 2**20  # bytes of a transaction, DynamoDB's limit
 
@@ -90,9 +91,14 @@ class DynamoRecords:
             (reached,) = open_cursor(scope, cursor)
             asked = asked.after(reached, descending)
         shards = groups(table, prefix[0])
+        if asked.is_empty:
+            return Page(())
         request = self._asking(kind, index, order, asked, descending, ceil(limit / len(shards)))
+        begun = (
+            each(lambda group: self._answer(request, group), shards) if len(shards) > 1 else [self._answer(request, shards[0])]
+        )
         found = heapq.merge(
-            *(self._items(kind, request, group, order, asked) for group in shards),
+            *(self._items(kind, request, *one, order, asked) for one in zip(shards, begun, strict=True)),
             key=lambda item: str(item[order.sort]["S"]),
             reverse=descending,
         )
@@ -198,19 +204,24 @@ class DynamoRecords:
             "Limit": many + 1 + len(asked.without),
         }
 
-    def _items(self, kind: type[Record], request: Mapping[str, Any], group: str, order: Order, asked: Range) -> Iterator[Item]:
-        """The items of one partition that are in the range and have not expired, read as they are needed."""
+    def _answer(self, request: Mapping[str, Any], group: str, **further: Any) -> Any:
+        """What one partition has."""
         values = {**request["ExpressionAttributeValues"], ":p": {"S": group}}
-        further: dict[str, Any] = {}
-        while not asked.is_empty:
-            with answering(WHAT):
-                answer = self.client.query(**{**request, **further, "ExpressionAttributeValues": values})
+        with answering(WHAT):
+            return self.client.query(**{**request, **further, "ExpressionAttributeValues": values})
+
+    def _items(
+        self, kind: type[Record], request: Mapping[str, Any], group: str, answer: Any, order: Order, asked: Range
+    ) -> Iterator[Item]:
+        """The items of one partition that are in the range and have not expired, its first answer's and, as they are needed,
+        those of further ones."""
+        while True:
             for item in answer["Items"]:
                 if item[order.sort]["S"] not in asked.without and _present(kind, item) is not None:
                     yield item
             if "LastEvaluatedKey" not in answer:
                 return
-            further = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            answer = self._answer(request, group, ExclusiveStartKey=answer["LastEvaluatedKey"])
 
 
 def _attributes(place: Mapping[str, str]) -> Item:

@@ -60,9 +60,11 @@ class Statements:
 
 
 def statements(kind: type[Record]) -> Statements:
-    """Every statement that a class of record needs. Index columns are null where the record lacks the indexed value."""
+    """Every statement that a class of record needs. Index columns are null where the record lacks the indexed value; a file
+    may have columns of an index that its record does not have any more."""
     table, indexes = f'"{kind.kind.table}"', kind.kind.indexes
     columns = [column for name in indexes for column in (f'"{name}_p"', f'"{name}_s"')]
+    into = f"into {table} ({', '.join(['p', 's', 'revision', 'expires', 'body', *columns])})"
     return Statements(
         create=(
             f"create table if not exists {table} (p text, s text, revision integer, expires real, body blob, "
@@ -72,8 +74,8 @@ def statements(kind: type[Record]) -> Statements:
             f'create index if not exists "{kind.kind.table}_expires" on {table} (expires) where expires is not null',
         ),
         get=f"select body from {table} where p = ? and s = ? and (expires is null or expires > ?)",
-        add=f"insert or ignore into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
-        put=f"insert or replace into {table} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
+        add=f"insert or ignore {into} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
+        put=f"insert or replace {into} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
         revision=f"select revision from {table} where p = ? and s = ?",
         delete=f"delete from {table} where p = ? and s = ?",
         expire=f"delete from {table} where p = ? and s = ? and expires <= ?",
