@@ -6,10 +6,10 @@ from typing import Final
 
 from troposphere import AWSObject, GetAtt, If, Ref, Sub
 from troposphere.apigateway import Account
-from troposphere.iam import Policy, Role
 
-from deploy.cloudformation.common import KEPT, log_group, tags
+from deploy.cloudformation.common import KEPT, log_group
 from deploy.cloudformation.frame import Parameter
+from deploy.cloudformation.parts.role import ANY, role
 
 ROLE: Final = Parameter(
     name="ApiGatewayLogRole",
@@ -51,27 +51,8 @@ def api_logs(stage: str) -> Iterator[AWSObject]:
     """The two log groups, and the account's role. API Gateway gives the second its name."""
     yield log_group("ApiLogs", "/${Deployment}/api")
     yield log_group("ApiFailures", f"API-Gateway-Execution-Logs_${{Api}}/{stage}")
-    yield Role(
-        "ApiLogRole",
-        AssumeRolePolicyDocument={
-            "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
-            ],
-        },
-        Policies=[
-            Policy(
-                PolicyName="write",
-                PolicyDocument={
-                    "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Action": list(WRITES), "Resource": EVERY_GROUP}],
-                },
-            )
-        ],
-        Tags=tags("api-logs"),
-        Condition="OwnLogRole",
-        **KEPT,
-    )
+    writes = {"Effect": "Allow", "Action": list(WRITES), "Resource": EVERY_GROUP}
+    yield role("ApiLogRole", "api-logs", "apigateway", [writes], when=ANY, Condition="OwnLogRole", **KEPT)
     yield Account(
         "ApiGateway",
         CloudWatchRoleArn=GetAtt("ApiLogRole", "Arn"),

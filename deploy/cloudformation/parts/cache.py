@@ -11,6 +11,20 @@ from deploy.cloudformation.common import GONE, KEPT, named, tags
 
 def cache() -> Iterator[AWSObject]:
     """The password, its user, the cache, and the secret that is the setting REDIS_URL."""
+    yield from _users()
+    yield _cache()
+    yield secret(
+        "RedisUrl",
+        "redis-url",
+        "The setting REDIS_URL.",
+        SecretString=Sub(
+            "rediss://foundation:{{resolve:secretsmanager:${CachePassword}:SecretString}}"
+            "@${Cache.Endpoint.Address}:${Cache.Endpoint.Port}"
+        ),
+    )
+
+
+def _users() -> Iterator[AWSObject]:
     yield secret(
         "CachePassword",
         "cache-password",
@@ -27,7 +41,10 @@ def cache() -> Iterator[AWSObject]:
         Tags=tags("cache"),
     )
     yield UserGroup("CacheUsers", UserGroupId=named("cache"), Engine="valkey", UserIds=[Ref("CacheUser")], Tags=tags("cache"))
-    yield ServerlessCache(
+
+
+def _cache() -> ServerlessCache:
+    return ServerlessCache(
         "Cache",
         ServerlessCacheName=named("cache"),
         Description="Counters and limits of all processes",
@@ -44,15 +61,6 @@ def cache() -> Iterator[AWSObject]:
         SnapshotRetentionLimit=1,
         Tags=tags("cache"),
         **GONE,  # what it holds is of the running minute; and it would hold the network back
-    )
-    yield secret(
-        "RedisUrl",
-        "redis-url",
-        "The setting REDIS_URL.",
-        SecretString=Sub(
-            "rediss://foundation:{{resolve:secretsmanager:${CachePassword}:SecretString}}"
-            "@${Cache.Endpoint.Address}:${Cache.Endpoint.Port}"
-        ),
     )
 
 

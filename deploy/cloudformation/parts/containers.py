@@ -19,13 +19,14 @@ from troposphere.ecs import (
     TaskDefinition,
     Volume,
 )
-from troposphere.iam import Policy, Role
+from troposphere.iam import Role
 from troposphere.opensearchserverless import AccessPolicy
 
 from deploy.cloudformation.common import log_group, named, tags
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.grants import grants, statements
 from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.parts.role import role
 from deploy.cloudformation.parts.routes import PORT
 from deploy.cloudformation.stacks.balancer import IDLE_SECONDS
 
@@ -76,18 +77,8 @@ ALIVE: Final[Mapping[str, list[str]]] = {
     "worker": ["CMD", "python", "manage.py", "alive"],
 }
 WRITABLE: Final = {"data": "/data", "temporary": "/tmp"}  # noqa: S108 (volumes of the container; all else is read-only)
+ECS: Final = "ecs-tasks"
 INDEXES: Final = ("CreateIndex", "DeleteIndex", "DescribeIndex", "ReadDocument", "WriteDocument")
-ECS: Final[Mapping[str, Any]] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
-        }
-    ],
-}
 
 
 def kind(process: Process) -> str:
@@ -99,7 +90,7 @@ def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
     """The log group, the role and the task definition of a process."""
     title = logical(process.name)
     yield log_group(f"{title}Logs", f"/${{Deployment}}/{process.name}")
-    yield _role(f"{title}Role", process.name, statements(grants(platform, process)))
+    yield role(f"{title}Role", process.name, ECS, statements(grants(platform, process)))
     size = "service" if kind(process) == "service" else "worker"
     yield TaskDefinition(
         f"{title}Task",
@@ -154,9 +145,10 @@ def execution_role(processes: tuple[Process, ...]) -> Role:
     """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log."""
     secrets = [Ref(name) for name in ("RedisUrlSecretArn", "SecretKeySecretArn", "ProviderKeysSecretArn")]
     repository = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
-    return _role(
+    return role(
         "ExecutionRole",
         "execution",
+        ECS,
         [
             _allow(["ecr:GetAuthorizationToken"], ["*"]),  # it has no narrower resource
             _allow(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository]),
@@ -189,12 +181,3 @@ def vectors_access(platform: Platform) -> AccessPolicy:
 
 def _allow(actions: list[str], resources: list[Any]) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": actions, "Resource": resources}
-
-
-def _role(title: str, name: str, said: list[dict[str, Any]]) -> Role:
-    return Role(
-        title,
-        AssumeRolePolicyDocument=ECS,
-        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": said})],
-        Tags=tags(name),
-    )

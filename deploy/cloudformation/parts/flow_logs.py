@@ -2,45 +2,21 @@
 
 from troposphere import AWSObject, GetAtt, Ref
 from troposphere.ec2 import FlowLog
-from troposphere.iam import Policy, Role
 
 from deploy.cloudformation.common import log_group, tags
+from deploy.cloudformation.parts.role import role
 
 
 def flow_logs() -> tuple[AWSObject, ...]:
     """The flow log, its log group, and the role that writes there."""
+    writes = {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+        "Resource": GetAtt("FlowLogGroup", "Arn"),
+    }
     return (
         log_group("FlowLogGroup", "/${Deployment}/network"),
-        Role(
-            "FlowLogRole",
-            AssumeRolePolicyDocument={
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                        "Action": "sts:AssumeRole",
-                        "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
-                    }
-                ],
-            },
-            Policies=[
-                Policy(
-                    PolicyName="write",
-                    PolicyDocument={
-                        "Version": "2012-10-17",
-                        "Statement": [
-                            {
-                                "Effect": "Allow",
-                                "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-                                "Resource": GetAtt("FlowLogGroup", "Arn"),
-                            }
-                        ],
-                    },
-                )
-            ],
-            Tags=tags("flow-logs"),
-        ),
+        role("FlowLogRole", "flow-logs", "vpc-flow-logs", [writes]),
         FlowLog(
             "FlowLog",
             ResourceId=Ref("Vpc"),

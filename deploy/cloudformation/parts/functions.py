@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from troposphere import AWSObject, GetAtt, If, Ref, Sub
 from troposphere.awslambda import Code, DeadLetterConfig, Function, LoggingConfig, VPCConfig
-from troposphere.iam import Policy, Role
 
 from deploy.cloudformation.common import PRIVATE_SUBNETS, PRODUCTION, log_group, tags, taken
+from deploy.cloudformation.parts.role import ANY, role
 
 FOLDER: Final = Path(__file__).parent.parent / "functions"
 LONGEST: Final = 900  # seconds that a function may run
@@ -19,10 +19,6 @@ GROUP: Final = taken("network.FunctionsGroupId", "Security group of functions", 
 TOPIC: Final = taken("data.AdministratorTopicArn", "Topic of the administrator")
 NETWORK: Final = (PRIVATE_SUBNETS, GROUP)  # what a stack with a function asks for, besides the topic and the cost profile
 CONDITIONS: Final = PRODUCTION
-ASSUMED: Final[Mapping[str, Any]] = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 INTERFACES: Final = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -65,14 +61,7 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": GetAtt(f"{title}Logs", "Arn"),
     }
-    said = [writes, *may, *STANDS, *TELLS]
-    yield Role(
-        f"{title}Role",
-        AssumeRolePolicyDocument=ASSUMED,
-        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": said})],
-        Tags=tags(name),
-        **more,
-    )
+    yield role(f"{title}Role", name, "lambda", [writes, *may, *STANDS, *TELLS], when=ANY, **more)
     yield Function(
         f"{title}Function",
         Description=(FOLDER / file).read_text().partition("\n")[0].strip('"'),

@@ -14,6 +14,22 @@ COLLECTION = "${Deployment}-vectors"
 
 def collection() -> Iterator[AWSObject]:
     """Encryption, network, the group that scales to nothing, the collection. Who may read it stands with the roles."""
+    yield from _policies()
+    yield _group()
+    yield Collection(
+        "Vectors",
+        Name=named("vectors"),
+        Type="VECTORSEARCH",
+        Description="Vectors of all applications",
+        CollectionGroupName=named("vectors"),
+        StandbyReplicas="ENABLED",
+        Tags=tags("vectors"),
+        DependsOn=["VectorsEncryption", "VectorsNetwork", "VectorsGroup"],
+        **KEPT,
+    )
+
+
+def _policies() -> Iterator[AWSObject]:
     yield SecurityPolicy(
         "VectorsEncryption",
         Name=named("vectors"),
@@ -40,7 +56,10 @@ def collection() -> Iterator[AWSObject]:
         ),
         **KEPT,
     )
-    yield CollectionGroup(
+
+
+def _group() -> CollectionGroup:
+    return CollectionGroup(
         "VectorsGroup",
         Name=named("vectors"),
         Description="Vectors of all applications",
@@ -53,17 +72,6 @@ def collection() -> Iterator[AWSObject]:
             MaxSearchCapacityInOcu=If("Production", 16, 2),
         ),
         Tags=tags("vectors"),
-        **KEPT,
-    )
-    yield Collection(
-        "Vectors",
-        Name=named("vectors"),
-        Type="VECTORSEARCH",
-        Description="Vectors of all applications",
-        CollectionGroupName=named("vectors"),
-        StandbyReplicas="ENABLED",
-        Tags=tags("vectors"),
-        DependsOn=["VectorsEncryption", "VectorsNetwork", "VectorsGroup"],
         **KEPT,
     )
 

@@ -14,7 +14,6 @@ from troposphere.backup import (
     LifecycleResourceType,
     LockConfigurationType,
 )
-from troposphere.iam import Policy, Role
 
 from deploy.cloudformation.common import (
     DATA_KEY,
@@ -24,7 +23,6 @@ from deploy.cloudformation.common import (
     PLATFORM_GROUP,
     group,
     named,
-    tags,
     taken,
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack
@@ -32,6 +30,7 @@ from deploy.cloudformation.grants import DEPLOYMENT as NAME
 from deploy.cloudformation.grants import TABLE
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.own_id import own_id
+from deploy.cloudformation.parts.role import role
 from foundation.adapters.aws import names
 
 FEWEST_DAYS, MOST_DAYS, COOLING_DAYS = 7, 3650, 3
@@ -90,8 +89,8 @@ def tables(platform: Platform) -> tuple[str, ...]:
     return tuple(TABLE.format(name=names.table_name(NAME, kind)) for kind in platform.records)
 
 
-def _resources(platform: Platform) -> Iterator[AWSObject]:
-    yield BackupVault(
+def _vault() -> BackupVault:
+    return BackupVault(
         "Vault",
         BackupVaultName=named("backups"),
         EncryptionKeyArn=Ref("DataKeyArn"),
@@ -107,6 +106,10 @@ def _resources(platform: Platform) -> Iterator[AWSObject]:
         BackupVaultTags={"Name": named("backups"), "Deployment": Ref("Deployment")},
         **KEPT,
     )
+
+
+def _resources(platform: Platform) -> Iterator[AWSObject]:
+    yield _vault()
     yield BackupPlan(
         "Plan",
         BackupPlan=BackupPlanResourceType(
@@ -134,27 +137,8 @@ def _resources(platform: Platform) -> Iterator[AWSObject]:
             Resources=[*map(Sub, tables(platform)), Ref("FilesBucketArn")],
         ),
     )
-    yield _role(platform)
-
-
-def _role(platform: Platform) -> Role:
-    assumed = {
-        "Effect": "Allow",
-        "Principal": {"Service": "backup.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
-    }
-    return Role(
-        "BackupRole",
-        AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [assumed]},
-        Policies=[
-            Policy(
-                PolicyName="grants",
-                PolicyDocument={"Version": "2012-10-17", "Statement": [*(_allowed(*each) for each in _may(platform)), LENDS]},
-            )
-        ],
-        Tags=tags("backup"),
-    )
+    may = [*(_allowed(*each) for each in _may(platform)), LENDS]
+    yield role("BackupRole", "backup", "backup", may)
 
 
 def _may(platform: Platform) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:

@@ -91,28 +91,7 @@ def stack(platform: Platform) -> Stack:
                 "BalancerCertificateArn", "BalancerCertificateName", "A certificate of the load balancer needs its name, too."
             )
         },
-        resources=(
-            LoadBalancer(
-                "Balancer",
-                Name=named("services"),
-                Scheme="internal",
-                Type="application",
-                Subnets=Ref("PrivateSubnets"),
-                SecurityGroups=[Ref("BalancerGroupId")],
-                LoadBalancerAttributes=[LoadBalancerAttributes(Key=key, Value=value) for key, value in ATTRIBUTES.items()],
-                Tags=tags("services"),
-            ),
-            Listener(
-                "Listener",
-                LoadBalancerArn=Ref("Balancer"),
-                Port=If("Tls", 443, 80),
-                Protocol=If("Tls", "HTTPS", "HTTP"),
-                SslPolicy=If("Tls", "ELBSecurityPolicy-TLS13-1-2-2021-06", Ref("AWS::NoValue")),
-                Certificates=If("Tls", [Certificate(CertificateArn=Ref("BalancerCertificateArn"))], Ref("AWS::NoValue")),
-                DefaultActions=[Action(Type="fixed-response", FixedResponseConfig=NOBODY)],
-                Metadata=accepted("CKV_AWS_2", PLAIN, ("CKV_AWS_103", PLAIN)),
-            ),
-        ),
+        resources=(_balancer(), _listener()),
         outputs=(
             Output("BalancerArn", Ref("Balancer"), "ARN of the load balancer."),
             Output("BalancerName", GetAtt("Balancer", "LoadBalancerFullName"), "Its name in metrics."),
@@ -125,4 +104,30 @@ def stack(platform: Platform) -> Stack:
                 "By which name it is spoken to: with a certificate the one that stands there.",
             ),
         ),
+    )
+
+
+def _balancer() -> LoadBalancer:
+    return LoadBalancer(
+        "Balancer",
+        Name=named("services"),
+        Scheme="internal",
+        Type="application",
+        Subnets=Ref("PrivateSubnets"),
+        SecurityGroups=[Ref("BalancerGroupId")],
+        LoadBalancerAttributes=[LoadBalancerAttributes(Key=key, Value=value) for key, value in ATTRIBUTES.items()],
+        Tags=tags("services"),
+    )
+
+
+def _listener() -> Listener:
+    return Listener(
+        "Listener",
+        LoadBalancerArn=Ref("Balancer"),
+        Port=If("Tls", 443, 80),
+        Protocol=If("Tls", "HTTPS", "HTTP"),
+        SslPolicy=If("Tls", "ELBSecurityPolicy-TLS13-1-2-2021-06", Ref("AWS::NoValue")),
+        Certificates=If("Tls", [Certificate(CertificateArn=Ref("BalancerCertificateArn"))], Ref("AWS::NoValue")),
+        DefaultActions=[Action(Type="fixed-response", FixedResponseConfig=NOBODY)],
+        Metadata=accepted("CKV_AWS_2", PLAIN, ("CKV_AWS_103", PLAIN)),
     )

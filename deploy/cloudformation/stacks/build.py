@@ -8,7 +8,6 @@ from troposphere import AWSObject, Equals, GetAtt, If, Ref, Sub
 from troposphere.cloudformation import CustomResource
 from troposphere.codebuild import Artifacts, CloudWatchLogs, Environment, EnvironmentVariable, LogsConfig, Project, Source
 from troposphere.ecr import EncryptionConfiguration, ImageScanningConfiguration, LifecyclePolicy, Repository
-from troposphere.iam import Policy, Role
 
 from deploy.cloudformation.common import (
     ARCHITECTURE,
@@ -35,6 +34,7 @@ from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts import functions
 from deploy.cloudformation.parts.own_id import own_id
+from deploy.cloudformation.parts.role import role
 
 MINUTES: Final = 13  # that a build may take: less than the function that waits for it runs
 GIVEN: Final = Parameter(
@@ -146,23 +146,7 @@ def _repository() -> Repository:
 
 def _project() -> Iterator[AWSObject]:
     yield log_group("BuildLogs", "/${Deployment}/build", Condition="Builds")
-    yield Role(
-        "BuildRole",
-        AssumeRolePolicyDocument={
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "codebuild.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
-                }
-            ],
-        },
-        Policies=[Policy(PolicyName="grants", PolicyDocument={"Version": "2012-10-17", "Statement": list(_build_may())})],
-        Tags=tags("build"),
-        Condition="Builds",
-    )
+    yield role("BuildRole", "build", "codebuild", list(_build_may()), Condition="Builds")
     yield Project(
         "Project",
         Name=named("image"),

@@ -57,23 +57,25 @@ def stack(platform: Platform) -> Stack:
             *cache.settings(),
             *vectors.collection(),
         ),
-        outputs=(
-            own_id("data"),
-            Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
-            Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
-            Output("AdministratorTopicArn", Ref("Destroyed"), "The topic by which the administrator is told."),
-            Output("LogsBucket", Ref("Logs"), "The bucket of access logs.", shown=True),
-            Output("LogsBucketDomain", GetAtt("Logs", "RegionalDomainName"), "Its domain, where CloudFront writes."),
-            Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),
-            Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
-            Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),
-            Output("CollectionArn", GetAtt("Vectors", "Arn"), "ARN of the collection of vectors."),
-            Output("CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where it is reached.", shown=True),
-            *(
-                Output(
-                    f"{logical('queue', queue.name)}Name", GetAtt(logical("queue", queue.name), "QueueName"), "A queue's name."
-                )
-                for queue in platform.queues
-            ),
+        outputs=_outputs(platform),
+    )
+
+
+def _outputs(platform: Platform) -> tuple[Output, ...]:
+    return (
+        own_id("data"),
+        Output("FilesBucket", Ref("Files"), "The bucket of all files.", shown=True),
+        Output("FilesBucketArn", GetAtt("Files", "Arn"), "Its ARN."),
+        Output("AdministratorTopicArn", Ref("Destroyed"), "The topic by which the administrator is told."),
+        Output("LogsBucket", Ref("Logs"), "The bucket of access logs.", shown=True),
+        Output("LogsBucketDomain", GetAtt("Logs", "RegionalDomainName"), "Its domain, where CloudFront writes."),
+        Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),
+        Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
+        Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),
+        Output("CollectionArn", GetAtt("Vectors", "Arn"), "ARN of the collection of vectors."),
+        Output("CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where it is reached.", shown=True),
+        *(
+            Output(f"{logical('queue', queue.name)}Name", GetAtt(logical("queue", queue.name), "QueueName"), "A queue's name.")
+            for queue in platform.queues
         ),
     )

@@ -84,17 +84,7 @@ def stack(platform: Platform) -> Stack:
             "NatPerZone": by_profile("NatGateways", "PerZone"),
         },
         resources=(
-            VPC("Vpc", CidrBlock=Ref("VpcCidr"), EnableDnsSupport=True, EnableDnsHostnames=True, Tags=tags("vpc")),
-            InternetGateway("InternetGateway", Tags=tags("internet")),
-            VPCGatewayAttachment("InternetAttachment", VpcId=Ref("Vpc"), InternetGatewayId=Ref("InternetGateway")),
-            RouteTable("PublicRoutes", VpcId=Ref("Vpc"), Tags=tags("public")),
-            Route(
-                "PublicDefaultRoute",
-                RouteTableId=Ref("PublicRoutes"),
-                DestinationCidrBlock="0.0.0.0/0",
-                GatewayId=Ref("InternetGateway"),
-                DependsOn="InternetAttachment",
-            ),
+            *_ways_out(),
             *(each for place, zone in enumerate(ZONES) for each in _zone(zone, place)),
             *security_groups(),
             *endpoints(),
@@ -106,6 +96,23 @@ def stack(platform: Platform) -> Stack:
             Output("PublicSubnets", Join(",", [Ref(f"PublicSubnet{zone}") for zone in ZONES]), "The public subnets."),
             Output("PrivateSubnets", Join(",", [Ref(f"PrivateSubnet{zone}") for zone in ZONES]), "The private subnets."),
             *(Output(f"{name}GroupId", GetAtt(f"{name}Group", "GroupId"), meaning) for name, meaning in GROUPS.items()),
+        ),
+    )
+
+
+def _ways_out() -> tuple[AWSObject, ...]:
+    """The VPC, and how what is in its public subnets reaches the internet."""
+    return (
+        VPC("Vpc", CidrBlock=Ref("VpcCidr"), EnableDnsSupport=True, EnableDnsHostnames=True, Tags=tags("vpc")),
+        InternetGateway("InternetGateway", Tags=tags("internet")),
+        VPCGatewayAttachment("InternetAttachment", VpcId=Ref("Vpc"), InternetGatewayId=Ref("InternetGateway")),
+        RouteTable("PublicRoutes", VpcId=Ref("Vpc"), Tags=tags("public")),
+        Route(
+            "PublicDefaultRoute",
+            RouteTableId=Ref("PublicRoutes"),
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=Ref("InternetGateway"),
+            DependsOn="InternetAttachment",
         ),
     )
 

@@ -38,7 +38,7 @@ from deploy.cloudformation.common import (
     tags,
     taken,
 )
-from deploy.cloudformation.frame import Output, Parameter, Stack, logical
+from deploy.cloudformation.frame import Group, Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform, Process
 from deploy.cloudformation.parts import containers, routes, scaling
 from deploy.cloudformation.stacks.identity import PORTAL_URL
@@ -97,77 +97,85 @@ def stack(platform: Platform) -> Stack:
     return Stack(
         name="services",
         title="Generative AI Foundation: a service for each capability, a worker for each queue.",
-        groups=(
-            group(
-                PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL
-            ),
-            group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER),
-            group(
-                NETWORK_GROUP,
-                VPC,
-                PRIVATE_SUBNETS,
-                taken("network.ContainersGroupId", "Security group of containers", "AWS::EC2::SecurityGroup::Id"),
-                taken("balancer.ListenerArn", "Listener of the load balancer"),
-                taken("balancer.BalancerName", "Name of the load balancer in metrics"),
-                taken("edge.ApiUrl", "URL of the API"),
-            ),
-            group(
-                "Data",
-                taken("data.FilesBucket", "Bucket of files"),
-                taken("data.FilesBucketArn", "ARN of the bucket of files"),
-                taken("data.RedisUrlSecretArn", "Secret of the cache's URL"),
-                taken("data.SecretKeySecretArn", "Secret that signs"),
-                taken("data.ProviderKeysSecretArn", "Secret of the providers' keys"),
-                taken("data.CollectionArn", "Collection of vectors"),
-                taken("data.CollectionUrl", "URL of the collection"),
-            ),
-            group(
-                "Identity",
-                taken("identity.ApplicationsPoolId", "Pool of applications"),
-                taken("identity.ApplicationsPoolArn", "ARN of the pool of applications"),
-                taken("identity.ApplicationsDomain", "Domain of applications"),
-                taken("identity.AdministratorsPoolId", "Pool of administrators"),
-                taken("identity.AdministratorsDomain", "Domain of administrators"),
-                taken("identity.AdministratorsClient", "The portal's client"),
-            ),
-            group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
-        ),
+        groups=_groups(),
         conditions={**PRODUCTION, **LOCAL_ENGINE, "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), ""))},
         mappings={"Sizes": containers.SIZES},
         resources=(
-            Cluster(
-                "Cluster",
-                ClusterName=named("cluster"),
-                ClusterSettings=[  # what alarms and dashboard show is free; these metrics of each container are not
-                    ClusterSetting(Name="containerInsights", Value=If("Production", "enabled", "disabled"))
-                ],
-                CapacityProviders=["FARGATE", "FARGATE_SPOT"],
-                Tags=tags("cluster"),
-                Metadata=accepted(
-                    "CKV_AWS_65", "Production has them; in Small they would cost nearly as much as its containers"
-                ),
-            ),
+            _cluster(),
             containers.execution_role(platform.processes),
             containers.vectors_access(platform),
             *(made for process in platform.processes for made in containers.containers(platform, process)),
             *(made for process in platform.services for made in _service(process)),
             *(made for process in platform.workers for made in _worker(process)),
         ),
-        outputs=(
-            Output("ClusterName", Ref("Cluster"), "The cluster.", shown=True),
-            Output("OperationsTask", Ref("OperationsTask"), "The task in which operators run commands.", shown=True),
-            *(
-                Output(f"{logical(process.name)}ServiceName", GetAtt(f"{logical(process.name)}Service", "Name"), "A service.")
-                for process in (*platform.services, *platform.workers)
-            ),
-            *(
-                Output(
-                    f"{logical(process.name)}TargetsName",
-                    GetAtt(f"{logical(process.name)}Targets", "TargetGroupFullName"),
-                    "The targets of a service, in metrics.",
-                )
-                for process in platform.services
-            ),
+        outputs=_outputs(platform),
+    )
+
+
+def _groups() -> tuple[Group, ...]:
+    return (
+        group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL),
+        group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER),
+        group(
+            NETWORK_GROUP,
+            VPC,
+            PRIVATE_SUBNETS,
+            taken("network.ContainersGroupId", "Security group of containers", "AWS::EC2::SecurityGroup::Id"),
+            taken("balancer.ListenerArn", "Listener of the load balancer"),
+            taken("balancer.BalancerName", "Name of the load balancer in metrics"),
+            taken("edge.ApiUrl", "URL of the API"),
+        ),
+        group(
+            "Data",
+            taken("data.FilesBucket", "Bucket of files"),
+            taken("data.FilesBucketArn", "ARN of the bucket of files"),
+            taken("data.RedisUrlSecretArn", "Secret of the cache's URL"),
+            taken("data.SecretKeySecretArn", "Secret that signs"),
+            taken("data.ProviderKeysSecretArn", "Secret of the providers' keys"),
+            taken("data.CollectionArn", "Collection of vectors"),
+            taken("data.CollectionUrl", "URL of the collection"),
+        ),
+        group(
+            "Identity",
+            taken("identity.ApplicationsPoolId", "Pool of applications"),
+            taken("identity.ApplicationsPoolArn", "ARN of the pool of applications"),
+            taken("identity.ApplicationsDomain", "Domain of applications"),
+            taken("identity.AdministratorsPoolId", "Pool of administrators"),
+            taken("identity.AdministratorsDomain", "Domain of administrators"),
+            taken("identity.AdministratorsClient", "The portal's client"),
+        ),
+        group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
+    )
+
+
+def _cluster() -> Cluster:
+    return Cluster(
+        "Cluster",
+        ClusterName=named("cluster"),
+        ClusterSettings=[  # what alarms and dashboard show is free; these metrics of each container are not
+            ClusterSetting(Name="containerInsights", Value=If("Production", "enabled", "disabled"))
+        ],
+        CapacityProviders=["FARGATE", "FARGATE_SPOT"],
+        Tags=tags("cluster"),
+        Metadata=accepted("CKV_AWS_65", "Production has them; in Small they would cost nearly as much as its containers"),
+    )
+
+
+def _outputs(platform: Platform) -> tuple[Output, ...]:
+    return (
+        Output("ClusterName", Ref("Cluster"), "The cluster.", shown=True),
+        Output("OperationsTask", Ref("OperationsTask"), "The task in which operators run commands.", shown=True),
+        *(
+            Output(f"{logical(process.name)}ServiceName", GetAtt(f"{logical(process.name)}Service", "Name"), "A service.")
+            for process in (*platform.services, *platform.workers)
+        ),
+        *(
+            Output(
+                f"{logical(process.name)}TargetsName",
+                GetAtt(f"{logical(process.name)}Targets", "TargetGroupFullName"),
+                "The targets of a service, in metrics.",
+            )
+            for process in platform.services
         ),
     )
 
