@@ -54,13 +54,13 @@ class CacheScope(enum.StrEnum):
 class Caching:
     """Answers that are given again.
 
-    exact: to the very same request. semantic: to one whose last turn means the same, by the cosine of its embedding from
-    `threshold` on. seconds: how long an answer is good.
+    exact: to the very same request. semantic: to one whose last turn asks the same in the same words that matter, by the cosine
+    of its embedding from `threshold` on. seconds: how long an answer is good.
     """
 
     exact: bool = False
     semantic: bool = False
-    threshold: float = 0.95
+    threshold: float = 0.98
     seconds: int = 3600
     scope: CacheScope = CacheScope.APPLICATION
 

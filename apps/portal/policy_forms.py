@@ -91,7 +91,7 @@ class HandlingForm(forms.Form):
     scope = forms.ChoiceField(label="Who shares answers", choices=SCOPES)
     threshold = forms.FloatField(
         label="How near a request must mean the same",
-        help_text="0.5 to 1; 0.95 is careful.",
+        help_text="0.5 to 1; 0.98 is careful. Words that matter must be the same besides.",
         widget=forms.NumberInput({"step": "0.01", "min": "0.5", "max": "1"}),
     )
     personal = forms.ChoiceField(label="Where personal data is found", choices=ACTIONS)

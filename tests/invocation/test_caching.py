@@ -12,6 +12,7 @@ from apps.applications import services as applications
 from apps.applications.records import Allowance, CacheScope, Caching, Guard
 from apps.invocation import services
 from apps.invocation.caching.reading import LARGEST, Memory
+from apps.invocation.invocations import NOTHING, Completion, StopReason
 from apps.invocation.records import CachedAnswer, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from apps.usage.records import Invocation
@@ -25,7 +26,7 @@ CHAT = "/v1/chat/completions"
 EXACT = Caching(exact=True)
 SEMANTIC = Caching(semantic=True, threshold=0.8)
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
-SAME = [{"role": "user", "content": "What's the capital city of France?"}]
+SAME = [{"role": "user", "content": "Could you tell me the capital of France, please?"}]
 PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}
 
@@ -50,7 +51,7 @@ async def ask(door: Door, body: Any = None, **headers: str) -> Answer:
 
 
 async def asked(door: Door, body: Any = None, **headers: str) -> Answer:
-    """The same, once the answer is kept: a call does not wait for that."""
+    """The same, once the answer is in the store: a call does not wait for that."""
     before = {each.place: each.revision for each in kept(door)}
     answer = await ask(door, body, **headers)
     await eventually(lambda: {each.place: each.revision for each in kept(door)} != before)
@@ -89,6 +90,15 @@ async def test_the_very_same_request_gets_the_kept_answer_and_costs_nothing(upst
     assert paid.cost == 6 * 1 + 8 * 2
     assert (given.input_tokens, given.output_tokens) == (paid.input_tokens, paid.output_tokens)
     assert (given.deployment, given.tries) == ("", ())
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_who_asks_again_as_soon_as_the_answer_is_there_gets_it_from_the_cache(upstream: OpenAIServer, streams):
+    door = onboarded(caching=EXACT)
+    for number in range(20):
+        body = {"stream": streams, "messages": [{"role": "user", "content": f"Question {number}"}]}
+        assert "x-cache" not in (await ask(door, body)).headers
+        assert (await ask(door, body)).headers["x-cache"] == "exact"
 
 
 async def test_nothing_is_kept_where_no_administrator_asked_for_it(upstream: OpenAIServer):
@@ -250,6 +260,9 @@ async def test_where_the_embedding_is_over_a_limit_the_answer_is_new(upstream: O
         {"messages": [{"role": "system", "content": "Be brief."}, *SAME]},
         {"messages": [*QUESTION, {"role": "assistant", "content": "Paris."}, *SAME]},
         {"messages": SAME, "temperature": 0.5},
+        {"messages": SAME, "seed": 7},
+        {"messages": SAME, "max_completion_tokens": 50},
+        {"messages": SAME, "response_format": {"type": "json_object"}},
         {"messages": SAME, "tools": [TOOL]},
         {"messages": SAME, "model": "kept too"},
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "What's the capital of France?"}, PIXEL]}]},
@@ -267,14 +280,16 @@ async def test_questions_with_other_numbers_never_mean_the_same(upstream: OpenAI
     await asked(door, {"messages": [{"role": "user", "content": "What was the revenue in the year 2023?"}]})
     other = await ask(door, {"messages": [{"role": "user", "content": "What was the revenue in the year 2024?"}]})
     assert "x-cache" not in other.headers
-    same = await ask(door, {"messages": [{"role": "user", "content": "What was our revenue in the year 2023?"}]})
+    same = await ask(door, {"messages": [{"role": "user", "content": "What was revenue in the year 2023?"}]})
     assert same.headers["x-cache"] == "semantic"
 
 
 async def test_the_threshold_is_the_applications_own(upstream: OpenAIServer):
-    door = onboarded(caching=Caching(semantic=True, threshold=0.999))
-    await asked(door)
-    assert "x-cache" not in (await ask(door, {"messages": SAME})).headers
+    with_the, without = ([{"role": "user", "content": f"When was {what} founded?"}] for what in ("the company", "company"))
+    for threshold, cache in ((0.999, None), (0.9, "semantic")):
+        door = onboarded(caching=Caching(semantic=True, threshold=threshold))
+        await asked(door, {"messages": with_the})
+        assert (await ask(door, {"messages": without})).headers.get("x-cache") == cache
 
 
 async def test_many_answers_at_once_are_all_kept_and_found_again(upstream: OpenAIServer):
@@ -290,13 +305,10 @@ async def test_many_answers_at_once_are_all_kept_and_found_again(upstream: OpenA
 
 
 def test_the_memory_of_answers_read_lately_holds_the_latest_and_never_more_than_its_bound():
-    moment = now()
+    moment, answer = now(), Completion((), NOTHING, StopReason.END)
     held = Memory()
     for number in range(40):
-        content = json.dumps(
-            {"content": [], "usage": {"input_tokens": 1, "output_tokens": 1}, "reason": "end", "x": "y" * 300_000}
-        )
-        held.put(CachedAnswer("a", f"place {number}", moment, moment, content))
+        held.put(CachedAnswer("a", f"place {number}", moment, moment, "y" * 300_000), answer)
     assert 0 < held.size <= LARGEST
     assert held.get("a", "place 39") is not None
     assert held.get("b", "place 39") is None

@@ -3,12 +3,11 @@
 Kept is what left the platform, after the guard, when the model ended its answer by itself: no failure, nothing filtered, and
 nothing that was cut at its greatest length. A request with `cache-control: no-cache` gets a new answer, which is kept; one
 with `no-store` leaves no trace here. An application never gets what another one's request brought. Who has answers by
-meaning has those to the very same request too.
+meaning has those to the very same request too, and by meaning only where the words that matter are the same (see words).
 """
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final
 
 from apps.invocation.caching import keeping, meanings, places
@@ -16,7 +15,6 @@ from apps.invocation.caching.reading import Given, in_memory, in_store
 from apps.invocation.calls import Call
 from apps.invocation.invocations import Completion
 from foundation.ambient import now
-from foundation.grouped import Full
 
 EXACT: Final = "exact"
 SEMANTIC: Final = "semantic"
@@ -58,8 +56,8 @@ async def looked_up(call: Call, place: str) -> Given | None:
 
 
 def keep(call: Call, answer: Completion) -> None:
-    """Keep the answer for later calls, soon, where the application's policy says so; a call does not wait for it."""
+    """Keep the answer for later calls where the application's policy says so: for the very same request to this process from
+    now on, for all others soon. A call does not wait for the store."""
     slot = call.slot
     if slot is not None and call.by.name == slot.by and answer.content and answer.reason in keeping.KEEPABLE:
-        with suppress(Full):  # then it is not kept, and the next call asks again
-            keeping.writing.later(keeping.Kept(call.caller.application, slot, call.policy.caching.seconds, answer))
+        keeping.keep(call.caller.application, slot, call.policy.caching.seconds, answer)

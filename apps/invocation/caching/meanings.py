@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from apps.invocation import admission, routing
-from apps.invocation.caching import places
+from apps.invocation.caching import places, words
 from apps.invocation.caching.reading import Given, in_store
 from apps.invocation.calls import Call, Slot
 from apps.invocation.catalogue import held
@@ -40,7 +40,7 @@ async def understood(call: Call, slot: Slot) -> Slot:
     budgets, as it costs; where it does not fit, nobody is told what the turn means. A turn of which the model reads only the
     beginning has no meaning here.
     """
-    text = call.request.messages[-1].text
+    text = words.plain(call.request.messages[-1].text)
     request = Request(CHOSEN.vector_model, (Message(Role.USER, (Text(text),)),), labels=call.request.labels)
     try:
         served = held().serving(CHOSEN.vector_model, Kind.EMBED)

@@ -1,13 +1,13 @@
 """Where the answer to a request lies: digests of all that decides about it."""
 
 import hashlib
-import re
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from apps.applications.records import CacheScope
+from apps.invocation.caching import words
 from apps.invocation.calls import Call, Slot
 from apps.invocation.invocations import Request, Role, Text
 from foundation.settings import CHOSEN
@@ -15,7 +15,6 @@ from foundation.settings import CHOSEN
 FORMAT: Final = 1  # raised when a request or an answer gets another form, so that none is taken for what it is not
 ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 LONGEST: Final = 1000  # characters of a turn that an embedding stands for; of longer ones models read the beginning only
-NUMBER: Final = re.compile(r"\d+")
 
 
 def slot_of(call: Call) -> Slot | None:
@@ -53,11 +52,9 @@ def has_meaning(request: Request) -> bool:
 
 
 def bucket_of(call: Call) -> str:
-    """Which requests may share an answer when their last turns mean the same: those with all else alike.
-
-    Numbers in the last turn count as all else: an embedding hardly tells one number from another.
-    """
+    """Which requests may share an answer when their last turns mean the same: those with all else alike, and with the same
+    words that an embedding is blind to."""
     by_user = call.policy.caching.scope is CacheScope.USER
     *before, last = asked(call.request, by_user=by_user).messages
     rest = replace(asked(call.request, by_user=by_user), messages=tuple(before))
-    return digest(call, rest, NUMBER.findall(last.text), CHOSEN.vector_model)
+    return digest(call, rest, words.decisive(words.plain(last.text)), CHOSEN.vector_model)

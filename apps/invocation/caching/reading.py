@@ -1,6 +1,7 @@
 """Kept answers as they are read: under their application, and no older than its policy now says.
 
-What was read lately is also in memory, so that an answer that is asked for often costs no read each time.
+What was read or kept lately is also in memory: an answer that is asked for often costs no read each time, and who asks again
+at once gets it before it is in the store.
 """
 
 import threading
@@ -29,7 +30,7 @@ class Given:
 
 
 class Memory:
-    """Answers read in the last 5 seconds, the latest last; never more than 8 million characters of them."""
+    """Answers read or kept in the last 5 seconds, the latest last; never more than 8 million characters of them."""
 
     def __init__(self) -> None:
         self.held: OrderedDict[tuple[str, str], tuple[float, int, Given]] = OrderedDict()
@@ -41,13 +42,13 @@ class Memory:
         found = self.held.get((application, place))
         return found[2] if found is not None and time.monotonic() - found[0] < FRESH else None
 
-    def put(self, read: CachedAnswer) -> Given:
-        """Hold what was read, and give it."""
-        given = Given(read.completion, read.created)
-        self.forget(read.application, read.place)
+    def put(self, row: CachedAnswer, answer: Completion) -> Given:
+        """Hold what a record has, and give it."""
+        given = Given(answer, row.created)
+        self.forget(row.application, row.place)
         with self.lock:
-            self.held[read.application, read.place] = (time.monotonic(), len(read.content), given)
-            self.size += len(read.content)
+            self.held[row.application, row.place] = (time.monotonic(), len(row.content), given)
+            self.size += len(row.content)
             while self.size > LARGEST:
                 self.size -= self.held.popitem(last=False)[1][1]
         return given
@@ -63,14 +64,14 @@ memory: Final = Memory()
 
 
 def in_memory(call: Call, place: str) -> Given | None:
-    """The answer at a place, if it was read lately and is not too old."""
+    """The answer at a place, if it was read or kept lately and is not too old."""
     return young(call, memory.get(call.caller.application, place))
 
 
 def in_store(call: Call, place: str) -> Given | None:
     """The answer at a place, if there is one and it is not too old. It waits for the store."""
     found = records.get(CachedAnswer, call.caller.application, place)
-    return young(call, None if found is None else memory.put(found))
+    return young(call, None if found is None else memory.put(found, found.completion))
 
 
 def young(call: Call, given: Given | None) -> Given | None:
