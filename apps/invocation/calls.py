@@ -11,8 +11,8 @@ from apps.invocation.invocations import NOTHING, Request, Usage
 from apps.invocation.records import Deployment, Model
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome, Try
-from foundation.ambient import new_timed_id, now
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 CANCELLED = "cancelled"
 
@@ -45,7 +45,8 @@ class Call:
     where a new one is kept; cache_control: what the request says about both. counts: the kinds of limits that it counts in,
     None: all. prompt: the prompt's tokens, once they are counted. begun: something has come of a stream. unanswered: the
     prompts of tries that were not answered and may be billed all the same, with what they cost; estimated: tokens were not
-    told but counted here.
+    told but counted here. kind: what the account calls it, where that is not its model's kind. visit: the request that it was
+    made for, whose id and moment it has.
     """
 
     caller: Caller
@@ -57,8 +58,7 @@ class Call:
     streamed: bool = False
     trace: str = ""
     deployment: Deployment | None = None
-    invocation: str = field(default_factory=new_timed_id)
-    created: datetime = field(default_factory=now)
+    visit: Visit = field(default_factory=Visit)
     started: float = field(default_factory=time.monotonic)
     first: float | None = None
     tries: list[Try] = field(default_factory=list)
@@ -82,6 +82,17 @@ class Call:
     unanswered: Usage = NOTHING
     unanswered_cost: int = 0
     estimated: bool = False
+    kind: str = ""
+
+    @property
+    def invocation(self) -> str:
+        """Its id."""
+        return self.visit.id
+
+    @property
+    def created(self) -> datetime:
+        """When it began."""
+        return self.visit.created
 
     def came(self) -> None:
         """The first of the answer has come."""
@@ -131,7 +142,7 @@ class Call:
             model_name=self.asked.name,
             model_id=self.asked.id,
             served_by=self.by.name,
-            model_kind=self.asked.kind.value,
+            model_kind=self.kind or self.asked.kind.value,
             status=Outcome.SUCCESS if outcome == "success" else Outcome.FAILED,
             input_tokens=tokens.input_tokens + self.unanswered.input_tokens,
             output_tokens=tokens.output_tokens,

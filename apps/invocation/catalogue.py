@@ -22,7 +22,7 @@ from foundation.settings import CHOSEN
 
 ROWS: Final = Path(__file__).with_name("catalogue.json")
 WILD: Final = frozenset("*?[")
-
+UNKNOWN: Final = "unknown"  # what the account calls the models that there are not; no model has this name
 
 CALLED: Final = {Kind.TEXT: "a text", Kind.EMBED: "an embed", Kind.RERANK: "a rerank"}
 ELSEWHERE: Final = {Kind.EMBED: "; call /model/embed"}
@@ -101,8 +101,12 @@ class Catalogue:
         model = self.ids.get(identifier) or self._known(identifier)
         return model.name
 
+    def find(self, name: str) -> Model | None:
+        """The model of this name, or with this other name."""
+        return self.models.get(name) or self.other_names.get(name)
+
     def _known(self, name: str) -> Model:
-        model = self.models.get(name) or self.other_names.get(name)
+        model = self.find(name)
         if model is None:
             raise UnknownModel(f"Unsupported model: {name[:200]}")
         return model

@@ -1,6 +1,6 @@
 """How many tokens a request has, before a model is asked: as the provider of the model counts them, where it can.
 
-It runs no model, costs nothing, and leaves no row on the account; in the limits it is a request like any other. What a
+It runs no model and costs nothing; in the limits it is a request like any other. What a
 provider would get is permitted and guarded as a call's is, for it goes to that provider.
 """
 
@@ -12,7 +12,6 @@ from apps.invocation.calls import Call
 from apps.invocation.claims import REQUESTS
 from apps.invocation.ports import CountsTokens
 from apps.invocation.routing import fitted
-from foundation.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,7 @@ async def tokens(call: Call) -> Count:
     admission.permit(call)
     await guarding.before(call)
     call.counts = REQUESTS
-    try:
-        await admission.reserve(call)
-    except Problem as refused:
-        refused.headers = call.headers
-        raise
+    await admission.reserve(call)
     place = next(itinerary(call.by))
     call.by, call.deployment = place.model, place.deployment
     honoured.tell(call, place)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from apps.invocation.adapters import PROVIDERS, is_configured, lifecycles, provider
-from apps.invocation.catalogue import configured, current, forget, shipped, stored
+from apps.invocation.catalogue import UNKNOWN, configured, current, forget, shipped, stored
 from apps.invocation.invocations import Message, Request, Role, Text
 from apps.invocation.ports import Connection, Lifecycle
 from apps.invocation.records import PLATFORM, CatalogueRow, Deployment, Kind, Model, State
@@ -24,8 +24,7 @@ PROBE: Final = "Say hello."
 
 def find_model(name: str) -> Model:
     """One model of the catalogue, by its name or another name of it; NotFound."""
-    catalogue = current()
-    model = catalogue.models.get(name) or catalogue.other_names.get(name)
+    model = current().find(name)
     if model is None:
         raise NotFound(f"there is no model {name[:LONGEST_NAME]}; `manage.py models list` shows them all")
     return model
@@ -78,6 +77,8 @@ def checked(model: Model) -> None:
     """Invalid when the model cannot be in the catalogue as it is."""
     if not model.name or len(model.name) > LONGEST_NAME or UNSAFE.search(model.name) or model.name != model.name.strip():
         raise Invalid(f"name must be 1 to {LONGEST_NAME} characters, without control characters or spaces at its ends")
+    if UNKNOWN in (model.name, *model.aliases):
+        raise Invalid(f"name: {UNKNOWN} is what the account calls a model that there is not; choose another")
     known = {*PROVIDERS, *(place.provider for row in shipped() for place in row.placements)}
     for place in model.placements:
         if place.provider and place.provider not in known:

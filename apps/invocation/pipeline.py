@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from apps.applications import services as applications
-from apps.invocation import admission, caching, catalogue, contents, guarding, honoured, routing
+from apps.invocation import admission, caching, catalogue, contents, counting, guarding, honoured, routing
 from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
+from apps.invocation.counting import Count
 from apps.invocation.folding import Answer, events_of
 from apps.invocation.invocations import NOTHING, Completion, Embeddings, Event, Finish, Ranking, Request, Text, Usage
 from apps.invocation.records import Kind
@@ -21,8 +22,11 @@ from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.errors import Problem, Unprocessable
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
+Made = TypeVar("Made", Completion, Embeddings, Ranking, Count)
+COUNT: Final = "count"
 DONE: Final = "success"
 
 
@@ -35,13 +39,28 @@ async def begin(
     streamed: bool = False,
     trace: str = "",
     cache_control: frozenset[str] = frozenset(),
+    visit: Visit | None = None,
 ) -> Call:
-    """A call that is about to be made. Invalid when nobody answers for the name, or can honour what is asked, and
-    Unavailable when the journal has no room for another call."""
+    """A call that is about to be made, for this visit or one of its own.
+
+    Invalid when nobody answers for the name, or can honour what is asked, and Unavailable when the journal has no room for
+    another call.
+    """
     usage.accept()
     served = (await catalogue.soon()).serving(request.model, kind)
     policy = await applications.policies.soon(caller.application)
-    call = Call(caller, request, policy, served.asked, served.by, dialect, streamed, trace, cache_control=cache_control)
+    call = Call(
+        caller,
+        request,
+        policy,
+        served.asked,
+        served.by,
+        dialect,
+        streamed,
+        trace,
+        cache_control=cache_control,
+        visit=visit or Visit(),
+    )
     honoured.check(call)
     return call
 
@@ -51,12 +70,12 @@ async def complete(call: Call, checked: Callable[[Completion], object] | None = 
 
     checked: raises where the dialect cannot say the answer; such a call has failed, and its answer is not kept.
     """
-    return await accounted(call, answered(call, checked))
+    return named(call, await accounted(call, answered(call, checked)))
 
 
 async def embed(call: Call, dimensions: int | None = None) -> Embeddings:
     """A vector for each text of the request's turn, on the same conditions."""
-    return await accounted(call, admitted(call, lambda: routing.embed(call, texts_of(call), dimensions)))
+    return named(call, await accounted(call, admitted(call, lambda: routing.embed(call, texts_of(call), dimensions))))
 
 
 async def rerank(call: Call, top: int | None = None) -> Ranking:
@@ -67,7 +86,13 @@ async def rerank(call: Call, top: int | None = None) -> Ranking:
         query, *documents = texts_of(call)
         return await routing.rerank(call, query, documents, top)
 
-    return await accounted(call, admitted(call, ranked))
+    return named(call, await accounted(call, admitted(call, ranked)))
+
+
+async def count(call: Call) -> Count:
+    """The tokens that the call's request has; on the account it is a call that used none."""
+    call.kind = COUNT
+    return await accounted(call, counting.tokens(call))
 
 
 async def stream(call: Call) -> AsyncGenerator[Event, None]:
@@ -95,15 +120,20 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
     yield Finish(whole.usage, whole.reason, whole.stop)
 
 
-async def accounted(call: Call, work: Awaitable[Whole]) -> Whole:
-    """The answer with its names; whatever the end of the call is, it is on the account once."""
+async def accounted(call: Call, work: Awaitable[Made]) -> Made:
+    """What the work gives; whatever the end of the call is, it is on the account once."""
     usage.under_way.begin()
     try:
         answer = await work
     except BaseException as failed:
         await ended(call, failed)
         raise
-    await ended(call, said=answer)
+    await ended(call, said=None if isinstance(answer, Count) else answer)
+    return answer
+
+
+def named(call: Call, answer: Whole) -> Whole:
+    """The answer with its names."""
     return replace(answer, model=call.asked.name, served_by=call.by.name)
 
 
@@ -157,6 +187,7 @@ async def ended(call: Call, failed: BaseException | None = None, said: contents.
 
     said: the answer, or what has come of it.
     """
+    call.visit.booked = True
     usage.under_way.end()
     admission.settle(call)
     if isinstance(failed, Problem):

@@ -6,7 +6,6 @@ invocation is started, worked on by a worker, and asked for within an hour of it
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace as changed
 from datetime import timedelta
 from typing import Final
@@ -16,7 +15,7 @@ from asgiref.sync import async_to_sync
 
 from apps.applications import services as applications
 from apps.applications.records import Policy
-from apps.invocation import admission, breaker, contents, pipeline
+from apps.invocation import admission, breaker, contents, pipeline, refused
 from apps.invocation.adapters import provider
 from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
@@ -36,11 +35,12 @@ from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind, Model
 from apps.invocation.shares import Scope, shares_of
 from apps.usage import services as usage
 from foundation.adapters import directory, files, queues, records
-from foundation.ambient import new_id, now
+from foundation.ambient import now
 from foundation.doctor import Finding
 from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable, UnknownModel
 from foundation.identity import Caller
 from foundation.records import update
+from foundation.visits import Visit
 
 # what listing.py adds to this door
 __all__ = [
@@ -129,23 +129,25 @@ def readiness() -> Iterator[tuple[str, str]]:
     for connection in dict.fromkeys(place.connection for model in current().models.values() for place in model.usable):
         try:
             provider(connection).prepare()
-        except Problem as refused:
-            yield connection.provider, refused.detail
+        except Problem as problem:
+            yield connection.provider, problem.detail
         else:
             yield connection.provider, ""
 
 
-def start_async(caller: Caller, request: Request) -> AsyncInvocation:
-    """Have a worker invoke the model. Invalid as `invoke` where that is known beforehand.
+def start_async(caller: Caller, request: Request, visit: Visit | None = None) -> AsyncInvocation:
+    """Have a worker invoke the model, for this visit or one of its own. Invalid as `invoke` where that is known beforehand.
 
-    What is returned is stored: its id is good from this moment on.
+    What is returned is stored: its id, which is the visit's, is good from this moment on. The worker books it.
     """
     current().serving(request.model, Kind.TEXT)
-    moment = now()
-    wanted = AsyncInvocation(caller.application, new_id(), moment, moment + LIFETIME, client=caller.client, model=request.model)
+    visit = visit or Visit()
+    expires = visit.created + LIFETIME
+    wanted = AsyncInvocation(caller.application, visit.id, visit.created, expires, client=caller.client, model=request.model)
     files.write(path_of(wanted.application, wanted.invocation), msgspec.json.encode(request))
     started = records.put(wanted)
     queues.send("invoke_async", queue="invocation", application=wanted.application, invocation=wanted.invocation)
+    visit.booked = True
     return started
 
 
@@ -172,17 +174,17 @@ def work_async(application: str, invocation: str) -> None:
         succeed(found, *async_to_sync(worked)(found))
     except TooMany as limited:
         raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
-    except Problem as refused:
-        if refused.retryable:
+    except Problem as problem:
+        if problem.retryable:
             raise
-        fail(found, refused.detail, refused.code)
+        fail(found, problem.detail, problem.code)
 
 
 async def worked(found: AsyncInvocation) -> tuple[Call, Completion]:
     """The call that an invocation is, and its answer. What it held back is given back; it is on no account yet."""
-    request = msgspec.json.decode(files.read(path_of(found.application, found.invocation)), type=Request)
-    call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async")
-    call.invocation, call.created = found.invocation, found.created
+    request = asked_of(found)
+    visit = Visit(found.invocation, found.created)
+    call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async", visit=visit)
     try:
         return call, await pipeline.answered(call)
     finally:
@@ -214,17 +216,10 @@ def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
 
 def fail(found: AsyncInvocation, reason: str, code: str) -> None:
     """Keep the reason."""
-    with suppress(Invalid):  # the catalogue no longer has the model, so there is nobody to put it on account for
-        served = current().serving(found.model, Kind.TEXT)
-        call = Call(
-            Caller(found.application, found.client),
-            Request(found.model, ()),
-            Policy(found.application),
-            served.asked,
-            served.by,
-        )
-        call.invocation, call.created = found.invocation, found.created
-        usage.record(call.account(code))
+    caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
+    asked, by = refused.standing(current(), found.model, Kind.TEXT)
+    call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
+    usage.record(call.account(code))
     settle(changed(found, status=AsyncStatus.FAILED, error=reason))
 
 
@@ -239,6 +234,12 @@ def settle(ended: AsyncInvocation) -> None:
         change=lambda stored: changed(end, revision=stored.revision) if stored.status is AsyncStatus.IN_PROGRESS else None,
     )
     files.delete(path_of(end.application, end.invocation))
+
+
+def asked_of(found: AsyncInvocation) -> Request:
+    """What was asked; nothing where that is no longer kept."""
+    path = path_of(found.application, found.invocation)
+    return msgspec.json.decode(files.read(path), type=Request) if files.find(path) is not None else refused.NOTHING
 
 
 def path_of(application: str, invocation: str) -> str:

@@ -64,7 +64,7 @@ class OneCall(serializers.Serializer[Invocation]):
     created = Timestamp(help_text="When it began, in UTC.")
     model_name = Text(help_text="The name that was asked for.")
     model_id = Text(help_text="Its id at its provider.")
-    model_kind = Text(help_text="text, embed or rerank.")
+    model_kind = Text(help_text="text, embed or rerank; count, of tokens.")
     served_by = Text(help_text="The name of the model that answered.")
     deployment = Text(help_text="Where it ran.")
     dialect = Text(help_text="The API by which it was asked.")

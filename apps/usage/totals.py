@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from apps.usage.records import MICRO, Invocation
 
 JOIN: Final = "\x1f"
-OPERATIONS: Final = {"text": "chat", "embed": "embeddings", "rerank": "rerank"}
+OPERATIONS: Final = {"text": "chat", "embed": "embeddings", "rerank": "rerank", "count": "count_tokens"}
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 TOKENS: Final = tuple(4.0**power for power in range(14))

@@ -189,7 +189,8 @@ def as_problem(raised: Exception, path: str) -> Problem:
     """The error of errors.py that an exception stands for; what nobody expected is logged and says nothing."""
     match raised:
         case Unprocessable():
-            return Unprocessable(raised.issues, path)
+            raised.instance = path
+            return raised
         case Problem():
             return raised
         case UnicodeError():

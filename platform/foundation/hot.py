@@ -3,6 +3,7 @@
 They have the same identity, errors and document as the rest; only parsing and rendering are msgspec's instead of DRF's.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import (
@@ -21,12 +22,14 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from foundation.ambient import new_timed_id
 from foundation.body import Receive, issue, limit_of, parsed, whole, within
 from foundation.endpoint import as_problem
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, credential, identified
 from foundation.leaving import Left, unless_left, while_connected
 from foundation.unread import named, unread
+from foundation.visits import Refused, Visit
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -39,6 +42,7 @@ Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info
 MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
 EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
+REQUEST_ID: Final = b"x-request-id"
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -66,22 +70,24 @@ def failure(problem: Problem) -> tuple[int, Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One POST path, answered by `handler(caller, wanted, headers)`.
+    """One POST path, answered by `handler(caller, wanted, headers, visit)`.
 
     request and response are msgspec Structs; summary is its line in the OpenAPI document. headers are the request's, by
     their names in lower case. failure: how its dialect says a problem, and refusal: the Struct that this has the form of,
-    where it is not the platform's own. streams: the answer may be server-sent events, which are cut
+    where it is not the platform's own. booking: puts on the account what ended while its visit was not booked; what it
+    raises is the answer. streams: the answer may be server-sent events, which are cut
     off after so many seconds, whoever is slow. takes and tells: the headers that a
     request may and an answer will have, each with what it says, for the document.
     """
 
     path: str
-    handler: Callable[[Caller, Any, Headers], Awaitable[Reply]]
+    handler: Callable[[Caller, Any, Headers, Visit], Awaitable[Reply]]
     request: type[msgspec.Struct]
     response: type[msgspec.Struct]
     summary: str
     failure: Callable[[Problem], tuple[int, Mapping[str, Any]]] = failure
     refusal: type[msgspec.Struct] | None = None
+    booking: Callable[[Refused], Awaitable[None]] | None = None
     streams: bool = False
     seconds: float | None = None
     takes: Headers = field(default_factory=dict)
@@ -107,6 +113,7 @@ class Front:
             await (self._pass_on(scope, receive, send) if route is None else serve(route, scope, receive, send))
         except Exception as raised:
             problem = as_problem(raised, scope["path"])
+            problem.headers = problem.headers or ((REQUEST_ID, new_timed_id().encode()),)
             status, body = (route.failure if route is not None else failure)(problem)
             await respond(send, status, msgspec.json.encode(body), (*retry_header(problem), *problem.headers))
 
@@ -121,14 +128,25 @@ class Front:
 
 async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer by a route. What is raised was raised before anything was sent; who has gone gets no answer."""
+    visit = Visit()
     try:
-        reply, unknown = await answer(route, scope, receive)
+        reply, unknown = await answer(route, visit, scope, receive)
+        if isinstance(reply.body, msgspec.Struct):
+            return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
+        async with aclosing(reply.body) as chunks:
+            await while_connected(receive, sent(reply, unknown, chunks, send), route.seconds)
     except Left:
         return
-    if isinstance(reply.body, msgspec.Struct):
-        return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
-    async with aclosing(reply.body) as chunks:
-        await while_connected(receive, sent(reply, unknown, chunks, send), route.seconds)
+    except Exception as raised:
+        raise marked(raised, visit, route.path) from raised.__cause__
+
+
+def marked(raised: Exception, visit: Visit, path: str) -> Problem:
+    """What was raised as a problem that tells the id of the visit."""
+    problem = as_problem(raised, path)
+    others = (header for header in problem.headers if header[0] != REQUEST_ID)
+    problem.headers = ((REQUEST_ID, visit.id.encode()), *others)
+    return problem
 
 
 def beside(reply: Reply) -> ResponseHeaders:
@@ -172,19 +190,53 @@ def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
     return [] if problem.retry_after is None else [(b"retry-after", str(problem.retry_after).encode())]
 
 
-async def answer(route: Route, scope: Scope, receive: Receive) -> tuple[Reply, ResponseHeaders]:
+async def answer(route: Route, visit: Visit, scope: Scope, receive: Receive) -> tuple[Reply, ResponseHeaders]:
     """Parse, find the caller, validate, call: the order in which the contract has the errors. Left when the client leaves.
 
     With the reply comes the header that names the members of the body that its shape does not know.
     """
-    if scope["method"] != "POST":
-        raise MethodNotAllowed("Method Not Allowed")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    given = parsed(await whole(within(receive, *limit_of(scope["path"]))), headers.get("content-type", ""))
+    try:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("Method Not Allowed")
+        given = parsed(await whole(within(receive, *limit_of(scope["path"]))), headers.get("content-type", ""))
+    except Problem as malformed:
+        await book(route, visit, await known(headers), headers, msgspec.UNSET, malformed)
+        raise
     caller = await identified(credential(headers))
-    wanted = converted(given, route.request)
-    reply = await unless_left(receive, route.handler(caller, wanted, headers))
-    return reply, ignored(given, wanted)
+    return await unless_left(receive, handled(route, visit, caller, given, headers))
+
+
+async def known(headers: Headers) -> Caller | None:
+    """The caller, where the request shows a good credential."""
+    try:
+        return await identified(credential(headers))
+    except Problem:
+        return None
+
+
+async def handled(route: Route, visit: Visit, caller: Caller, given: Any, headers: Headers) -> tuple[Reply, ResponseHeaders]:
+    """What the route's handler answers to a body, and what of the body it has not read. Whatever is raised is on the account,
+    and a Problem with the visit's id."""
+    try:
+        wanted = converted(given, route.request)
+        return await route.handler(caller, wanted, headers, visit), ignored(given, wanted)
+    except Exception as raised:
+        problem = marked(raised, visit, route.path)
+        await book(route, visit, caller, headers, given, problem)
+        raise problem from raised.__cause__
+    except asyncio.CancelledError as left:
+        await book(route, visit, caller, headers, given, left)
+        raise
+
+
+async def book(
+    route: Route, visit: Visit, caller: Caller | None, headers: Headers, given: Any, why: Problem | BaseException
+) -> None:
+    """Put the end of a visit on the account, where it is not and there is somebody whose account that is."""
+    if route.booking is not None and caller is not None and not visit.booked:
+        visit.booked = True
+        await route.booking(Refused(visit, caller, headers, given, why))
 
 
 def ignored(given: Mapping[str, Any], wanted: msgspec.Struct) -> ResponseHeaders:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import Resolver404, resolve
 
+from foundation.ambient import new_timed_id
+
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -18,7 +20,7 @@ class KeepMethodRedirect(HttpResponseRedirect):
 
 
 class PlatformHeaders:
-    """Adds the security headers, and sends a path with one slash too many to the path without it."""
+    """Adds the security headers and an id, and sends a path with one slash too many to the path without it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -27,6 +29,7 @@ class PlatformHeaders:
         response = self.get_response(request)
         if response.status_code == 404 and request.path.endswith("/") and not request.path.startswith("//"):
             response = self._without_slash(request, response)
+        response.headers.setdefault("X-Request-Id", new_timed_id())
         response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("X-Frame-Options", "DENY")

@@ -16,6 +16,7 @@ from foundation.endpoint import Endpoint
 from foundation.errors import TooMany
 from foundation.hot import Front, Route
 from foundation.identity import Caller
+from foundation.visits import Visit
 from foundation.wire import Number, Text, Whole
 
 WAYS = {"hot": "/hot/echo", "django": "/slow/echo"}
@@ -66,7 +67,7 @@ class HotAnswer(msgspec.Struct, frozen=True):
     share: float | None
 
 
-async def echo(caller: Caller, wanted: HotEcho, headers: hot.Headers) -> hot.Reply:
+async def echo(caller: Caller, wanted: HotEcho, headers: hot.Headers, visit: Visit) -> hot.Reply:
     if wanted.name == "crash":
         raise RuntimeError("a secret of the inside")
     if wanted.name == "later":

@@ -1,4 +1,4 @@
-"""POST /v1/messages/count_tokens: as the model's provider counts, or an estimate that says so; free, and on no account."""
+"""POST /v1/messages/count_tokens: as the model's provider counts, or an estimate that says so; it costs nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -72,17 +72,17 @@ async def test_where_the_provider_cannot_count_the_number_is_an_estimate_and_say
     assert (answer.status, answer.json, answer.headers["x-token-count"]) == (200, {"input_tokens": 100}, "estimated")
 
 
-async def test_a_count_is_on_no_account(door: Door, server: AnthropicServer):
-    await count(door, CLAUDE, "Hi")
-    await door.post("/v1/messages", {"model": CLAUDE, "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]})
-    assert len(await rows(door)) == 1
+async def test_a_count_is_on_the_account_and_costs_nothing(door: Door, server: AnthropicServer):
+    answer = await count(door, CLAUDE, "Hi")
+    (row,) = await rows(door)
+    assert (row.invocation, row.model_kind, row.outcome) == (answer.headers["request-id"], "count", "success")
+    assert (row.input_tokens, row.output_tokens, row.cost or 0) == (0, 0, 0)
 
 
 async def test_a_count_is_a_request_in_the_limits(server: AnthropicServer):
     door = onboarded(allowance=Allowance(requests_per_minute=2, tokens_per_minute=1))
     first = await count(door, CLAUDE, "Hi")
     assert (first.status, first.headers["anthropic-ratelimit-requests-remaining"]) == (200, "1")
-    assert "request-id" not in first.headers
     assert (await count(door, CLAUDE, "Hi")).status == 200
     before = len(server.asked)
     refused = await count(door, CLAUDE, "Hi")

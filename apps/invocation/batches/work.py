@@ -21,12 +21,12 @@ from apps.invocation.gateway import routes
 from apps.invocation.labels import LABELS, LONGEST_VALUE
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now, number_between
-from foundation.endpoint import as_problem
 from foundation.errors import NotFound, Problem, TooMany, Unauthenticated, Unavailable
-from foundation.hot import Reply, Route, beside, converted
+from foundation.hot import Reply, Route, beside, handled
 from foundation.identity import Caller
 from foundation.records import update
 from foundation.settings import CHOSEN
+from foundation.visits import Visit
 
 AT_ONCE: Final = 8  # lines of a part
 PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what takes longer waits in the queue
@@ -227,9 +227,10 @@ async def responded(target: Batch, line: Line, until: float) -> LineResult | int
     headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
     while True:
         try:
-            return responding(target, line, await route.handler(caller, converted(line.body, route.request), headers))
-        except Exception as raised:
-            problem = as_problem(raised, route.path)
+            reply, _ = await handled(route, Visit(), caller, line.body, headers)
+            return responding(target, line, reply)
+        except Problem as refusal:
+            problem = refusal
         pause = problem.retry_after
         if not isinstance(problem, TooMany) or pause is None:  # None: it is larger than the whole limit
             return refused(target, line, route, problem)

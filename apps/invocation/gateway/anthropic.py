@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apps.invocation import counting, pipeline
+from apps.invocation import pipeline, refused
 from apps.invocation.dialects import anthropic_answers, anthropic_errors, anthropic_messages, sse
 from apps.invocation.dialects.anthropic_answers import MessageAnswer, MessageEvents, TokenCount
 from apps.invocation.dialects.anthropic_errors import AnthropicError
@@ -10,18 +10,18 @@ from apps.invocation.dialects.anthropic_shapes import CountTokensRequest, Messag
 from apps.invocation.gateway.beginning import begun
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 DIALECT: Final = "anthropic_messages"
 MESSAGES: Final = "/v1/messages"
 COUNT: Final = "/v1/messages/count_tokens"
-OF_AN_ACCOUNT: Final = (b"x-request-id", b"request-id")
 
 
-async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) -> Reply:
+async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/messages."""
     unheard = anthropic_messages.ignored(wanted, headers)
     request = anthropic_messages.request(wanted)
-    call = await begun(caller, request, headers, dialect=DIALECT, streamed=wanted.stream, unheard=unheard)
+    call = await begun(caller, request, headers, visit, dialect=DIALECT, streamed=wanted.stream, unheard=unheard)
     if wanted.stream:
         write = MessageEvents(call.invocation, call.asked.name).write
         events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
@@ -30,20 +30,20 @@ async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers) ->
     return Reply(answer, anthropic_errors.named(call.headers))
 
 
-async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Headers) -> Reply:
+async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/messages/count_tokens."""
     unheard = anthropic_messages.ignored(wanted, headers)
-    call = await begun(caller, anthropic_messages.request(wanted), headers, dialect=DIALECT, unheard=unheard)
-    count = await counting.tokens(call)
-    said = [header for header in anthropic_errors.named(call.headers) if header[0] not in OF_AN_ACCOUNT]
+    call = await begun(caller, anthropic_messages.request(wanted), headers, visit, dialect=DIALECT, unheard=unheard)
+    count = await pipeline.count(call)
     how = (b"x-token-count", b"counted" if count.exact else b"estimated")
-    return Reply(TokenCount(count.tokens), [*said, how])
+    return Reply(TokenCount(count.tokens), [*anthropic_errors.named(call.headers), how])
 
 
 routes: Final = (
     Route(
         path=MESSAGES,
         handler=messages,
+        booking=refused.booking(DIALECT),
         request=MessagesRequest,
         response=MessageAnswer,
         summary="Anthropic's Messages API: continue a conversation, whole or as events.",
@@ -54,6 +54,7 @@ routes: Final = (
     Route(
         path=COUNT,
         handler=count_tokens,
+        booking=refused.booking(DIALECT, called=pipeline.COUNT),
         request=CountTokensRequest,
         response=TokenCount,
         summary="Anthropic's count of the tokens that a conversation has; it runs no model and costs nothing.",

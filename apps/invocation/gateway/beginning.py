@@ -9,6 +9,7 @@ from apps.invocation.invocations import Request
 from apps.invocation.records import Kind
 from foundation.hot import Headers
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 TAKES: Final[Mapping[str, str]] = {
     labels.LABELS: "Labels for the account: team=search,stage=test. At most 16.",
@@ -35,6 +36,7 @@ async def begun(
     caller: Caller,
     request: Request,
     headers: Headers,
+    visit: Visit,
     *,
     dialect: str,
     kind: Kind = Kind.TEXT,
@@ -52,6 +54,7 @@ async def begun(
         streamed=streamed,
         trace=labels.trace(headers),
         cache_control=caching.directives(headers),
+        visit=visit,
     )
     call.ignored = tuple(dict.fromkeys(unheard))
     return call

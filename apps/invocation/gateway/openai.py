@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apps.invocation import pipeline
+from apps.invocation import pipeline, refused
 from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, rerank, sse
 from apps.invocation.dialects.openai_answer_shapes import ChatCompletion
 from apps.invocation.dialects.openai_chat_shapes import ChatRequest
@@ -11,15 +11,16 @@ from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 CHAT: Final = "/v1/chat/completions"
 
 
-async def chat(caller: Caller, wanted: ChatRequest, headers: Headers) -> Reply:
+async def chat(caller: Caller, wanted: ChatRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/chat/completions."""
     request = openai_chat.request(wanted)
     unheard = openai_chat.unheard(wanted)
-    call = await begun(caller, request, headers, dialect="openai_chat", streamed=bool(wanted.stream), unheard=unheard)
+    call = await begun(caller, request, headers, visit, dialect="openai_chat", streamed=bool(wanted.stream), unheard=unheard)
     created = int(call.created.timestamp())
     if not wanted.stream:
         answer = await pipeline.complete(call)
@@ -29,19 +30,19 @@ async def chat(caller: Caller, wanted: ChatRequest, headers: Headers) -> Reply:
     return Reply(sse.told(pipeline.stream(call), chunks.write, openai_errors.event, CHAT), lambda: call.headers)
 
 
-async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest, headers: Headers) -> Reply:
+async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/embeddings."""
     texts = openai_embeddings.texts(wanted)
     request = openai_embeddings.request(wanted, texts)
-    call = await begun(caller, request, headers, dialect="openai_embeddings", kind=Kind.EMBED)
+    call = await begun(caller, request, headers, visit, dialect="openai_embeddings", kind=Kind.EMBED)
     made = await pipeline.embed(call, wanted.dimensions)
     return Reply(openai_embeddings.response(made, wanted.encoding_format), call.headers)
 
 
-async def reranking(caller: Caller, wanted: rerank.RerankRequest, headers: Headers) -> Reply:
+async def reranking(caller: Caller, wanted: rerank.RerankRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/rerank."""
     documents = rerank.documents(wanted)
-    call = await begun(caller, rerank.request(wanted, documents), headers, dialect="rerank", kind=Kind.RERANK)
+    call = await begun(caller, rerank.request(wanted, documents), headers, visit, dialect="rerank", kind=Kind.RERANK)
     ranking = await pipeline.rerank(call, wanted.top_n)
     return Reply(rerank.response(ranking, wanted, documents, call.invocation), call.headers)
 
@@ -50,6 +51,7 @@ routes: Final = (
     Route(
         path=CHAT,
         handler=chat,
+        booking=refused.booking("openai_chat"),
         request=ChatRequest,
         response=ChatCompletion,
         summary="OpenAI's chat completions, whole or streamed, by any text model.",
@@ -60,6 +62,7 @@ routes: Final = (
     Route(
         path="/v1/embeddings",
         handler=embeddings,
+        booking=refused.booking("openai_embeddings", Kind.EMBED),
         request=openai_embeddings.EmbeddingsRequest,
         response=openai_embeddings.EmbeddingList,
         summary="OpenAI's embeddings of one text or many.",
@@ -69,6 +72,7 @@ routes: Final = (
     Route(
         path="/v1/rerank",
         handler=reranking,
+        booking=refused.booking("rerank", Kind.RERANK),
         request=rerank.RerankRequest,
         response=rerank.RerankResponse,
         summary="Put documents in the order in which they answer a query.",

@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import catalogue, labels, pipeline, services
+from apps.invocation import catalogue, labels, pipeline, refused, services
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
-from foundation.hot import Headers, Reply, Route
+from foundation.hot import REQUEST_ID, Headers, Reply, Route
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 
 class AsyncInvokeResponse(Struct, frozen=True):
@@ -19,40 +20,41 @@ class AsyncInvokeResponse(Struct, frozen=True):
     invocation_id: str
 
 
-async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
+async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/invoke."""
     await catalogue.soon()
-    call = await begun(caller, platform.request(wanted), headers, dialect="platform")
+    call = await begun(caller, platform.request(wanted), headers, visit, dialect="platform")
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
 
-async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers) -> Reply:
+async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/embed."""
     texts = [wanted.input_text or ""]
     request = services.embedding(wanted.model_name, texts)
-    call = await begun(caller, request, headers, dialect="platform", kind=Kind.EMBED)
+    call = await begun(caller, request, headers, visit, dialect="platform", kind=Kind.EMBED)
     return Reply(platform.embedding(await pipeline.embed(call)), call.headers)
 
 
-async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers) -> Reply:
+async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/invoke_with_raw_input."""
     await catalogue.soon()
-    call = await begun(caller, raw.request(wanted), headers, dialect="raw")
+    call = await begun(caller, raw.request(wanted), headers, visit, dialect="raw")
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
 
-async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers) -> Reply:
+async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/async_invoke."""
     await catalogue.soon()
     request = labels.labelled(platform.request(wanted), headers)
-    started = await asyncio.to_thread(services.start_async, caller, request)
-    return Reply(AsyncInvokeResponse(started.invocation))
+    started = await asyncio.to_thread(services.start_async, caller, request, visit)
+    return Reply(AsyncInvokeResponse(started.invocation), [(REQUEST_ID, visit.id.encode())])
 
 
 routes: Final = (
     Route(
         path="/model/invoke",
         handler=invoke,
+        booking=refused.booking("platform"),
         request=platform.InvokeRequest,
         response=platform.InvokeResponse,
         summary="Invoke a text model with a prompt or a conversation.",
@@ -60,6 +62,7 @@ routes: Final = (
     Route(
         path="/model/embed",
         handler=embed,
+        booking=refused.booking("platform", Kind.EMBED),
         request=platform.EmbedRequest,
         response=platform.EmbedResponse,
         summary="Embed one text as a vector.",
@@ -67,6 +70,7 @@ routes: Final = (
     Route(
         path="/model/invoke_with_raw_input",
         handler=invoke_with_raw_input,
+        booking=refused.booking("raw"),
         request=raw.RawRequest,
         response=raw.InvokeResponse,
         summary="Invoke a text model, by its id at its provider, with a body in that provider's form.",
@@ -74,6 +78,7 @@ routes: Final = (
     Route(
         path="/model/async_invoke",
         handler=async_invoke,
+        booking=refused.booking("async"),
         request=platform.InvokeRequest,
         response=AsyncInvokeResponse,
         summary="Invoke a text model by a worker; ask /model/async_output for the answer.",

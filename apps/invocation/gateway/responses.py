@@ -2,22 +2,24 @@
 
 from typing import Final
 
-from apps.invocation import pipeline
+from apps.invocation import pipeline, refused
 from apps.invocation.dialects import openai_errors, openai_responses, sse
 from apps.invocation.dialects.openai_responses_events import ResponseEvents
 from apps.invocation.dialects.openai_responses_shapes import ResponseObject, ResponsesRequest
 from apps.invocation.gateway.beginning import begun
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller
+from foundation.visits import Visit
 
 RESPONSES: Final = "/v1/responses"
 
 
-async def responses(caller: Caller, wanted: ResponsesRequest, headers: Headers) -> Reply:
+async def responses(caller: Caller, wanted: ResponsesRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/responses."""
     request = openai_responses.request(wanted)
     unheard = openai_responses.ignored(wanted)
-    call = await begun(caller, request, headers, dialect="openai_responses", streamed=bool(wanted.stream), unheard=unheard)
+    streamed = bool(wanted.stream)
+    call = await begun(caller, request, headers, visit, dialect="openai_responses", streamed=streamed, unheard=unheard)
     beginning = openai_responses.begun(wanted, call.invocation, int(call.created.timestamp()), call.asked.name)
     if not wanted.stream:
         answer = await pipeline.complete(call)
@@ -31,6 +33,7 @@ routes: Final = (
     Route(
         path=RESPONSES,
         handler=responses,
+        booking=refused.booking("openai_responses"),
         request=ResponsesRequest,
         response=ResponseObject,
         summary="OpenAI's Responses API: answer a text or continue a conversation, whole or as events.",

@@ -18,10 +18,10 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
 from apps.usage.records import Invocation
+from apps.usage.totals import OPERATIONS
 
 RESOURCE: Final = Resource.create({"service.name": "generative-ai-foundation"})
 SCOPE: Final = InstrumentationScope("apps.usage")
-OPERATIONS: Final = {"text": "chat", "embed": "embeddings", "rerank": "rerank"}
 PROVIDERS: Final = {"bedrock": "aws.bedrock", "openai": "openai", "openai_compatible": "openai", "anthropic": "anthropic"}
 PATIENCE: Final = 3  # seconds for which a sending is tried, also when the process ends
 NANO: Final = 1_000_000_000
