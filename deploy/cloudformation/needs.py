@@ -13,6 +13,8 @@ COUNTED: Final[Mapping[str, tuple[str, str, str]]] = {  # type of resource: serv
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elasticloadbalancing", "L-53DA6B97", "application load balancers"),
 }
 INTERFACES: Final = ("vpc", "L-29B6F2EB", "interface endpoints of a VPC")
+RUNS: Final = ("lambda", "L-B99A9384", "functions that run at once")
+UNRESERVED: Final = 100  # runs that AWS leaves for all other functions, where one has a reserve
 VCPU: Final = ("fargate", "L-3032A538", "vCPU of Fargate")
 
 
@@ -21,7 +23,19 @@ def needs(profile: str) -> tuple[Need, ...]:
     made = [each for template in deployment(CostProfile=profile).values() for each in template["Resources"].values()]
     counted = [Need(*quota, amount=sum(each["Type"] == kind for each in made)) for kind, quota in COUNTED.items()]
     interfaces = sum(each["Properties"].get("VpcEndpointType") == "Interface" for each in made if "Properties" in each)
-    return (*counted, Need(*INTERFACES, amount=interfaces), Need(*VCPU, amount=sum(_vcpu(profile))))
+    return (
+        *counted,
+        Need(*INTERFACES, amount=interfaces),
+        Need(*RUNS, amount=_runs(profile)),
+        Need(*VCPU, amount=sum(_vcpu(profile))),
+    )
+
+
+def _runs(profile: str) -> int:
+    """One at a time, or what is kept in reserve and what AWS wants to be left; outside us-east-1 there is one function more."""
+    made = [each for file in deployment("us-west-2", CostProfile=profile).values() for each in file["Resources"].values()]
+    reserves = sum(each["Properties"].get("ReservedConcurrentExecutions", 0) for each in made if "Properties" in each)
+    return reserves + UNRESERVED if reserves else 1
 
 
 def _vcpu(profile: str) -> Iterator[float]:

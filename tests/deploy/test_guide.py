@@ -15,7 +15,7 @@ DOCS = TESTS.parent / "docs"
 GUIDE = (DOCS / "deploy.md").read_text()
 ROOT = template("foundation.json")
 NUMBERS = {12: "twelve", 13: "thirteen", 14: "fourteen"}
-OF_OTHERS = {"Dockerfile", "LimitExceeded"}
+OF_OTHERS = {"Dockerfile", "LimitExceeded", "UnreservedConcurrentExecution"}
 
 
 def anchors(page: str) -> set[str]:
@@ -52,7 +52,9 @@ def test_the_numbers_of_files_and_stacks_are_those_of_the_release() -> None:
 @pytest.mark.parametrize("profile", ["Small", "Production"])
 def test_what_the_guide_says_of_quotas_is_counted_in_the_templates(profile: str) -> None:
     wanted = {need.what: f"{need.amount:g}" for need in needs.needs(profile)}
-    row = [wanted[each] for each in ("vCPU of Fargate", "VPCs of the region", "elastic IP addresses")]
+    row = [
+        wanted[each] for each in ("vCPU of Fargate", "VPCs of the region", "elastic IP addresses", "functions that run at once")
+    ]
     assert f"| {profile} | {' | '.join(row)} |" in GUIDE
 
 
