@@ -15,7 +15,17 @@ from msgspec.structs import replace
 from apps.applications.records import Policy
 from apps.invocation import budgets, papers
 from apps.invocation.calls import Call
-from apps.invocation.claims import CHARACTERS_A_TOKEN, COST, MICRO, bounds_of, claims_of, in_dollars, left, prompt_tokens
+from apps.invocation.claims import (
+    CHARACTERS_A_TOKEN,
+    COST,
+    MICRO,
+    bounds_of,
+    claims_of,
+    in_dollars,
+    left,
+    prompt_tokens,
+    whole_seconds,
+)
 from apps.invocation.records import Kind, Model
 from apps.usage.records import amounts, reservation
 from foundation.adapters import limits
@@ -105,7 +115,7 @@ def refusal(call: Call, claim: Claim, kind: str, left: int, seconds: float) -> P
     """The error that a claim that did not fit is. left: of its limit; seconds: until its counter begins anew."""
     of_all = claim.key.startswith(f"{call.caller.application}::")
     whose = "this application" if of_all else f"this application's use of {call.asked.name}"
-    wait, limit = max(1, int(seconds) + 1), claim.limit or 0
+    wait, limit = max(1, whole_seconds(seconds)), claim.limit or 0
     if kind == "concurrent":
         return TooMany(f"{whose} may have {limit} calls under way at once", retry_after=1)
     if kind == COST:

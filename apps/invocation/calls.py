@@ -119,7 +119,9 @@ class Call:
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What the response says beside the answer: the request's id, who served it, what was tried, what is left."""
-        said: list[tuple[str, object]] = [("x-request-id", self.invocation), ("x-served-by", self.by.name), *self.left.items()]
+        said: list[tuple[str, object]] = [("x-request-id", self.invocation), *self.left.items()]
+        if self.cache or self.deployment is not None:  # else nobody was asked
+            said.append(("x-served-by", self.by.name))
         if self.deployment is not None:
             said.append(("x-deployment", self.deployment.name))
         if len(self.tries) > 1:

@@ -4,6 +4,7 @@ A minute begins with the first call in it. Days and months are those of UTC; mon
 """
 
 import calendar
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -210,5 +211,10 @@ def left(
             if remaining <= said.get(f"x-ratelimit-remaining-{kind}", remaining):
                 said[f"x-ratelimit-limit-{kind}"] = claim.limit
                 said[f"x-ratelimit-remaining-{kind}"] = remaining
-                said[f"x-ratelimit-reset-{kind}"] = max(0, int(ends[key] - moment) + 1)
+                said[f"x-ratelimit-reset-{kind}"] = whole_seconds(ends[key] - moment)
     return said
+
+
+def whole_seconds(seconds: float) -> int:
+    """A time to come in whole seconds, rounded up: of a minute that begins now, 60. Times are kept to the millisecond."""
+    return max(0, math.ceil(round(seconds, 3)))

@@ -60,10 +60,10 @@ class OpenAIModelList(serializers.Serializer[Any]):
     data = OpenAIModel(many=True)  # type: ignore[assignment]  # DRF collects it; it does not hide Serializer.data
 
 
-def listed(model: Model, answering: Model) -> Mapping[str, object]:
-    """A model as OpenAI's clients know it."""
+def listed(model: Model, answering: Model, name: str = "") -> Mapping[str, object]:
+    """A model as OpenAI's clients know it, by this other name of it or its own."""
     return {
-        "id": model.name,
+        "id": name or model.name,
         "object": "model",
         "created": 0,
         "owned_by": model.placements[0].provider or answering.placements[0].provider,

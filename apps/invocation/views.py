@@ -40,12 +40,13 @@ class OpenAIEndpoint(Endpoint):
 
 
 class Models(OpenAIEndpoint):
-    """The models that the application may call and that somebody answers for, as OpenAI lists them."""
+    """The models that the application may call and that somebody answers for, as OpenAI lists them, by each of their names."""
 
     response_shape = serializers.OpenAIModelList
 
     def get(self, caller: Caller) -> Mapping[str, object]:
-        return {"object": "list", "data": [serializers.listed(*pair) for pair in services.callable_models(caller)]}
+        pairs = services.callable_models(caller)
+        return {"object": "list", "data": [serializers.listed(*p, name) for p in pairs for name in (p[0].name, *p[0].aliases)]}
 
 
 class OneModel(OpenAIEndpoint):

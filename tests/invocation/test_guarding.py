@@ -70,6 +70,12 @@ def streamed(answer: Answer) -> str:
     return "".join(found)
 
 
+async def newest(door: Door) -> Invocation:
+    """The last row of the application's account, when all are there."""
+    await eventually(lambda: not usage.journal.waiting)
+    return usage.calls(door.caller.application).items[0]
+
+
 async def row(door: Door) -> Invocation:
     """The one row of the application's account."""
     found = await eventually(lambda: usage.calls(door.caller.application).items)
@@ -180,11 +186,14 @@ async def test_requests_and_answers_that_are_too_long_are_refused_and_a_stream_e
     assert said(await say(door, "x" * 10)) == "You said: " + "x" * 10
     answer = await say(door, "x" * 41)
     assert (answer.status, "lets 40 characters in, and the request has 41" in answer.json["error"]["message"]) == (400, True)
+    assert (await newest(door)).findings == ("size: 1 blocked in the request",)
     answer = await say(door, "x" * 20)
     assert (answer.status, "lets 25 characters out" in answer.json["error"]["message"]) == (400, True)
+    assert (await newest(door)).findings == ("size: 1 blocked in the answer",)
     stream = await say(door, "x x x x x x x x x x x x", stream=True)
     assert stream.status == 200
     assert "lets 25 characters out" in chunks(stream)[-1]["error"]["message"]
+    assert (await newest(door)).findings == ("size: 1 blocked in the answer",)
     assert len(streamed(stream)) <= 25
 
 

@@ -227,3 +227,23 @@ async def test_the_contracts_own_dialect_only_reports(door: Door, upstream: Open
     body = {"model_name": "able", "prompt": "Say hello.", "top_k": 3, "unknown": 1}
     answer = await door.post("/model/invoke", body)
     assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "top_k,unknown")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/model/invoke", {"model_name": "able", "prompt": "Say hello."}, {"top_k": 5}),
+        (
+            "/model/invoke_with_raw_input",
+            {"model_id": "able", "raw_input": {"prompt": "Say hello."}},
+            {"raw_input": {"prompt": "Say hello.", "topK": 5}},
+        ),
+    ],
+)
+async def test_the_contracts_own_defaults_are_not_reported_as_if_the_caller_had_said_them(
+    door: Door, upstream: OpenAIServer, path, body, said
+):
+    plain, asked_for = await door.post(path, body), await door.post(path, {**body, **said})
+    assert (plain.status, asked_for.status) == (200, 200)
+    assert "x-ignored-parameters" not in plain.headers
+    assert asked_for.headers["x-ignored-parameters"] == "top_k"

@@ -41,6 +41,7 @@ async def test_models_are_listed_as_openais_clients_know_them(door: Door, odd: s
         "max_output_tokens": 2048,
     }
     assert models[odd]["context_window"] == 8192
+    assert models["llama"] == {**models[odd], "id": "llama"}
     assert models["all-minilm-l6-v2"]["kind"] == "embed"
     assert models["ANTHROPIC_CLAUDE_V2"]["served_by"] == "smollm2-135m-instruct"
 

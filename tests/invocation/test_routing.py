@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from foundation.settings import CHOSEN
-from tests.invocation.door import Door
+from tests.invocation.door import Door, onboarded
 from tests.upstream.checking import account, asked, deployed, listed
 from tests.upstream.clients import CLIENTS, Client
 from tests.upstream.faults import BEHAVIOURS, WORDS
@@ -54,6 +54,18 @@ async def test_a_fallback_of_another_provider_answers_and_its_price_is_paid(clie
     assert answer.headers["x-tries"] == "failed=upstream_failed,failed=upstream_failed,good=success"
     assert (row.model_name, row.served_by, row.deployment) == (model, spare, "good")
     assert row.cost == math.ceil(READ * 3 + WRITTEN * 5)
+
+
+@EVERY_CLIENT
+async def test_a_refusal_after_tries_says_who_was_asked_and_one_before_them_does_not(client: Client, door: Door):
+    async with serving(OPENAI, BEHAVIOURS) as server:
+        with listed(deployed(server, "main", "failed")) as model:
+            answer = await asked(door, client, model)
+            refused = await asked(onboarded(models=("another",)), client, model)
+    assert (answer.status, answer.headers["x-served-by"], answer.headers["x-deployment"]) == (502, model, "failed")
+    assert answer.headers["x-tries"].startswith("failed=upstream_failed,failed=upstream_failed")
+    assert refused.status == 403
+    assert "x-served-by" not in refused.headers and refused.headers["x-request-id"]
 
 
 async def test_no_call_is_tried_more_often_than_route_tries_says_however_many_places_there_are(door: Door):

@@ -13,6 +13,7 @@ WORDS: Final = {"stop": "stop_sequences"}  # its name of a field of the inner re
 TEMPERATURE: Final = 0.7
 TOP_P: Final = 0.9
 TOP_K: Final = 40
+DEFAULTED: Final = ("temperature", "top_p", "top_k")
 
 Name = Annotated[str, Meta(max_length=300, description="A name that /model/list_models has.")]
 Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Most tokens to write; above the model's limit, its limit.")]
@@ -96,6 +97,11 @@ def request(wanted: InvokeRequest) -> Request:
         top_k=TOP_K if plain and wanted.top_k is None else wanted.top_k,
         stop=tuple(filter(None, wanted.stop_sequences or ())),
     )
+
+
+def unsaid(wanted: InvokeRequest) -> frozenset[str]:
+    """The fields of the inner request that are the dialect's defaults and not the caller's words."""
+    return frozenset(name for name in DEFAULTED if getattr(wanted, name) is None)
 
 
 def parts(place: int, turn: Turn) -> tuple[Text, ...]:

@@ -88,6 +88,11 @@ def request(wanted: RawRequest) -> Request:
         raise Invalid(f"raw_input: {wrong}") from wrong
 
 
+def unsaid(wanted: RawRequest) -> frozenset[str]:
+    """The fields of the inner request that are the dialect's defaults and not the caller's words."""
+    return frozenset(platform.DEFAULTED) - named(wanted.raw_input).keys()
+
+
 def named(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """The members of a body under the names of the table; those of a group stand beside the others."""
     flat = dict(raw)

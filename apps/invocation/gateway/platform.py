@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import catalogue, labels, pipeline, refused, services
+from apps.invocation import catalogue, honoured, labels, pipeline, refused, services
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
@@ -24,6 +24,7 @@ async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Header
     """POST /model/invoke."""
     await catalogue.soon()
     call = await begun(caller, platform.request(wanted), headers, visit, dialect="platform")
+    call.asks = honoured.one(call.asks - platform.unsaid(wanted))
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
 
@@ -39,6 +40,7 @@ async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers:
     """POST /model/invoke_with_raw_input."""
     await catalogue.soon()
     call = await begun(caller, raw.request(wanted), headers, visit, dialect="raw")
+    call.asks = honoured.one(call.asks - raw.unsaid(wanted))
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
 

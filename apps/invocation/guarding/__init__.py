@@ -37,11 +37,11 @@ async def before(call: Call) -> None:
     guard = call.policy.guard
     if guard == NOTHING:
         return
-    requests.bounded(guard, call.request)
     looking, findings = screen(guard), Findings()
-    if not looking.looks:
-        return
     try:
+        requests.bounded(guard, findings, call.request)
+        if not looking.looks:
+            return
         work = partial(requests.screened, guard, findings, call.request)
         call.request = await done(work, apart=requests.is_long(call.request))
     finally:
@@ -58,11 +58,11 @@ async def after(call: Call, answer: Completion) -> Completion:
     if guard == NOTHING:
         return answer
     count = sum(map(length, answer.content))
-    answers.bounded(guard, count)
     looking, findings = screen(guard), Findings()
-    if not looking.looks:
-        return answer
     try:
+        answers.bounded(guard, findings, count)
+        if not looking.looks:
+            return answer
         return await done(partial(answers.screened, looking, findings, answer), apart=count > LONG)
     finally:
         call.findings += findings.lines

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from apps.applications.records import Guard
-from apps.invocation.guarding.screens import Findings, Screen
+from apps.invocation.guarding.screens import SIZE, Findings, Screen
 from apps.invocation.guarding.windows import Window
 from apps.invocation.invocations import (
     Completion,
@@ -22,10 +22,11 @@ from foundation.errors import Blocked
 TEXT, THINKING, TOOL = "the answer's text", "the answer's thoughts", "the answer's input for a tool"
 
 
-def bounded(guard: Guard, count: int) -> None:
-    """Blocked when an answer is longer than the guard allows."""
+def bounded(guard: Guard, findings: Findings, count: int) -> None:
+    """Blocked, and found, when an answer is longer than the guard allows."""
     most = guard.output_characters
     if most is not None and count > most:
+        findings.blocked(SIZE, "the answer")
         raise Blocked(f"the guard of this application lets {most} characters out, and the answer is longer")
 
 
@@ -124,5 +125,5 @@ class Sieve:
 
     def _counted(self, text: str) -> str:
         self.count += len(text)
-        bounded(self.guard, self.count)
+        bounded(self.guard, self.findings, self.count)
         return text

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from apps.applications.records import Guard
 from apps.invocation.guarding import documents
-from apps.invocation.guarding.screens import Findings, Screen, screen, unmasked
+from apps.invocation.guarding.screens import SIZE, Findings, Screen, screen, unmasked
 from apps.invocation.guarding.windows import Window
 from apps.invocation.invocations import (
     Document,
@@ -36,10 +36,11 @@ UNREAD: Final = "unreadable_document"
 P = TypeVar("P", bound=Part)
 
 
-def bounded(guard: Guard, request: Request) -> None:
-    """Blocked when the request is longer than the guard allows."""
+def bounded(guard: Guard, findings: Findings, request: Request) -> None:
+    """Blocked, and found, when the request is longer than the guard allows."""
     most = guard.input_characters
     if most is not None and (count := request.characters) > most:
+        findings.blocked(SIZE, "the request")
         raise Blocked(f"the guard of this application lets {most} characters in, and the request has {count}; shorten it")
 
 

@@ -12,6 +12,7 @@ from apps.invocation.guarding.detectors import NONE, PERSONAL, SECRETS, Detector
 from apps.invocation.guarding.phrases import Phrases
 from foundation.errors import Blocked
 
+SIZE: Final = "size"  # the rule of a guard that something is too long for
 PLACES: Final = 5  # named for each rule; of the rest, how many
 DONE: Final = {Action.NOTE: "noted", Action.MASK: "masked", Action.BLOCK: "blocked"}
 
@@ -93,6 +94,10 @@ class Findings:
         self.counted[rule, action][place] += 1
         if action is Action.BLOCK:
             raise Blocked(f"the guard of this application blocks {rule}, which it found in {place}; leave it out")
+
+    def blocked(self, rule: str, place: str) -> None:
+        """One more that is blocked, by who says so itself."""
+        self.counted[rule, Action.BLOCK][place] += 1
 
     @property
     def lines(self) -> list[str]:
