@@ -1,29 +1,30 @@
 """Whether a call may be made: the application's allow-list, and its limits for all models and for this one.
 
 What a call may use is reserved before it and settled after it, for all processes of the platform together. Reserved are the
-tokens of the prompt (a token for each 4 bytes of text) and of the answer (max_tokens, or the model's default), and in dollars
-the most that the call can cost: with all that the dearest model of its way can write.
+tokens of the prompt (as many as it has at the most: see sizes and excess) and of the answer (max_tokens, or the model's
+default), and in dollars the most that the call can cost: with all that the dearest model of its way can write.
 """
 
-import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from apps.applications.records import Policy
-from apps.invocation import budgets, papers
+from apps.invocation import budgets, excess, measuring
 from apps.invocation.calls import Call
 from apps.invocation.claims import (
-    CHARACTERS_A_TOKEN,
     COST,
     MICRO,
-    bounds_of,
+    Bound,
+    bounds_for,
     claims_of,
     in_dollars,
     left,
     prompt_tokens,
+    uses,
     whole_seconds,
 )
 from apps.invocation.records import Kind, Model
@@ -35,9 +36,18 @@ from foundation.grouped import Full, Grouped
 from foundation.ports import Claim, Reservation, Settlement, Verdict
 from foundation.settings import CHOSEN
 
-__all__ = ["CHARACTERS_A_TOKEN", "allows", "permit", "prompt_tokens", "reserve", "settle"]
+__all__ = ["allows", "permit", "prompt_tokens", "reserve", "settle"]
 MARGIN: Final = 5  # seconds that a reservation lasts longer than its call can
 CROWDED: Final = "more calls wait to be let in than the platform can take; try again"
+
+
+class Refused(NamedTuple):
+    """A claim that did not fit. kind: what it counts; left: of its limit; seconds: until its counter begins anew."""
+
+    claim: Claim
+    kind: str
+    left: int
+    seconds: float
 
 
 def permit(call: Call) -> None:
@@ -64,12 +74,25 @@ async def reserve(call: Call) -> None:
     TooMany or OverBudget names the limit that it would pass, and when it may be tried again. Forbidden where a budget cannot
     be held to. Unavailable when too many calls wait to be let in.
     """
-    moment = now()
-    if call.prompt is None and papers.is_large(call.request) and bounds_of(call.policy, call.asked.name):
-        await asyncio.to_thread(prompt_tokens, call)
-    claims = {claim.key: (claim, kind) for claim, kind in claims_of(call, moment)}
-    if not claims:
+    bounds = bounds_for(call)
+    if not bounds:
         return
+    if call.size is None and uses(bounds):
+        await measuring.measure(call)
+    caution = excess.caution(call.by.name, call.size)
+    refused = await refusal_of(call, bounds, caution)
+    if refused is not None and caution > 1:
+        if may_fit(call, bounds, refused):
+            call.probes = await excess.turn(call.by.name)
+        refused = await refusal_of(call, bounds)
+    if refused is not None:
+        raise refusal(call, *refused)
+
+
+async def refusal_of(call: Call, bounds: Iterable[Bound], caution: int = 1) -> Refused | None:
+    """Reserve it with the prompt so many times as large, or say what it is refused for."""
+    moment = now()
+    claims = {claim.key: (claim, kind) for claim, kind in claims_of(call, bounds, moment, caution)}
     counted = {key: kind for key, (_, kind) in claims.items()}
     if COST in counted.values():
         try:
@@ -81,10 +104,16 @@ async def reserve(call: Call) -> None:
     name = reservation(call.caller.application, call.invocation)
     verdict = await granted(Reservation(name, wanted, moment.timestamp() + lifetime(call)))
     call.left = left(claims, verdict.left, verdict.until, moment.timestamp())
-    if verdict.refused is not None:
-        call.reserved = {}
-        key = verdict.refused.key
-        raise refusal(call, verdict.refused, counted[key], verdict.left[key], verdict.until[key] - moment.timestamp())
+    if verdict.refused is None:
+        return None
+    call.reserved = {}
+    key = verdict.refused.key
+    return Refused(verdict.refused, counted[key], verdict.left[key], verdict.until[key] - moment.timestamp())
+
+
+def may_fit(call: Call, bounds: Iterable[Bound], refused: Refused) -> bool:
+    """Whether it was refused for its prompt being taken several times."""
+    return any(claim.amount <= refused.left for claim, _ in claims_of(call, bounds, now()) if claim.key == refused.claim.key)
 
 
 async def granted(wanted: Reservation) -> Verdict:
@@ -104,6 +133,11 @@ def settle(call: Call) -> None:
         used = amounts(call.reserved, call.tokens, call.cost)
         with suppress(Full):  # then it is settled from the account
             steps.later(Settlement(reservation(call.caller.application, call.invocation), used))
+    counted = call.spent.input_tokens
+    if counted and call.size is not None and not (call.cache or call.estimated):
+        excess.learn(call.by.name, call.size, counted)
+    if call.probes:
+        excess.asking.discard(call.probes)
 
 
 def lifetime(call: Call) -> int:
@@ -112,7 +146,7 @@ def lifetime(call: Call) -> int:
 
 
 def refusal(call: Call, claim: Claim, kind: str, left: int, seconds: float) -> Problem:
-    """The error that a claim that did not fit is. left: of its limit; seconds: until its counter begins anew."""
+    """The error that a claim that did not fit is: see Refused."""
     of_all = claim.key.startswith(f"{call.caller.application}::")
     whose = "this application" if of_all else f"this application's use of {call.asked.name}"
     wait, limit = max(1, whole_seconds(seconds)), claim.limit or 0

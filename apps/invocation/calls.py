@@ -9,6 +9,7 @@ from functools import cache
 from apps.applications.records import Policy
 from apps.invocation.invocations import NOTHING, Request, Usage
 from apps.invocation.records import Deployment, Model
+from apps.invocation.sizes import Size
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome, Try
 from foundation.identity import Caller
@@ -43,10 +44,10 @@ class Call:
     deployment that answers does not know; adjusted: what it gets in another form. spent: the tokens so far. reserved: what is
     held back for it of which limits (see admission). cache: how an answer kept from before was found, age seconds old; slot:
     where a new one is kept; cache_control: what the request says about both. counts: the kinds of limits that it counts in,
-    None: all. prompt: the prompt's tokens, once they are counted. begun: something has come of a stream. unanswered: the
-    prompts of tries that were not answered and may be billed all the same, with what they cost; estimated: tokens were not
-    told but counted here. kind: what the account calls it, where that is not its model's kind. visit: the request that it was
-    made for, whose id and moment it has.
+    None: all. size: of its request, once that is measured; probes: the model of which it is to show what its provider counts.
+    begun: something has come of a stream. unanswered: the prompts of tries that were not answered and may be billed all the
+    same, with what they cost; estimated: tokens were not told but counted here. kind: what the account calls it, where that is
+    not its model's kind. visit: the request that it was made for, whose id and moment it has.
     """
 
     caller: Caller
@@ -77,7 +78,8 @@ class Call:
     reserved: Mapping[str, str] = field(default_factory=dict)
     finish: str = ""  # why the model ended its answer
     counts: frozenset[str] | None = None
-    prompt: int | None = None
+    size: Size | None = None
+    probes: str = ""
     begun: bool = False
     unanswered: Usage = NOTHING
     unanswered_cost: int = 0

@@ -5,27 +5,28 @@ A minute begins with the first call in it. Days and months are those of UTC; mon
 
 import calendar
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from apps.applications.records import Allowance, Policy
-from apps.invocation import papers
+from apps.invocation import excess
 from apps.invocation.balance import chain
 from apps.invocation.calls import Call
-from apps.invocation.invocations import BINARY, Document, Part, Text, Thinking, ToolResult, ToolUse, Usage
+from apps.invocation.invocations import Usage
 from apps.invocation.records import Kind, Model
+from apps.invocation.sizes import Size, size_of
 from foundation.errors import Forbidden
 from foundation.ports import Claim
 
-CHARACTERS_A_TOKEN: Final = 4
 MICRO: Final = 1_000_000
 MINUTE: Final = 60
 COST: Final = "cost"
 REMEMBERED: Final = 10_000
 REQUESTS: Final = frozenset({"requests"})
+ONE: Final = {"requests": 1, "concurrent": 1}
 USED_UP: Final = frozenset({"tokens", COST})
 
 
@@ -112,53 +113,43 @@ def bounds_in(policy: Policy, model: str) -> Iterator[Bound]:
                 yield Bound(limit, scope, most)
 
 
-def claims_of(call: Call, moment: datetime) -> Iterator[tuple[Claim, str]]:
-    """The claims of a call, each with what it counts. Forbidden for a call in dollars by a model without known prices.
-
-    An answer that was kept from before counts as a request, and uses nothing else.
-    """
+def bounds_for(call: Call) -> tuple[Bound, ...]:
+    """The limits that a call counts in. An answer that was kept from before counts as a request, and uses nothing else."""
     bounds = bounds_of(call.policy, call.asked.name)
     kinds = REQUESTS if call.cache else call.counts
-    if kinds is not None:
-        bounds = tuple(each for each in bounds if each.limit.kind in kinds)
-    if not bounds:
-        return
-    prompt = prompt_tokens(call)
-    amounts = {"requests": 1, "concurrent": 1, "tokens": prompt + answer_tokens(call)}
-    if any(each.limit.kind == COST for each in bounds):
-        amounts[COST] = highest_cost(call, prompt)
+    return bounds if kinds is None else tuple(each for each in bounds if each.limit.kind in kinds)
+
+
+def uses(bounds: Iterable[Bound]) -> Set[str]:
+    """What of them is used up by tokens."""
+    return USED_UP.intersection([each.limit.kind for each in bounds])
+
+
+def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: int = 1) -> Iterator[tuple[Claim, str]]:
+    """The claims of a call, each with what it counts; its prompt is taken so many times. Forbidden for a call in dollars by a
+    model without known prices."""
+    amounts = dict(ONE)
+    wanted = uses(bounds)
+    if wanted:
+        read = [(model, caution * excess.most_read(model.name, size(call))) for model in chain(call.by)]
+        amounts["tokens"] = max(prompt for _, prompt in read) + answer_tokens(call)
+        if COST in wanted:
+            amounts[COST] = max(cost(model, prompt, most_written(call, model)) for model, prompt in read)
     for limit, scope, most in bounds:
         key = counter(call.caller.application, scope, limit, moment)
         yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
 
 
+def size(call: Call) -> Size:
+    """The size of its request; measured once for a call, which is where its request has its last form."""
+    if call.size is None:
+        call.size = size_of(call.request, call.asked.kind)
+    return call.size
+
+
 def prompt_tokens(call: Call) -> int:
-    """About how many tokens the model will read: one for each 4 bytes, as a letter of most scripts is more than one.
-
-    Counted once for a call, which is where its request has its last form.
-    """
-    if call.prompt is None:
-        request = call.request
-        parts = (*request.system, *(part for message in request.messages for part in message.content))
-        call.prompt = -(-(request.characters + sum(map(beyond, parts))) // CHARACTERS_A_TOKEN)
-    return call.prompt
-
-
-def beyond(part: Part) -> int:
-    """What a part is worth beyond its length: the bytes of its text in UTF-8 beyond one for each character, and the pages of
-    a PDF."""
-    match part:
-        case Text() | Thinking():
-            text = part.text
-        case ToolUse():
-            text = part.input
-        case ToolResult():
-            return sum(map(beyond, part.content))
-        case Document() if papers.is_pdf(part):
-            return papers.tokens_of(part) * CHARACTERS_A_TOKEN - BINARY
-        case _:
-            return 0
-    return 0 if text.isascii() else len(text.encode(errors="surrogatepass")) - len(text)
+    """About how many tokens the model will read."""
+    return size(call).about
 
 
 def answer_tokens(call: Call) -> int:
@@ -169,17 +160,12 @@ def answer_tokens(call: Call) -> int:
     return min(wanted, call.by.output_limit or wanted)
 
 
-def most_tokens(call: Call, model: Model) -> int:
+def most_written(call: Call, model: Model) -> int:
     """How many tokens this model can write in answer to the call at the most."""
     if call.asked.kind is not Kind.TEXT:
         return 0
     wanted = call.request.max_tokens or model.output_limit or model.default_max_tokens
     return min(wanted, model.output_limit or wanted)
-
-
-def highest_cost(call: Call, prompt: int) -> int:
-    """What the call can cost at the most, by any model that may answer it, in millionths of a dollar."""
-    return max(cost(model, prompt, most_tokens(call, model)) for model in chain(call.by))
 
 
 def cost(model: Model, prompt: int, answer: int) -> int:

@@ -11,14 +11,13 @@ import re
 import zlib
 from typing import Final
 
-from apps.invocation.invocations import Document, Part, Request
+from apps.invocation.invocations import Document, Part
 
 PDF: Final = "application/pdf"
 TOKENS_A_PAGE: Final = 4600
 MOST_PAGES: Final = 1000  # more than any provider reads
 BYTES_A_PAGE: Final = 50_000  # where pages cannot be counted
 LARGEST_UNPACKED: Final = 8 * 2**20
-LARGE: Final = 200_000  # characters of base64 that are not read on an event loop
 # ISO 32000-1, 7.7.3 (page tree: /Type /Page, /Count) and 7.5.7 (object streams, which may hold page objects compressed).
 PAGE: Final = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 COUNT: Final = re.compile(rb"/Count\s+(\d{1,6})(?!\d)")
@@ -58,9 +57,3 @@ def tokens_of(document: Document) -> int:
         return pages_of(base64.b64decode(document.base64)) * TOKENS_A_PAGE
     except (binascii.Error, ValueError):
         return TOKENS_A_PAGE
-
-
-def is_large(request: Request) -> bool:
-    """Whether counting its pages takes so long that it must not be done on an event loop."""
-    parts = (part for message in request.messages for part in message.content)
-    return sum(len(part.base64) for part in parts if isinstance(part, Document) and is_pdf(part)) > LARGE

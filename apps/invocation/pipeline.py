@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.invocation import admission, caching, catalogue, contents, counting, guarding, honoured, routing
-from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.counting import Count
 from apps.invocation.folding import Answer, events_of
 from apps.invocation.invocations import NOTHING, Completion, Embeddings, Event, Finish, Ranking, Request, Text, Usage
 from apps.invocation.records import Kind
+from apps.invocation.sizes import BYTES_A_TOKEN
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.errors import Problem, Unprocessable
@@ -220,4 +220,4 @@ def partial(call: Call, answer: Answer) -> Usage:
     if not (call.begun or answer.written):
         return NOTHING
     call.estimated = True
-    return Usage(admission.prompt_tokens(call), -(-answer.written // CHARACTERS_A_TOKEN))
+    return Usage(admission.prompt_tokens(call), -(-answer.written // BYTES_A_TOKEN))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.invocation.admission import CHARACTERS_A_TOKEN
 from apps.invocation.gateway import routes
+from apps.invocation.sizes import BYTES_A_TOKEN
 from foundation.asgi import application
 from foundation.hot import Front
 from foundation.settings import CHOSEN
@@ -36,7 +36,7 @@ async def test_44_the_provider_is_stopped_within_a_second_and_what_came_is_bille
             row = await account(door, model)
     assert not client.looks_complete(Answer(200, {}, came)) and b'"error":{' not in came
     words = came.count(b"word ")
-    written = row.output_tokens * CHARACTERS_A_TOKEN / len("word ")
+    written = row.output_tokens * BYTES_A_TOKEN / len("word ")
     assert row.outcome == "cancelled" and [each.outcome for each in row.tries] == ["cancelled"]
     assert words <= written + 1 and row.output_tokens > 0 and row.input_tokens > 0
     assert row.cost == row.input_tokens * PRICES.input + row.output_tokens * PRICES.output

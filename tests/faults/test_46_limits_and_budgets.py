@@ -15,18 +15,25 @@ import aiohttp
 import psutil
 import pytest
 
+from apps.applications.records import Allowance
+from apps.applications.services import policy_of
+from apps.invocation import admission, services
 from tests.conftest import HOME, free_port
 from tests.invocation import unruly
+from tests.invocation.door import onboarded
 from tests.running import Platform, wait_for
 from tests.upstream.openai_server import OpenAIServer, running
 
 CLIENTS = 64
 PROMPT = "Say it once more, please."
 SAID = [{"role": "user", "content": PROMPT}]
-# The upstream counts 5 tokens of the prompt and writes 7: 0.019 USD at these prices. Reserved are 7 and 20: 0.047 USD.
+# The upstream counts 5 tokens of the prompt and writes 7: 0.019 USD at these prices. Reserved are 124 and 20: 0.164 USD.
 PRICE_IN, PRICE_OUT = 1_000, 2_000
-COST, RESERVED = 5 * PRICE_IN + 7 * PRICE_OUT, 7 * PRICE_IN + 20 * PRICE_OUT
+COST, RESERVED = 5 * PRICE_IN + 7 * PRICE_OUT, 124 * PRICE_IN + 20 * PRICE_OUT
+COUNTED = {"x": 1, "7" * 60: 60, "a,B;" * 20: 80, "語" * 40: 80, "🙂" * 20: 80}  # tokens, to which the template's are added
 DOLLAR = 1_000_000
+LOCAL = "smollm2-135m-instruct"
+FAR = ("signs-200 whole", "signs-200 streamed")  # each for its first time, in both processes
 OWN_PORT = free_port()  # where a test has the model `own` answer as it needs it
 
 
@@ -53,8 +60,10 @@ def gateway(upstream: OpenAIServer) -> Iterator[Platform]:
         ROUTE_LONGEST="10",
     )
     prices = ("--price-input", str(PRICE_IN), "--price-output", str(PRICE_OUT))
-    for name, url in (("priced", upstream.url), ("own", f"http://127.0.0.1:{OWN_PORT}/v1")):
-        made.manage("models", "add", name, "--provider", "openai", "--model", "m", "--base-url", url, *prices)
+    places = {"priced": ("m", upstream.url), "own": ("m", f"http://127.0.0.1:{OWN_PORT}/v1")}
+    places |= {name: (name.partition(" ")[0], upstream.url) for name in ("signs", *FAR)}
+    for name, (model, url) in places.items():
+        made.manage("models", "add", name, "--provider", "openai", "--model", model, "--base-url", url, *prices)
     made.start()
     yield made
     made.stop()
@@ -84,9 +93,10 @@ class Told:
 Ask = Callable[[aiohttp.ClientSession, Told], Any]
 
 
-def chat(url: str, *, streamed: bool) -> Ask:
+def chat(url: str, *, streamed: bool, model: str = "priced", prompt: str = PROMPT) -> Ask:
     """A call in OpenAI's dialect; what it cost is taken from the usage that the client is told."""
-    body = {"model": "priced", "messages": SAID, "max_tokens": 20, "stream": streamed}
+    said = [{"role": "user", "content": prompt}]
+    body = {"model": model, "messages": said, "max_tokens": 20, "stream": streamed}
     if streamed:
         body["stream_options"] = {"include_usage": True}
 
@@ -167,6 +177,43 @@ async def test_46_a_budget_of_a_dollar_is_never_passed_and_used_up(gateway: Plat
     wait_for(lambda: used(gateway, name, "usd_per_day") == told.cost / DOLLAR, 10)  # the account says the same
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("prompt", COUNTED, ids=["x", "digits", "signs", "Chinese", "emoji"])
+async def test_46_a_budget_holds_with_a_provider_that_counts_far_more_than_words(
+    gateway: Platform, prompt: str, streamed: bool
+) -> None:
+    name = f"signs {prompt[:1]} {streamed}"
+    key = key_of(gateway, name, "--usd-per-day", "1")
+    told = await rushed(key, chat(gateway.url, streamed=streamed, model="signs", prompt=prompt), 2)
+    assert told.cost >= told.answered * (COUNTED[prompt] + 19) * PRICE_IN > 0
+    assert told.cost <= DOLLAR
+    assert {status for status, _, _ in told.refused} == {402}
+    wait_for(lambda: used(gateway, name, "usd_per_day") == told.cost / DOLLAR, 10)
+
+
+@pytest.mark.parametrize("model", FAR)
+async def test_46_a_budget_holds_when_a_provider_adds_more_than_anyone_does(gateway: Platform, model: str) -> None:
+    key = key_of(gateway, model, "--usd-per-day", "1")
+    told = await rushed(key, chat(gateway.url, streamed="streamed" in model, model=model, prompt="x"), 2)
+    assert (
+        told.answered and told.cost <= DOLLAR + 2 * (201 - 111) * PRICE_IN
+    )  # the first call of each process tells what it adds
+    assert {status for status, _, _ in told.refused} == {402}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_46_a_limit_holds_for_the_local_model_and_a_prompt_of_digits(streamed: bool) -> None:
+    door = onboarded(allowance=Allowance(tokens_per_minute=600))
+    body = {"model": LOCAL, "messages": [{"role": "user", "content": "7" * 150}], "max_tokens": 9, "stream": streamed}
+    statuses = await asyncio.gather(*(door.post("/v1/chat/completions", body) for _ in range(CLIENTS)))
+    answered = [answer.status for answer in statuses].count(200)
+    assert {answer.status for answer in statuses} == {200, 429}
+    assert answered == 3  # each reserves 150 for the digits, 9 for the template around them, and 9 for the answer
+    await admission.steps.done(admission.Settlement("none", {}))
+    (share,) = [each for each in services.limits_of(policy_of(door.caller.application))[0].shares if each.limit == 600]
+    assert 3 * 159 < (share.used or 0) <= 600
+
+
 @asynccontextmanager
 async def answering(answer: Callable[[], Awaitable[None]]) -> AsyncIterator[list[int]]:
     """Serve the model `own`: each request is answered when `answer` returns; yields a list that grows with each."""
@@ -221,7 +268,7 @@ async def test_46_no_more_calls_are_under_way_than_may_be(gateway: Platform) -> 
 
 
 async def test_46_what_a_killed_process_held_back_comes_back_by_itself(gateway: Platform) -> None:
-    key = key_of(gateway, "killed", "--concurrent", "4", "--usd-per-day", "1")
+    key = key_of(gateway, "killed", "--concurrent", "4", "--usd-per-day", "10")
     never = asyncio.Event()
     silent = answering(lambda: asyncio.wait_for(never.wait(), 120))
     async with silent as asked, crowd(key) as session:

@@ -212,7 +212,7 @@ async def test_another_guard_asks_anew(upstream: OpenAIServer):
 
 
 async def test_a_kept_answer_counts_as_a_request_and_uses_no_tokens(upstream: OpenAIServer):
-    door = onboarded(caching=EXACT, allowance=Allowance(requests_per_minute=3, tokens_per_minute=1010))
+    door = onboarded(caching=EXACT, allowance=Allowance(requests_per_minute=3, tokens_per_minute=1130))
     await asked(door)
     second = await ask(door)
     assert second.headers["x-cache"] == "exact"

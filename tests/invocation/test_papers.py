@@ -7,6 +7,7 @@ import pytest
 
 from apps.applications.records import Allowance
 from apps.invocation.papers import MOST_PAGES, TOKENS_A_PAGE, pages_of
+from apps.invocation.sizes import A_MESSAGE, A_REQUEST
 from tests.extraction.pdfs import Sheet, pdf
 from tests.invocation.claudes import CLAUDE, claudes
 from tests.invocation.door import onboarded
@@ -55,4 +56,4 @@ async def test_a_pdf_reserves_by_its_pages(pages: int):
         answer = await door.post("/v1/messages", {"model": CLAUDE, "max_tokens": 9, "messages": [turn]})
     assert answer.status == (200 if pages == 1 else 429)
     if pages == 3:
-        assert f"this call alone may use {3 * TOKENS_A_PAGE + 9}" in answer.json["error"]["message"]
+        assert f"this call alone may use {3 * TOKENS_A_PAGE + A_REQUEST + A_MESSAGE + 9}" in answer.json["error"]["message"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.invocation.adapters.local_text import carried
 from apps.invocation.adapters.minilm import graph
-from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
+from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Text
 from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident
 from foundation.errors import Invalid
@@ -69,6 +69,15 @@ class LocalEmbeddings:
         if dimensions not in (None, SIZE):
             raise Invalid(f"dimensions ({dimensions}) must be {SIZE}: {MODEL} has no other")
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._embedded, list(texts))
+
+    async def count(self, request: Request) -> int:
+        return await asyncio.to_thread(
+            self._count, [part.text for part in request.messages[0].content if isinstance(part, Text)]
+        )
+
+    def _count(self, texts: Sequence[str]) -> int:
+        with self.engine.use() as engine:
+            return sum(len(each.ids) for each in engine.tokenizer.encode_batch(list(texts)))
 
     def graph(self) -> Path:
         """The file of the graph, built where it is missing."""
