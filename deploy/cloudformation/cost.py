@@ -135,7 +135,8 @@ def total(bill_of: Mapping[Price, float]) -> float:
 
 WHAT: Final = """In US dollars a month of 730 hours, in us-east-1, before taxes and free tiers. Computed by `manage.py
 docs` from the templates, every condition resolved, and from the list prices below, as known on {date}
-(`deploy/cloudformation/prices.py`). What is paid by use is left out: requests, tokens, pages, stored and moved bytes,
+(`deploy/cloudformation/prices.py`). Elsewhere the log of the firewall before CloudFront has a key of its own, for a
+dollar more. What is paid by use is left out: requests, tokens, pages, stored and moved bytes,
 log lines, backups."""
 AGAINST: Final = """The parameter `CostProfile` chooses between `Small`, the default, and `Production`. The original is
 the AWS sample that [parity.md](parity.md) compares with, by the same computation. Its vector service makes a classic

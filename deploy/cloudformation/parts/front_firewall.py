@@ -55,8 +55,8 @@ MAY: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (  # of a service, th
     ),
     (
         "logs",
-        "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DisassociateKmsKey ListTagsForResource "
-        "PutRetentionPolicy TagResource UntagResource",
+        "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeIndexPolicies DisassociateKmsKey "
+        "GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy TagResource UntagResource",
         (LOGS, f"{LOGS}:*"),
     ),
     (  # how WAF is allowed to write to a log group; none of these has a narrower resource
