@@ -159,7 +159,7 @@ def test_the_command_sets_what_it_is_told_and_leaves_the_rest(application: Appli
 def test_the_command_says_the_same_to_people(application: Application) -> None:
     run("set", application.name, "--cache", "semantic", "--secrets", "block", "--content-days", "7")
     told = run("show", application.name)
-    for part in ("semantic", "0.95", "secrets", "block", "kept for 7 days"):
+    for part in ("semantic", "0.98", "secrets", "block", "kept for 7 days"):
         assert part in told
 
 

@@ -1,40 +1,14 @@
 """manage.py apps: onboard applications and let them in or out."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from apps.applications import services
 from apps.applications.records import Application
-from foundation.errors import Problem
+from foundation.management.actions import ActionsCommand
 from foundation.ports import Credentials
-
-
-class Command(BaseCommand):
-    help = "Onboard applications, list them, let them in or keep them out, give them a new secret."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for action, (text, _) in ACTIONS.items():
-            one = actions.add_parser(action, help=text, description=text)
-            if action != "list":
-                one.add_argument("name", help="the application's name")
-            if action == "create":
-                one.add_argument("--description", default="Created on the command line.", help="what it is, for people")
-            if action == "rotate":
-                one.add_argument("--revoke-old", action="store_true", help="end every older secret at once")
-            one.add_argument("--json", action="store_true", help="print JSON")
-
-    def handle(self, *args: Any, **given: Any) -> None:
-        try:
-            told = ACTIONS[given["action"]][1](given)
-        except Problem as problem:
-            raise CommandError(problem.detail) from problem
-        self.stdout.write(json.dumps(told) if given["json"] else "\n".join(lines(told)))
 
 
 def described(application: Application) -> Mapping[str, Any]:
@@ -115,3 +89,17 @@ ACTIONS = {
     "deactivate": ("keep an application out, within 5 seconds", deactivate),
     "rotate": ("make a new secret; the newest one before it stays good", rotate),
 }
+
+
+class Command(ActionsCommand):
+    help = "Onboard applications, list them, let them in or keep them out, give them a new secret."
+    actions = ACTIONS
+    lines = staticmethod(lines)
+
+    def arguments(self, action: str, parser: ArgumentParser) -> None:
+        if action != "list":
+            parser.add_argument("name", help="the application's name")
+        if action == "create":
+            parser.add_argument("--description", default="Created on the command line.", help="what it is, for people")
+        if action == "rotate":
+            parser.add_argument("--revoke-old", action="store_true", help="end every older secret at once")

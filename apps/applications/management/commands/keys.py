@@ -1,49 +1,13 @@
 """manage.py keys: API keys, which applications show instead of an access token."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
-
 from apps.applications import services
 from apps.applications.management.commands.apps import all_applications
 from foundation.apps import ApiKey
-from foundation.errors import Problem
-
-
-class Command(BaseCommand):
-    help = "Create API keys for applications, list them, replace them and end them."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for action, (text, _) in ACTIONS.items():
-            one = actions.add_parser(action, help=text, description=text)
-            if action == "create":
-                one.add_argument("application", help="the application's name or id")
-                one.add_argument("--name", default="API key", help="what the key is for, for people")
-                one.add_argument("--expires", type=float, metavar="DAYS", help="it ends after so many days (default: never)")
-            elif action == "list":
-                one.add_argument("application", nargs="?", help="the application's name or id (default: all)")
-            else:
-                one.add_argument("key", help="the key's id, as `keys list` shows it")
-            if action == "rotate":
-                one.add_argument(
-                    "--overlap",
-                    type=float,
-                    default=services.OVERLAP,
-                    metavar="HOURS",
-                    help=f"the old key stays good for so long (default: {services.OVERLAP:g}; 0: ends at once)",
-                )
-            one.add_argument("--json", action="store_true", help="print JSON")
-
-    def handle(self, *args: Any, **given: Any) -> None:
-        try:
-            told = ACTIONS[given["action"]][1](given)
-        except Problem as problem:
-            raise CommandError(problem.detail) from problem
-        self.stdout.write(json.dumps(told) if given["json"] else "\n".join(lines(told)))
+from foundation.management.actions import ActionsCommand
 
 
 def described(key: ApiKey) -> Mapping[str, Any]:
@@ -120,3 +84,27 @@ ACTIONS: Final = {
     "rotate": ("make a new key in the place of one, which stays good for some hours", rotate),
     "revoke": ("end a key, within 5 seconds", revoke),
 }
+
+
+class Command(ActionsCommand):
+    help = "Create API keys for applications, list them, replace them and end them."
+    actions = ACTIONS
+    lines = staticmethod(lines)
+
+    def arguments(self, action: str, parser: ArgumentParser) -> None:
+        if action == "create":
+            parser.add_argument("application", help="the application's name or id")
+            parser.add_argument("--name", default="API key", help="what the key is for, for people")
+            parser.add_argument("--expires", type=float, metavar="DAYS", help="it ends after so many days (default: never)")
+        elif action == "list":
+            parser.add_argument("application", nargs="?", help="the application's name or id (default: all)")
+        else:
+            parser.add_argument("key", help="the key's id, as `keys list` shows it")
+        if action == "rotate":
+            parser.add_argument(
+                "--overlap",
+                type=float,
+                default=services.OVERLAP,
+                metavar="HOURS",
+                help=f"the old key stays good for so long (default: {services.OVERLAP:g}; 0: ends at once)",
+            )

@@ -1,18 +1,15 @@
 """manage.py policies: caching, checks and logging of content for an application's calls of models."""
 
-import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Final
-
-from django.core.management.base import BaseCommand, CommandError
 
 from apps.applications import services
 from apps.applications.records import Action, CacheScope, Policy
-from foundation.errors import Problem
+from foundation.management.actions import ActionsCommand, number, said
 
-NONE: Final = "none"
 KINDS: Final[Mapping[str, tuple[bool, bool]]] = {
     "off": (False, False),
     "exact": (True, False),
@@ -21,34 +18,6 @@ KINDS: Final[Mapping[str, tuple[bool, bool]]] = {
 }
 CHECKS: Final = {"personal": "personal data", "secrets": "secrets", "phrases": "the phrases of --deny"}
 CHARACTERS: Final = {"input_characters": "a request", "output_characters": "an answer"}
-
-
-class Command(BaseCommand):
-    help = (
-        "Show and set what is done with an application's calls of models: whether answers are kept and given again, what is "
-        "checked before and after, and whether what was said is kept. A change holds everywhere within 5 seconds. Limits and "
-        "budgets are set by `manage.py limits`."
-    )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for action, (text, _) in ACTIONS.items():
-            one = actions.add_parser(action, help=text, description=text)
-            one.add_argument("application", help="the application's name or id")
-            if action == "set":
-                cache_arguments(one)
-                guard_arguments(one)
-                one.add_argument(
-                    "--content-days", type=int, metavar="DAYS", help="keep what is said, redacted, for so many days; 0: do not"
-                )
-            one.add_argument("--json", action="store_true", help="print JSON")
-
-    def handle(self, *args: Any, **given: Any) -> None:
-        try:
-            told = ACTIONS[given["action"]][1](given)
-        except Problem as problem:
-            raise CommandError(problem.detail) from problem
-        self.stdout.write(json.dumps(told) if given["json"] else "\n".join(lines(told)))
 
 
 def cache_arguments(parser: ArgumentParser) -> None:
@@ -74,16 +43,8 @@ def guard_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--deny", nargs="*", metavar="PHRASE", help="the phrases that are looked for; without one: none")
     for field, text in CHARACTERS.items():
         flag = f"--{field.replace('_', '-')}"
-        parser.add_argument(flag, type=whole, metavar="N", help=f"the most characters of {text}; none: no bound")
+        parser.add_argument(flag, type=partial(number, int), metavar="N", help=f"the most characters of {text}; none: no bound")
     parser.add_argument("--bedrock-guardrail", metavar="ID:VERSION", help="put on every call to Bedrock; none: none")
-
-
-def whole(text: str) -> int | str:
-    """A whole number, or that there is none."""
-    try:
-        return NONE if text == NONE else int(text)
-    except ValueError as wrong:
-        raise ArgumentTypeError(f"{text[:50]!r} is no whole number, and not {NONE}") from wrong
 
 
 def show(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,11 +91,6 @@ def read(kind: Any, value: Any) -> Any:
     return None if value is None else kind(value)
 
 
-def said(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said; `none` is what is said as None."""
-    return {field: None if value == NONE else value for field, value in values.items() if value is not None}
-
-
 def lines(told: Mapping[str, Any]) -> Iterator[str]:
     """The policy for people."""
     cache, guard = told["caching"], told["guard"]
@@ -161,3 +117,22 @@ ACTIONS: Final = {
     "show": ("show what is done with the calls of an application", show),
     "set": ("change it; what is not named stays as it is", change),
 }
+
+
+class Command(ActionsCommand):
+    help = (
+        "Show and set what is done with an application's calls of models: whether answers are kept and given again, what is "
+        "checked before and after, and whether what was said is kept. A change holds everywhere within 5 seconds. Limits and "
+        "budgets are set by `manage.py limits`."
+    )
+    actions = ACTIONS
+    lines = staticmethod(lines)
+
+    def arguments(self, action: str, parser: ArgumentParser) -> None:
+        parser.add_argument("application", help="the application's name or id")
+        if action == "set":
+            cache_arguments(parser)
+            guard_arguments(parser)
+            parser.add_argument(
+                "--content-days", type=int, metavar="DAYS", help="keep what is said, redacted, for so many days; 0: do not"
+            )

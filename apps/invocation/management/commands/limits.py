@@ -1,20 +1,16 @@
 """manage.py limits: which models an application may call, how often, and for how much money."""
 
-import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
-
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy
 from apps.invocation import services
-from foundation.errors import Problem
+from foundation.management.actions import ActionsCommand, number, said
 
-NONE: Final = "none"
 WHOLE: Final = {
     "requests_per_minute": "requests in a minute",
     "tokens_per_minute": "tokens in a minute, read and written",
@@ -23,52 +19,18 @@ WHOLE: Final = {
 MONEY: Final = {"usd_per_day": "US dollars in a day (UTC)", "usd_per_month": "US dollars in a month (UTC)"}
 
 
-class Command(BaseCommand):
-    help = (
-        "Show and set the limits of an application: the models that it may call, requests and tokens a minute, calls at once, "
-        "US dollars a day and a month; for all models together, and further ones for a single model. A change holds "
-        "everywhere within 5 seconds. Caching, checks and logging of content are set by `manage.py policies`."
-    )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for action, (text, _) in ACTIONS.items():
-            one = actions.add_parser(action, help=text, description=text)
-            one.add_argument("application", help="the application's name or id")
-            if action != "show":
-                one.add_argument("--model", metavar="NAME", help="the limits of this model alone (default: of all together)")
-            if action == "set":
-                limit_arguments(one)
-            one.add_argument("--json", action="store_true", help="print JSON")
-
-    def handle(self, *args: Any, **given: Any) -> None:
-        try:
-            told = ACTIONS[given["action"]][1](given)
-        except Problem as problem:
-            raise CommandError(problem.detail) from problem
-        self.stdout.write(json.dumps(told) if given["json"] else "\n".join(lines(told)))
-
-
 def limit_arguments(parser: ArgumentParser) -> None:
     """The limits themselves."""
     for fields, read in ((WHOLE, int), (MONEY, float)):
         for field, text in fields.items():
             flag = f"--{field.replace('_', '-')}"
-            parser.add_argument(flag, type=partial(value, read), metavar="N", help=f"the most {text}; none: no limit")
+            parser.add_argument(flag, type=partial(number, read), metavar="N", help=f"the most {text}; none: no limit")
     parser.add_argument(
         "--allow",
         nargs="*",
         metavar="PATTERN",
         help="names of models that it may call and no others; * and ? stand for other characters; without one: all models",
     )
-
-
-def value(read: Callable[[str], float], text: str) -> float | str:
-    """A limit, or that there is none."""
-    try:
-        return NONE if text == NONE else read(text)
-    except ValueError as wrong:
-        raise ArgumentTypeError(f"{text[:50]!r} is no {'whole ' if read is int else ''}number, and not {NONE}") from wrong
 
 
 def show(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -92,8 +54,7 @@ def show(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def change(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """limits set APPLICATION."""
-    wanted = {field: given[field] for field in (*WHOLE, *MONEY) if given[field] is not None}
-    values = {field: None if each == NONE else each for field, each in wanted.items()}
+    values = said({field: given[field] for field in (*WHOLE, *MONEY)})
     return changed(given, lambda allowance: replace(allowance, **values), given["allow"])
 
 
@@ -149,3 +110,20 @@ ACTIONS: Final = {
     "set": ("set limits; those that are not named stay as they are", change),
     "clear": ("remove all limits of an application and its list of models, or the limits of one model", clear),
 }
+
+
+class Command(ActionsCommand):
+    help = (
+        "Show and set the limits of an application: the models that it may call, requests and tokens a minute, calls at once, "
+        "US dollars a day and a month; for all models together, and further ones for a single model. A change holds "
+        "everywhere within 5 seconds. Caching, checks and logging of content are set by `manage.py policies`."
+    )
+    actions = ACTIONS
+    lines = staticmethod(lines)
+
+    def arguments(self, action: str, parser: ArgumentParser) -> None:
+        parser.add_argument("application", help="the application's name or id")
+        if action != "show":
+            parser.add_argument("--model", metavar="NAME", help="the limits of this model alone (default: of all together)")
+        if action == "set":
+            limit_arguments(parser)

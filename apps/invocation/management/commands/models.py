@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 from asgiref.sync import async_to_sync
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from msgspec.structs import replace
 
 from apps.invocation import services
 from apps.invocation.records import Deployment, Kind, Model, Prices, State
-from foundation.errors import Invalid, Problem
+from foundation.errors import Invalid
+from foundation.management.actions import ActionsCommand
 
 PROVIDERS: Final = {
     "openai": "openai_compatible",
@@ -26,37 +27,6 @@ SECONDS: Final = {
     "idle_seconds": "to silence in a stream",
     "answer_seconds": "to a whole answer by one try",
 }
-
-
-class Command(BaseCommand):
-    help = "List the models, add and change them, switch them off and on, test them, and read their states from Bedrock."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        actions = parser.add_subparsers(dest="action", required=True)
-        for action, (text, _) in ACTIONS.items():
-            one = actions.add_parser(action, help=text, description=text)
-            if action == "test":
-                one.add_argument("name", nargs="?", help="only this model")
-            elif action not in ("list", "refresh"):
-                one.add_argument("name", help="the name by which it is called")
-            if action in ("add", "deploy"):
-                place_arguments(one)
-            if action == "add":
-                one.add_argument("--kind", choices=[kind.value for kind in Kind], default=Kind.TEXT.value, help="what it makes")
-            if action in ("add", "set"):
-                member_arguments(one)
-            if action == "undeploy":
-                one.add_argument("--deployment", required=True, help="the deployment's name")
-            one.add_argument("--json", action="store_true", help="print JSON")
-
-    def handle(self, *args: Any, **given: Any) -> None:
-        try:
-            told: Any = ACTIONS[given["action"]][1](given)
-        except Problem as problem:
-            raise CommandError(problem.detail) from problem
-        self.stdout.write(json.dumps(told) if given["json"] else "\n".join(lines(told)))
-        if given["action"] == "test" and not all(one["works"] for one in told):
-            raise CommandError("not every deployment answers")
 
 
 def place_arguments(parser: ArgumentParser) -> None:
@@ -223,3 +193,28 @@ ACTIONS: Final = {
     "refresh": ("read from Bedrock which models it will end or has ended", refresh),
     "test": ("call each deployment of one or of every model once", test),
 }
+
+
+class Command(ActionsCommand):
+    help = "List the models, add and change them, switch them off and on, test them, and read their states from Bedrock."
+    actions = ACTIONS
+    lines = staticmethod(lines)
+
+    def arguments(self, action: str, parser: ArgumentParser) -> None:
+        if action == "test":
+            parser.add_argument("name", nargs="?", help="only this model")
+        elif action not in ("list", "refresh"):
+            parser.add_argument("name", help="the name by which it is called")
+        if action in ("add", "deploy"):
+            place_arguments(parser)
+        if action == "add":
+            parser.add_argument("--kind", choices=[kind.value for kind in Kind], default=Kind.TEXT.value, help="what it makes")
+        if action in ("add", "set"):
+            member_arguments(parser)
+        if action == "undeploy":
+            parser.add_argument("--deployment", required=True, help="the deployment's name")
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        told = self.acted(given)
+        if given["action"] == "test" and not all(one["works"] for one in told):
+            raise CommandError("not every deployment answers")
