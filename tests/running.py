@@ -91,6 +91,11 @@ class Platform:
         made: Mapping[str, str] = json.loads(self.manage("apps", "create", name, "--json"))
         return made
 
+    def new_key(self, name: str) -> str:
+        """An API key of a new application."""
+        self.create_application(name)
+        return str(json.loads(self.manage("keys", "create", name, "--json"))["key"])
+
     def api(self, credentials: Mapping[str, str]) -> "Api":
         """An HTTP client with a fresh token of these credentials."""
         return Api(self.url, token(credentials))

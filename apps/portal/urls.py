@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.portal import calls, contract, key_views, model_views, policy_views, relay, session, views
+from apps.portal import by_cookie, calls, contract, key_views, model_views, policy_views, relay, session, views
 
 pages = [
     path("", views.Dashboard.as_view(), name="portal-dashboard"),
@@ -40,9 +40,9 @@ pages = [
     path("metrics/download/<str:table>", views.Download.as_view(), name="portal-download"),
 ]
 json = [
-    path("set_cookie", contract.SetCookie.as_view()),
-    path("unset_cookie", contract.UnsetCookie.as_view()),
-    path("auth/status", contract.AuthStatus.as_view()),
+    path("set_cookie", by_cookie.SetCookie.as_view()),
+    path("unset_cookie", by_cookie.UnsetCookie.as_view()),
+    path("auth/status", by_cookie.AuthStatus.as_view()),
     path("docs", contract.docs),
     path("platform/openapi.json", contract.Document.as_view()),
     path("platform/services/health", contract.ServicesHealth.as_view()),

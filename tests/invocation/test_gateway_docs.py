@@ -167,8 +167,7 @@ def test_what_is_said_of_others_has_its_source(source: str) -> None:
 @pytest.fixture(scope="module")
 def key(platform: Platform) -> str:
     """The key of an application that is onboarded as the page says."""
-    platform.create_application("My application")
-    return str(json.loads(platform.manage("keys", "create", "My application", "--json"))["key"])
+    return platform.new_key("My application")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.split()[1])

@@ -55,13 +55,6 @@ def gateway(upstream: AnthropicServer, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def key(gateway: Platform) -> str:
-    """An API key of a new application."""
-    gateway.create_application("anthropic clients")
-    return str(json.loads(gateway.manage("keys", "create", "anthropic clients", "--json"))["key"])
-
-
-@pytest.fixture(scope="module")
 def client(gateway: Platform, key: str) -> Iterator[Anthropic]:
     with Anthropic(base_url=gateway.url, api_key=key, max_retries=0) as made:
         yield made

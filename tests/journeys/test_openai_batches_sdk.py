@@ -1,8 +1,6 @@
 """The real OpenAI SDK's files and batches against a running platform, of which a worker is killed in the middle."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,42 +8,12 @@ import psutil
 import pytest
 from openai import OpenAI
 
-from tests.conftest import free_port
 from tests.running import Api, Platform, wait_for
-from tests.upstream.openai_server import OpenAIServer, running
+from tests.upstream.openai_server import OpenAIServer
 
+MODELS = "gpt=text:gpt-4o,slow=text:slow"
 LINES = 400
 OVER = {"completed", "failed", "expired", "cancelled"}
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[OpenAIServer]:
-    """A provider of models, one of which takes its time."""
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that has the provider's models."""
-    home: Path = tmp_path_factory.mktemp("batches") / "home"
-    started = Platform(home, free_port(), OPENAI_BASE_URL=upstream.url, OPENAI_MODELS="gpt=text:gpt-4o,slow=text:slow")
-    started.start()
-    yield started
-    started.stop()
-
-
-def new_client(gateway: Platform, application: str) -> OpenAI:
-    """The SDK with an API key of a new application."""
-    gateway.create_application(application)
-    key = json.loads(gateway.manage("keys", "create", application, "--json"))["key"]
-    return OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
-
-
-@pytest.fixture(scope="module")
-def client(gateway: Platform) -> Iterator[OpenAI]:
-    with new_client(gateway, "batches") as made:
-        yield made
 
 
 def requests(model: str, count: int) -> bytes:
@@ -168,7 +136,7 @@ def test_a_single_invocation_does_not_wait_for_the_end_of_a_long_batch(gateway: 
 
 def test_another_application_sees_nothing_of_it(gateway: Platform, client: OpenAI):
     batch = ended(client, started(client, "gpt", 1).id)
-    with new_client(gateway, "strangers") as stranger:
+    with OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.new_key("strangers"), max_retries=0) as stranger:
         assert list(stranger.batches.list()) == []
         assert list(stranger.files.list()) == []
         for look in (

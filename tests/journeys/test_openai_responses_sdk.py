@@ -1,8 +1,6 @@
 """The real OpenAI SDK's responses, sync and async, with a base URL and an API key alone, against a running platform."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,9 +8,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from tests.conftest import free_port
 from tests.running import Api, Platform, wait_for
-from tests.upstream.openai_server import OpenAIServer, running
+from tests.upstream.openai_server import OpenAIServer
 
 LOCAL = "smollm2-135m-instruct"
 QUESTION = "What is the capital of France?"
@@ -23,6 +20,7 @@ WEATHER: Any = {
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     "strict": True,
 }
+MODELS = "gpt=text:gpt-4o,busy=text:limited,fragile=text:breaks"
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -31,37 +29,6 @@ class Place(BaseModel):
 
     city: str
     people: int
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[OpenAIServer]:
-    """A provider of models that can do everything."""
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that has the provider's models beside its own."""
-    home: Path = tmp_path_factory.mktemp("responses") / "home"
-    models = "gpt=text:gpt-4o,busy=text:limited,fragile=text:breaks"
-    started = Platform(home, free_port(), OPENAI_BASE_URL=upstream.url, OPENAI_MODELS=models)
-    started.start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def key(gateway: Platform) -> str:
-    """An API key of a new application."""
-    gateway.create_application("responses clients")
-    return str(json.loads(gateway.manage("keys", "create", "responses clients", "--json"))["key"])
-
-
-@pytest.fixture(scope="module")
-def client(gateway: Platform, key: str) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0) as made:
-        yield made
 
 
 def test_the_local_model_answers(client: OpenAI):
@@ -217,8 +184,7 @@ async def test_the_async_client_answers_and_streams(gateway: Platform, key: str)
 
 
 def test_what_the_sdk_asked_for_is_on_the_account(gateway: Platform):
-    gateway.create_application("responses accounted")
-    key = json.loads(gateway.manage("keys", "create", "responses accounted", "--json"))["key"]
+    key = gateway.new_key("accounted")
     with OpenAI(base_url=f"{gateway.url}/v1", api_key=key) as client:
         whole = client.responses.create(model="gpt", input=QUESTION)
         list(client.responses.create(model="gpt", input=QUESTION, stream=True))

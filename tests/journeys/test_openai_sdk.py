@@ -3,8 +3,6 @@
 import base64
 import json
 import struct
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -12,9 +10,8 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
-from tests.conftest import free_port
 from tests.running import Api, Platform, wait_for
-from tests.upstream.openai_server import OpenAIServer, running
+from tests.upstream.openai_server import OpenAIServer
 
 LOCAL = "smollm2-135m-instruct"
 EMBEDDER = "all-minilm-l6-v2"
@@ -28,6 +25,7 @@ WEATHER: Any = {
         "strict": True,
     },
 }
+MODELS = "gpt=text:gpt-4o,busy=text:limited,fragile=text:breaks,embedder=embed:text-embedding-3-small"
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -36,37 +34,6 @@ class Place(BaseModel):
 
     city: str
     people: int
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[OpenAIServer]:
-    """A provider of models that can do everything."""
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that has the provider's models beside its own."""
-    home: Path = tmp_path_factory.mktemp("openai") / "home"
-    models = "gpt=text:gpt-4o,busy=text:limited,fragile=text:breaks,embedder=embed:text-embedding-3-small"
-    started = Platform(home, free_port(), OPENAI_BASE_URL=upstream.url, OPENAI_MODELS=models)
-    started.start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def key(gateway: Platform) -> str:
-    """An API key of a new application."""
-    gateway.create_application("openai clients")
-    return str(json.loads(gateway.manage("keys", "create", "openai clients", "--json"))["key"])
-
-
-@pytest.fixture(scope="module")
-def client(gateway: Platform, key: str) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0) as made:
-        yield made
 
 
 @pytest.fixture
@@ -235,8 +202,7 @@ async def test_the_async_client_answers_streams_and_embeds(other: AsyncOpenAI):
 
 
 def test_what_the_sdk_asked_for_is_on_the_account(gateway: Platform):
-    gateway.create_application("accounted")
-    key = json.loads(gateway.manage("keys", "create", "accounted", "--json"))["key"]
+    key = gateway.new_key("accounted")
     with OpenAI(base_url=f"{gateway.url}/v1", api_key=key) as client:
         whole = client.chat.completions.create(model="gpt", messages=QUESTION)
         list(client.chat.completions.create(model="gpt", messages=QUESTION, stream=True))
