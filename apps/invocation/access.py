@@ -24,7 +24,7 @@ def findings(region: str) -> Iterator[Finding]:
         there = [each for each in ids if each in known and known[each].state != "retired"]
         barred = access(place, there)
     except Problem as problem:
-        yield Finding("models", False, problem.detail, ASK)
+        yield Finding("models", False, problem.reason, ASK)
         return
     text = f"{region} has {len(there)} of the {len(ids)} Bedrock models of the catalogue"
     yield Finding("models", bool(there), text, "" if there else CHOOSE)

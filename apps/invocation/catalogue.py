@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from apps.invocation.records import PLATFORM, CatalogueRow, Kind, Model, State
 from foundation.adapters import records
-from foundation.errors import Invalid, Unavailable, UnknownModel
+from foundation.errors import Invalid, ModelUnavailable, Unavailable, UnknownModel
 from foundation.fresh import Recent
 from foundation.records import MAXIMUM_PAGE
 from foundation.settings import CHOSEN
@@ -90,7 +90,8 @@ class Catalogue:
         return next((self.models[alias.target] for alias in self.aliases if alias.covers(model)), None)
 
     def serving(self, name: str, kind: Kind) -> Served:
-        """Who answers a request of this kind for this name; Invalid when nobody does."""
+        """Who answers a request of this kind for this name; Invalid when it is of another kind, UnknownModel or
+        ModelUnavailable when nobody does."""
         model = self._known(name)
         if model.kind is not kind:
             raise Invalid(f"Model is not {CALLED[kind]} model: {model.name}{ELSEWHERE.get(model.kind, '')}")
@@ -113,17 +114,23 @@ class Catalogue:
 
     def _served(self, model: Model) -> Served:
         answering = self.answering(model)
-        if model.state is State.DISABLED:
-            raise Invalid(f"{model.name} is switched off; an administrator can switch it on again")
         if answering is None:
-            local = next((m.name for m in self.models.values() if m.kind is model.kind and m.usable), "<another>")
-            bedrock = "set BEDROCK_REGION to call it at Amazon Bedrock, or " if model.provider == "bedrock" else ""
-            raise Invalid(
-                f"{model.name} has no provider on this platform. Either {bedrock}name it in OPENAI_MODELS "
-                f"({model.name}={model.kind}:<id at OPENAI_BASE_URL>), or let another model answer for it "
-                f"(MODEL_ALIASES={model.kind}:{model.name}={local})."
-            )
+            off = model.state is State.DISABLED
+            said = f"{model.name} is switched off" if off else f"no provider of this platform runs {model.name}"
+            raise ModelUnavailable(f"{said}; call another model", inside=self.remedy(model))
         return Served(model, answering)
+
+    def remedy(self, model: Model) -> str:
+        """What an administrator can do for a model that nobody answers for."""
+        if model.state is State.DISABLED:
+            return f"{model.name} is switched off; `manage.py models enable {model.name}` switches it on again"
+        local = next((m.name for m in self.models.values() if m.kind is model.kind and m.usable), "<another>")
+        bedrock = "set BEDROCK_REGION to call it at Amazon Bedrock, or " if model.provider == "bedrock" else ""
+        return (
+            f"{model.name} has no provider on this platform. Either {bedrock}name it in OPENAI_MODELS "
+            f"({model.name}={model.kind}:<id at OPENAI_BASE_URL>), or let another model answer for it "
+            f"(MODEL_ALIASES={model.kind}:{model.name}={local})."
+        )
 
 
 def kind_and_rest(variable: str, text: str) -> tuple[Kind, str]:
@@ -178,7 +185,8 @@ def read() -> Catalogue:
     try:
         return configured(stored())
     except ValueError as wrong:
-        raise Unavailable(f"the catalogue and the configuration do not go together: {wrong}") from wrong
+        inside = f"the catalogue and the configuration do not go together: {wrong}"
+        raise Unavailable("the models of this platform cannot be told now", inside=inside) from wrong
 
 
 _now: Final = Recent(read)

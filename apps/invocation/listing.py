@@ -35,6 +35,11 @@ def answering(model: Model) -> Model | None:
     return current().answering(model)
 
 
+def remedy(model: Model) -> str:
+    """What an administrator can do for a model that nobody answers for."""
+    return current().remedy(model)
+
+
 def save_model(model: Model, *, new: bool = False) -> Model:
     """Put the model in the place of the one with its name; everywhere within 10 seconds.
 
@@ -168,7 +173,7 @@ async def test_model(model: Model) -> list[tuple[Deployment, str, str]]:
         try:
             found.append((place, await said(model, place), ""))
         except Problem as refused:
-            found.append((place, "", refused.detail))
+            found.append((place, "", refused.reason))
     return found
 
 

@@ -192,6 +192,7 @@ async def ended(call: Call, failed: BaseException | None = None, said: contents.
     admission.settle(call)
     if isinstance(failed, Problem):
         failed.headers = call.headers
+        failed.tell(call.invocation)
     row = call.account(DONE if failed is None else outcome_of(failed))
     if call.policy.content_days:
         await asyncio.shield(noted_with_content(call, row, said))

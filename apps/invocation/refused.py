@@ -1,5 +1,6 @@
 """The account of what never became a call: refused for its form, its model or a parameter, or left before it was one."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -15,6 +16,8 @@ from foundation.errors import InvalidParameter, Problem
 from foundation.hot import Headers
 from foundation.visits import Refused
 
+logger = logging.getLogger(__name__)
+
 MODEL: Final = ("model", "model_name", "model_id")  # the members of bodies that name it
 NOTHING: Final = Request("", ())
 
@@ -27,6 +30,8 @@ def booking(dialect: str, kind: Kind = Kind.TEXT, called: str = "") -> Callable[
     """
 
     async def book(refused: Refused) -> None:
+        if isinstance(refused.why, Problem) and refused.why.inside:
+            logger.warning("request %s: %s", refused.visit.id, refused.why.inside)
         usage.accept()
         given = refused.given if isinstance(refused.given, dict) else {}
         call = Call(

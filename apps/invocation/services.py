@@ -27,6 +27,7 @@ from apps.invocation.listing import (
     is_changed,
     keep_model_key,
     refresh_models,
+    remedy,
     remove_model,
     save_model,
     test_model,
@@ -49,6 +50,7 @@ __all__ = [
     "is_changed",
     "keep_model_key",
     "refresh_models",
+    "remedy",
     "remove_model",
     "save_model",
     "test_model",
@@ -130,7 +132,7 @@ def readiness() -> Iterator[tuple[str, str]]:
         try:
             provider(connection).prepare()
         except Problem as problem:
-            yield connection.provider, problem.detail
+            yield connection.provider, problem.reason
         else:
             yield connection.provider, ""
 
@@ -177,6 +179,7 @@ def work_async(application: str, invocation: str) -> None:
     except Problem as problem:
         if problem.retryable:
             raise
+        problem.tell(found.invocation)
         fail(found, problem.detail, problem.code)
 
 

@@ -1,6 +1,7 @@
 """The places that one call goes to, one after another, and what each try says about the next."""
 
 import asyncio
+import logging
 import math
 import time
 from typing import Final
@@ -14,6 +15,8 @@ from apps.usage.records import Try
 from foundation.ambient import number_between
 from foundation.errors import Problem, TooLong, TooMany, Unavailable, UnknownModel, UpstreamDenied, UpstreamTimeout
 from foundation.settings import CHOSEN
+
+logger = logging.getLogger(__name__)
 
 SUCCESS: Final = "success"
 FIRST_PAUSE: Final = 0.25  # seconds: the longest pause before a place is tried for the second time; twice as long each time
@@ -143,6 +146,8 @@ class Route:
         """This try has failed. Raises the failure when no other try can help, or none may follow."""
         self.failure = failure
         self._tried(failure.code)
+        if failure.inside:
+            logger.warning("request %s at %s: %s", self.call.invocation, self.place.deployment.name, failure.inside)
         if isinstance(failure, UpstreamTimeout) and not self.begun:
             self.call.left_unanswered(prompt_tokens(self.call))
         self._judge(failure, time.monotonic())

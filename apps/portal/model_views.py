@@ -55,7 +55,7 @@ class NewModel(Page):
                 messages.success(request, f"{made.name} can be called. Test it here, and say what it costs.")
                 return HttpResponseRedirect(address(made))
             except Problem as refused:
-                form.add_error(None, refused.detail)
+                form.add_error(None, refused.reason)
         return shown(request, "new_model", 400, form=form)
 
 
@@ -82,7 +82,7 @@ class OneModel(Page):
                 messages.success(request, f"{model.name} is changed, everywhere within 10 seconds.")
                 return HttpResponseRedirect(address(model))
             except Problem as refused:
-                form.add_error(None, refused.detail)
+                form.add_error(None, refused.reason)
         return page(request, model, form, 400)
 
 
@@ -110,7 +110,7 @@ class Act(Page, ABC):
         try:
             return self.done(request, model)
         except Invalid as refused:
-            messages.error(request, refused.detail)
+            messages.error(request, refused.reason)
             return HttpResponseRedirect(address(model))
 
     @abstractmethod

@@ -11,18 +11,31 @@ from typing import Any, ClassVar
 class Problem(Exception):
     """Something that went wrong, said so that the reader can act on it: what happened, to which thing, what to do.
 
-    headers: what else a response that says it tells, for example what is left of a limit.
+    detail is for who asked. inside: the reason for who runs the platform alone, where it names what is inside of it (an
+    address, a setting, a key); it is in the log. headers: what else a response that says it tells, for example what is left
+    of a limit.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str, *, retry_after: int | None = None, inside: str = "") -> None:
+        super().__init__(inside or detail)
+        self.detail = self.plain = detail
         self.retry_after = retry_after
+        self.inside = inside
         self.headers: Sequence[tuple[bytes, bytes]] = ()
+
+    @property
+    def reason(self) -> str:
+        """What who runs the platform reads."""
+        return self.inside or self.detail
+
+    def tell(self, request: str) -> None:
+        """Where the reason is inside, say in the detail who knows it, and by which request's id."""
+        if self.inside:
+            self.detail = f"{self.plain}; ask your administrator about request {request}"
 
     def body(self) -> Mapping[str, Any]:
         """The JSON body of the error: `detail` as the contract has it, and the stable `code`."""
@@ -47,6 +60,12 @@ class UnknownModel(Invalid):
     """No model of this name is in the catalogue."""
 
     code = "model_not_found"
+
+
+class ModelUnavailable(Invalid):
+    """The model is in the catalogue, and nobody answers for it: it is switched off, or no provider here runs it."""
+
+    code = "model_unavailable"
 
 
 class TooLong(Invalid):
@@ -145,10 +164,16 @@ class UpstreamFailed(Problem):
 
 
 class UpstreamDenied(UpstreamFailed):
-    """A model provider does not let this platform in: its key or its rights there are wrong. A repeat cannot help."""
+    """A model provider does not let this platform in: its key or its rights there are wrong. A repeat cannot help.
+
+    Why is said inside alone: it speaks of the platform's own key, account or settings.
+    """
 
     code = "upstream_denied"
     retryable = False
+
+    def __init__(self, why: str, *, retry_after: int | None = None) -> None:
+        super().__init__("the model's provider does not let this platform in", retry_after=retry_after, inside=why)
 
 
 class UpstreamTimeout(Problem):

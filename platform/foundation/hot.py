@@ -145,6 +145,7 @@ def marked(raised: Exception, visit: Visit, path: str) -> Problem:
     """What was raised as a problem that tells the id of the visit."""
     problem = as_problem(raised, path)
     others = (header for header in problem.headers if header[0] != REQUEST_ID)
+    problem.tell(visit.id)
     problem.headers = ((REQUEST_ID, visit.id.encode()), *others)
     return problem
 

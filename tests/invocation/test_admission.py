@@ -350,7 +350,7 @@ async def test_a_call_that_waited_for_a_worker_is_counted_in_the_minute_in_which
     request = Request("priced", (Message(Role.USER, (Text(PROMPT),)),), max_tokens=20)
     for refused in (False, True):
         waited = await pipeline.begin(door.caller, request)
-        waited.created = now() - timedelta(minutes=30)
+        waited.visit.created = now() - timedelta(minutes=30)
         try:
             await admission.reserve(waited)
             assert not refused

@@ -286,7 +286,7 @@ async def test_what_bedrock_refuses_is_the_error_that_it_is(
         with pytest.raises(problem) as refused:
             await ask
         assert type(refused.value) is problem
-        assert said in refused.value.detail
+        assert said in refused.value.reason
         told = message[:30].rstrip(".") in refused.value.detail
         assert told == (problem is not UpstreamDenied)  # such words may name the account and its roles
 

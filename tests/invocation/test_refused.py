@@ -110,7 +110,7 @@ REASONS = (
     Reason("by its other name", "unprocessable_entity", lambda at: at.body(f"{at.model}-alias", **dict.fromkeys(at.more, 1))),
     Reason("unknown model", "model_not_found", lambda at: at.body("made up by an attacker"), model="unknown"),
     Reason("no name at all", "model_not_found", lambda at: at.body(""), model="unknown"),
-    Reason("switched off", "invalid_request", lambda at: at.body(f"off-{at.kind}"), model="off-{}"),
+    Reason("switched off", "model_unavailable", lambda at: at.body(f"off-{at.kind}"), model="off-{}"),
     Reason("not allowed", "forbidden", lambda at: at.body(at.model), policy={"models": ("another",)}),
     Reason("blocked by the guard", "content_blocked", lambda at: at.body(at.model), policy={"guard": HELLOS}),
     Reason("longer than allowed", "content_blocked", lambda at: at.body(at.model), policy={"guard": Guard(input_characters=2)}),

@@ -132,6 +132,19 @@ async def test_every_call_is_on_the_account_whatever_its_end(door: Door):
             "cost_usd": 0.0,
             "status_counts": {"SUCCESS": 1},
         },
+        {
+            "date": today,
+            "model_name": "unknown",
+            "model_id": "unknown",
+            "served_by": "unknown",
+            "total_count": 1,
+            "total_input_tokens": 0,
+            "total_output_tokens": 0,
+            "total_cached_tokens": 0,
+            "cache_hits": 0,
+            "cost_usd": 0.0,
+            "status_counts": {"FAILED": 1},
+        },
     ]
 
 

@@ -21,7 +21,8 @@ from foundation.errors import (
 
 
 class Meaning(Struct, frozen=True):
-    """What an error is here, what is said before Bedrock's own words and after them, and how many seconds to wait."""
+    """What an error is here, what is said before Bedrock's own words, what an administrator can do, and how many seconds
+    to wait."""
 
     kind: type[Problem]
     before: str
@@ -111,11 +112,12 @@ def meant(code: str, said: str, wait: int | None = None) -> Problem:
     lower = said.lower()
     special = (meaning for of, held, meaning in WORDS if of == name and held in lower)
     meaning = next(special, None) or CODES.get(name) or Meaning(UpstreamFailed, f"Bedrock failed with {name[:80]}")
-    # who lets nobody in may name the platform's own account and roles
-    text = meaning.before if meaning.kind is UpstreamDenied else f"{meaning.before}: {said}"
-    if meaning.after:
-        text = f"{text.rstrip('.')}. {meaning.after}"
-    return meaning.kind(text, retry_after=meaning.wait if wait is None else wait)
+    pause = meaning.wait if wait is None else wait
+    if meaning.kind is UpstreamDenied:  # Bedrock's own words may name the platform's account and roles
+        return UpstreamDenied(f"{meaning.before}. {meaning.after}", retry_after=pause)
+    text = f"{meaning.before}: {said}"
+    inside = f"{text.rstrip('.')}. {meaning.after}" if meaning.after else ""
+    return meaning.kind(text, retry_after=pause, inside=inside)
 
 
 def _type(body: bytes) -> str:

@@ -109,7 +109,8 @@ class Runtime:
             async with self.server.answer(path, body, headers, in_pieces=in_pieces) as answer:
                 if answer.content_type != accepted and not (accepted == JSON and is_json(answer.content_type)):
                     said = words(await limited(answer, LARGEST_ANSWER)) if is_json(answer.content_type) else ""
-                    raise UpstreamFailed(f"{self.server} answered with {answer.content_type}, not with {accepted}: {said}")
+                    what = f"answered with {answer.content_type}, not with {accepted}"
+                    raise UpstreamFailed(f"the model server {what}: {said}", inside=f"{self.server} {what}")
                 yield answer
         except UpstreamDenied:
             self.credentials.forget(self.region)
@@ -141,7 +142,8 @@ class Runtime:
                 found = self.session.get_credentials()
                 frozen = None if found is None else found.get_frozen_credentials()
             except BotoCoreError as failed:
-                raise Unavailable(f"the AWS credentials cannot be had: {failed}", retry_after=5) from failed
+                inside = f"the AWS credentials cannot be had: {failed}"
+                raise Unavailable("the model's provider cannot be asked now", retry_after=5, inside=inside) from failed
             if frozen is None or not frozen.access_key:
                 self.in_vain_until = time.monotonic() + IN_VAIN
                 raise UpstreamDenied(NO_CREDENTIALS)

@@ -69,7 +69,7 @@ class Server:
         """The JSON text that answers a POST. UpstreamFailed when it is no JSON by its type, or longer than 64 MiB."""
         async with self.answer(path, body, headers, in_pieces=False) as answer:
             if not is_json(answer.content_type):
-                raise UpstreamFailed(f"{self} answered with {answer.content_type}, not with JSON")
+                raise self.failure(UpstreamFailed, f"answered with {answer.content_type}, not with JSON")
             return await limited(answer, LARGEST_ANSWER)
 
     async def events(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> AsyncGenerator[bytes, None]:
@@ -84,7 +84,7 @@ class Server:
             elif is_json(answer.content_type):
                 yield await limited(answer, LARGEST_ANSWER)
             else:
-                raise UpstreamFailed(f"{self} answered with {answer.content_type}, not with events")
+                raise self.failure(UpstreamFailed, f"answered with {answer.content_type}, not with events")
 
     def answer(
         self, path: str, body: bytes, headers: Mapping[str, str] | None = None, *, in_pieces: bool = True
@@ -103,7 +103,7 @@ class Server:
         if answer.status != 200:
             raise self.refused(answer.status, await beginning(answer), answer.headers)
         if answer.headers.get("content-encoding", IDENTITY) != IDENTITY:
-            raise UpstreamFailed(f"{self} compressed its answer, though it was asked not to")
+            raise self.failure(UpstreamFailed, "compressed its answer, though it was asked not to")
 
     async def asked(self, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> Answer:
         """The answer of any status. A kept connection that the server had closed before it saw the request is no try."""
@@ -130,9 +130,9 @@ class Server:
         try:
             return await pool.new(self.timeouts.connect)
         except TimeoutError as away:
-            raise Unavailable(f"{self} cannot be reached: no connection in {self.timeouts.connect} s") from away
+            raise self.failure(Unavailable, "cannot be reached", f"no connection in {self.timeouts.connect} s") from away
         except (OSError, UnicodeError) as away:
-            raise Unavailable(f"{self} cannot be reached: {away}") from away
+            raise self.failure(Unavailable, "cannot be reached", str(away)) from away
 
     async def chunks(self, answer: Answer) -> AsyncGenerator[bytes, None]:
         """The bytes of a body as they come; UpstreamFailed beyond 512 MiB. After the first, the idle time is the limit."""
@@ -141,7 +141,7 @@ class Server:
             answer.limit = self.timeouts.idle
             total += len(chunk)
             if total > LARGEST_STREAM:
-                raise UpstreamFailed(f"{self} streams without end: more than {LARGEST_STREAM} bytes")
+                raise self.failure(UpstreamFailed, f"streams without end: more than {LARGEST_STREAM} bytes")
             yield chunk
 
     async def pool(self) -> Pool:
@@ -161,6 +161,10 @@ class Server:
         finally:
             self.pools.pop(loop, None)
             pool.close()
+
+    def failure(self, kind: type[Problem], what: str, why: str = "") -> Problem:
+        """What the server did; inside, also which server, and why."""
+        return kind(f"the model server {what}", inside=f"{self} {what}{why and ': '}{why}")
 
     def __str__(self) -> str:
         return f"the model server {self.host}"
@@ -192,9 +196,9 @@ class Answering:
         if self.answer is not None:
             self.answer.connection.release()
         if isinstance(failed, TimeoutError):
-            raise UpstreamTimeout(f"{self.server} did not answer in time") from failed
+            raise self.server.failure(UpstreamTimeout, "did not answer in time") from failed
         if isinstance(failed, Broken):
-            raise UpstreamFailed(f"{self.server} broke off its answer: {failed}") from failed
+            raise self.server.failure(UpstreamFailed, "broke off its answer", str(failed)) from failed
 
 
 def lines(headers: Mapping[str, str]) -> bytes:

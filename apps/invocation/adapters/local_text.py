@@ -60,7 +60,8 @@ def carried(package: str, name: str) -> Path:
     found = importlib.util.find_spec(package)
     file = Path(found.origin).parent / name if found is not None and found.origin else None
     if file is None or not file.exists():
-        raise Unavailable(f"the model file {name} is missing; install requirements-models.txt")
+        inside = f"the model file {name} is missing; install requirements-models.txt"
+        raise Unavailable("the model of this machine is not there", inside=inside)
     return file
 
 

@@ -13,6 +13,7 @@ from foundation.errors import (
     Blocked,
     Invalid,
     InvalidParameter,
+    ModelUnavailable,
     OverBudget,
     Problem,
     TooLarge,
@@ -46,6 +47,7 @@ ROWS: Final[Sequence[tuple[type[Problem], int | None, str, str]]] = (
     (OverBudget, None, "insufficient_quota", "insufficient_quota"),
     (TooMany, None, "rate_limit_error", "rate_limit_exceeded"),
     (UnknownModel, 404, INVALID, UnknownModel.code),
+    (ModelUnavailable, 404, INVALID, ModelUnavailable.code),
     (TooLong, None, INVALID, TooLong.code),
     (Blocked, None, INVALID, "content_filter"),
     (InvalidParameter, None, INVALID, "unsupported_parameter"),
@@ -83,7 +85,7 @@ def described(problem: Problem) -> OpenAIProblem:
         message = f"{param}: {first['msg']}" if param else first["msg"]
         return OpenAIProblem(message, kind, param, ISSUES.get(first["type"], code))
     param = problem.param if isinstance(problem, InvalidParameter) else None
-    return OpenAIProblem(problem.detail, kind, "model" if isinstance(problem, UnknownModel) else param, code)
+    return OpenAIProblem(problem.detail, kind, "model" if isinstance(problem, UnknownModel | ModelUnavailable) else param, code)
 
 
 def path(loc: Sequence[str | int]) -> str | None:

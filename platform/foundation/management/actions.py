@@ -44,7 +44,7 @@ class ActionsCommand(BaseCommand):
         try:
             told = self.actions[given["action"]][1](given)
         except Problem as problem:
-            raise CommandError(problem.detail) from problem
+            raise CommandError(problem.reason) from problem
         self.stdout.write(json.dumps(told) if given["json"] else "\n".join(self.lines(told)))
         return told
 

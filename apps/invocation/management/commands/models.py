@@ -156,7 +156,7 @@ def test(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     chosen = [services.find_model(given["name"])] if given["name"] else [model for model, _ in services.models()]
     tested = [(model, result) for model in chosen for result in async_to_sync(services.test_model)(model)]
     if given["name"] and not tested:
-        raise Invalid(f"{given['name']} has no provider on this platform")
+        raise Invalid(services.remedy(chosen[0]))
     return [tested_place(model.name, *result) for model, result in tested]
 
 
