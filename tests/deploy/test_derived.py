@@ -14,6 +14,7 @@ from apps.portal.backend import callback_url
 from apps.portal.configuration import django_settings
 from deploy.cloudformation.grants import DEPLOYMENT, TABLE, Grant, grants
 from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.resolved import deployment
 from foundation.adapters.aws import names, queue_shape, tables
 from foundation.apps import ApiKey, Foundation, KeyHolder, RegisteredClient, Session
 from foundation.defaults import NeededOnAws
@@ -195,6 +196,14 @@ def told(task: dict[str, Any]) -> dict[str, Any]:
     secret = {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}
     assert not {*said} & {*secret}
     return {**said, **secret}
+
+
+@pytest.mark.parametrize(("profile", "asked", "most"), [("Small", "0", 4), ("Production", "0", 20), ("Small", "50", 50)])
+def test_containers_are_added_up_to_the_number_that_is_asked_for(profile: str, asked: str, most: int) -> None:
+    made = deployment(CostProfile=profile, MostContainers=asked)["services.json"]["Resources"].values()
+    scales = [each["Properties"] for each in made if each["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget"]
+    assert {int(each["MaxCapacity"]) for each in scales} == {most}
+    assert all(each["MinCapacity"] <= most for each in scales)
 
 
 TASKS = resources("services.json", "AWS::ECS::TaskDefinition").values()

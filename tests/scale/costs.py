@@ -17,7 +17,7 @@ from tests.scale.measuring import Cost
 from tests.scale.page import present
 
 QUOTAS: Final = Path(__file__).with_name("quotas.json")
-MORE: Final = "more or larger containers (`MOST`, `SIZES` of the templates)"
+MORE: Final = "more or larger containers (`MostContainers`, `SIZES` of the templates)"
 ROUTES: Final = "AWS, on request; several models, regions or providers behind one route"
 SPREAD_CALLS: Final = "several applications, or a higher `spread` of Invocation before the first deployment"
 FILES: Final = 3  # of each job that was measured
@@ -128,13 +128,7 @@ def document_limits(profile: str = "Production", assumed: Assumed = ASSUMED) -> 
 
 def slots(profile: str) -> int:
     """Messages of one queue that its workers work on at once, with all containers."""
-    return most("worker", profile) * CHOSEN.worker_concurrency
-
-
-def most(what: str, profile: str) -> int:
-    """Containers of one kind at most."""
-    name, production, small = MOST[what]
-    return production if profile == name else small
+    return MOST[profile] * CHOSEN.worker_concurrency
 
 
 def _arriving(profile: str, assumed: Assumed) -> Iterator[Limit]:
@@ -146,7 +140,7 @@ def _arriving(profile: str, assumed: Assumed) -> Iterator[Limit]:
     yield Limit(
         "steady", steady, "arrive", requests, STEADY.default, "requests", "the parameter ApiRequestsPerSecond, to 10,000"
     )
-    services = most("service", profile) * REQUESTS / 60
+    services = MOST[profile] * REQUESTS / 60
     yield Limit("services", "containers of the service document", "arrive", requests, services, "requests", MORE)
     yield Limit("api_gateway", "API Gateway", "arrive", requests, known["api_gateway"]["value"], "requests", "the quota")
 
@@ -164,7 +158,7 @@ def _read(profile: str, assumed: Assumed) -> Iterator[Limit]:
     yield Limit("textract_jobs", "Textract: documents at once, ours", "extract", seconds, CHOSEN.textract_jobs, "at once", jobs)
     account = known["textract_account_jobs"]["value"]
     yield Limit("textract_account_jobs", "Textract: documents at once", "extract", seconds, account, "at once", "the quota")
-    lift = "a higher `MOST` in the templates, a higher WORKER_CONCURRENCY"
+    lift = "a higher `MostContainers`, WORKER_CONCURRENCY by `FurtherSettings`"
     need, most_slots = assumed.extract_seconds, slots(profile)
     yield Limit("extract_workers", "workers of extraction", "extract", need, most_slots, "slots", lift, workers=True)
     yield Limit("in_flight", "SQS: in flight", "extract", need, known["in_flight"]["value"], "messages", "the quota")
@@ -192,7 +186,7 @@ def _stored(assumed: Assumed) -> Iterator[Limit]:
 
 def _indexed(profile: str, assumed: Assumed) -> Iterator[Limit]:
     known = quotas()
-    lift = "a higher `MOST` in the templates, a higher WORKER_CONCURRENCY"
+    lift = "a higher `MostContainers`, WORKER_CONCURRENCY by `FurtherSettings`"
     held = slots(profile)
     yield Limit("chunk_workers", "workers of chunking", "chunk", assumed.chunk_seconds, held, "slots", lift, workers=True)
     yield Limit("index_workers", "workers of vectors", "index", assumed.index_seconds, held, "slots", lift, workers=True)
@@ -218,7 +212,7 @@ def call_limits(profile: str = "Production", assumed: Assumed = ASSUMED) -> tupl
             "requests",
             "the parameter ApiRequestsPerSecond, to 10,000",
         ),
-        ("services", "containers of the service model", 1, most("service", profile) * REQUESTS / 60, "requests", MORE),
+        ("services", "containers of the service model", 1, MOST[profile] * REQUESTS / 60, "requests", MORE),
         ("api_gateway", "API Gateway", 1, known["api_gateway"]["value"], "requests", "the quota"),
         (
             "tokens",

@@ -12,9 +12,10 @@ from typing import Final
 
 from apps.extraction.adapters.textract import PACE
 from apps.usage.records import Invocation
+from deploy.cloudformation.parts.scaling import MOST
 from foundation.adapters.aws.queue_shape import RETENTION
 from foundation.settings import CHOSEN
-from tests.scale.costs import ASSUMED, Limit, call_limits, document_limits, most, quotas, slots
+from tests.scale.costs import ASSUMED, Limit, call_limits, document_limits, quotas, slots
 from tests.scale.day import BUSIEST, DAY, STAGES, Played, Stage, play
 from tests.scale.page import PAGE
 
@@ -46,7 +47,7 @@ def stages(limits: Sequence[Limit], profile: str) -> Mapping[str, Stage]:
         stage = Stage(min((limit.carries for limit in own if not limit.workers), default=math.inf))
         for limit in own:
             if limit.workers:
-                one = slots(profile) / most("worker", profile)
+                one = slots(profile) / MOST[profile]
                 least = 1 if profile == "Production" else 0
                 stage = Stage(stage.rate, one / limit.need, least, math.ceil(limit.value / one))
         found[name] = stage
@@ -88,7 +89,7 @@ def section() -> str:
         read=max(each["read"] for each in quotas().values()),
         turns=number(slots("Production") / ASSUMED.try_seconds * PACE.longest_turn),
         turn=PACE.longest_turn,
-        containers=most("service", "Production"),
+        containers=MOST["Production"],
         spread=Invocation.kind.spread,
         changes=1 / ASSUMED.transaction_seconds,
         slots=slots("Production"),

@@ -18,7 +18,7 @@ from deploy.cloudformation.frame import logical
 from deploy.cloudformation.house import Process
 from deploy.cloudformation.names import queue_name
 
-MOST: Final = {"service": ("Production", 20, 4), "worker": ("Production", 20, 4)}
+MOST: Final = {"Production": 20, "Small": 4}  # containers of one service or worker, where an operator names no number
 OLD_SECONDS: Final = 60  # that the oldest message may wait before one more worker comes
 REQUESTS: Final = 3000  # a minute, for one container
 
@@ -32,7 +32,7 @@ def target(process: Process, what: str) -> ScalableTarget:
         ScalableDimension="ecs:service:DesiredCount",
         ResourceId=Sub(f"service/${{Cluster}}/${{{title}Service.Name}}"),
         MinCapacity=If("Production", 2, 1) if what == "service" else If("Production", 1, 0),
-        MaxCapacity=If(*MOST[what]),
+        MaxCapacity=If("OwnMost", Ref("MostContainers"), If("Production", MOST["Production"], MOST["Small"])),
     )
 
 

@@ -73,6 +73,15 @@ ALIASES: Final = Parameter(
     pattern="([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?",
     hint="kind:pattern=model with commas between them, or nothing",
 )
+MOST: Final = Parameter(
+    name="MostContainers",
+    label="Most containers of a kind",
+    help="Up to how many containers of one service or worker are added on load. 0: 4 in Small, 20 in Production.",
+    type="Number",
+    default=0,
+    lowest=0,
+    highest=500,
+)
 FURTHER: Final = Parameter(
     name="FurtherSettings",
     label="Further settings",
@@ -98,7 +107,22 @@ def stack(platform: Platform) -> Stack:
         name="services",
         title="Generative AI Foundation: a service for each capability, a worker for each queue.",
         groups=_groups(),
-        conditions={**PRODUCTION, **LOCAL_ENGINE, "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), ""))},
+        conditions={
+            **PRODUCTION,
+            **LOCAL_ENGINE,
+            "OwnMost": Not(Equals(Ref("MostContainers"), 0)),
+            "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), "")),
+        },
+        rules={
+            "MoreThanOneContainer": {
+                "Assertions": [
+                    {
+                        "Assert": Not(Equals(Ref("MostContainers"), "1")),
+                        "AssertDescription": "MostContainers is 0, or at least 2: a service of Production has two.",
+                    }
+                ]
+            }
+        },
         mappings={"Sizes": containers.SIZES},
         resources=(
             _cluster(),
@@ -114,7 +138,9 @@ def stack(platform: Platform) -> Stack:
 
 def _groups() -> tuple[Group, ...]:
     return (
-        group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL),
+        group(
+            PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, MOST, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL
+        ),
         group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER),
         group(
             NETWORK_GROUP,
