@@ -19,12 +19,12 @@ from apps.invocation.claims import (
     COST,
     MICRO,
     Bound,
+    are_used_up,
     bounds_for,
     claims_of,
     in_dollars,
     left,
     prompt_tokens,
-    uses,
     whole_seconds,
 )
 from apps.invocation.records import Kind, Model
@@ -77,7 +77,7 @@ async def reserve(call: Call) -> None:
     bounds = bounds_for(call)
     if not bounds:
         return
-    if call.size is None and uses(bounds):
+    if call.size is None and are_used_up(bounds):
         await measuring.measure(call)
     caution = excess.caution(call.by.name, call.size)
     refused = await refusal_of(call, bounds, caution)

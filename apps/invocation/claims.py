@@ -5,7 +5,7 @@ A minute begins with the first call in it. Days and months are those of UTC; mon
 
 import calendar
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -120,22 +120,21 @@ def bounds_for(call: Call) -> tuple[Bound, ...]:
     return bounds if kinds is None else tuple(each for each in bounds if each.limit.kind in kinds)
 
 
-def uses(bounds: Iterable[Bound]) -> Set[str]:
-    """What of them is used up by tokens."""
-    return USED_UP.intersection([each.limit.kind for each in bounds])
+def are_used_up(bounds: Iterable[Bound]) -> bool:
+    """Whether one of them is used up by tokens."""
+    return not USED_UP.isdisjoint([each.limit.kind for each in bounds])
 
 
 def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: int = 1) -> Iterator[tuple[Claim, str]]:
-    """The claims of a call, each with what it counts; its prompt is taken so many times. Forbidden for a call in dollars by a
-    model without known prices."""
+    """The claims of a call, each with what it counts; its prompt is taken so many times, and measured where any is used up by
+    it. Forbidden for a call in dollars by a model without known prices."""
     amounts = dict(ONE)
-    wanted = uses(bounds)
-    if wanted:
-        read = [(model, caution * excess.most_read(model.name, size(call))) for model in chain(call.by)]
-        amounts["tokens"] = max(prompt for _, prompt in read) + answer_tokens(call)
-        if COST in wanted:
-            amounts[COST] = max(cost(model, prompt, most_written(call, model)) for model, prompt in read)
+    if call.size is not None:
+        read = [(model, caution * excess.most_read(model.name, call.size)) for model in chain(call.by)]
+        amounts["tokens"] = max([prompt for _, prompt in read]) + answer_tokens(call)
     for limit, scope, most in bounds:
+        if limit.kind == COST and COST not in amounts:
+            amounts[COST] = max([cost(model, prompt, most_written(call, model)) for model, prompt in read])
         key = counter(call.caller.application, scope, limit, moment)
         yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
 

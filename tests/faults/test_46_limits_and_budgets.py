@@ -93,10 +93,10 @@ class Told:
 Ask = Callable[[aiohttp.ClientSession, Told], Any]
 
 
-def chat(url: str, *, streamed: bool, model: str = "priced", prompt: str = PROMPT) -> Ask:
+def chat(url: str, *, streamed: bool, model: str = "priced", prompt: str = PROMPT, most: int = 20) -> Ask:
     """A call in OpenAI's dialect; what it cost is taken from the usage that the client is told."""
     said = [{"role": "user", "content": prompt}]
-    body = {"model": model, "messages": said, "max_tokens": 20, "stream": streamed}
+    body = {"model": model, "messages": said, "max_tokens": most, "stream": streamed}
     if streamed:
         body["stream_options"] = {"include_usage": True}
 
@@ -184,7 +184,7 @@ async def test_46_a_budget_holds_with_a_provider_that_counts_far_more_than_words
 ) -> None:
     name = f"signs {prompt[:1]} {streamed}"
     key = key_of(gateway, name, "--usd-per-day", "1")
-    told = await rushed(key, chat(gateway.url, streamed=streamed, model="signs", prompt=prompt), 2)
+    told = await rushed(key, chat(gateway.url, streamed=streamed, model="signs", prompt=prompt, most=1), 2)
     assert told.cost >= told.answered * (COUNTED[prompt] + 19) * PRICE_IN > 0
     assert told.cost <= DOLLAR
     assert {status for status, _, _ in told.refused} == {402}
