@@ -146,8 +146,18 @@ class Circuits:
     def standing(self, moment: float) -> Iterator[Standing]:
         """All of them as they stand."""
         for (at, identifier), circuit in tuple(self.known.items()):
-            state, wait = circuit.state(moment), circuit.ready(moment)
-            yield Standing(at.provider, at.base_url, at.region, identifier, state, circuit.strikes, wait)
+            yield seen(at, identifier, circuit, moment)
+
+    def standing_of(self, deployment: Deployment, moment: float) -> Standing | None:
+        """That of a deployment, if it was called."""
+        circuit = self.known.get((deployment.connection, deployment.id))
+        return None if circuit is None else seen(deployment.connection, deployment.id, circuit, moment)
+
+
+def seen(at: Connection, identifier: str, circuit: Circuit, moment: float) -> Standing:
+    """A circuit as it stands."""
+    state, wait = circuit.state(moment), circuit.ready(moment)
+    return Standing(at.provider, at.base_url, at.region, identifier, state, circuit.strikes, wait)
 
 
 circuits: Final = Circuits()

@@ -32,7 +32,7 @@ from apps.invocation.listing import (
     save_model,
     test_model,
 )
-from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind, Model
+from apps.invocation.records import AsyncInvocation, AsyncStatus, Deployment, Kind, Model
 from apps.invocation.shares import Scope, shares_of
 from apps.usage import services as usage
 from foundation.adapters import directory, files, queues, records
@@ -92,6 +92,11 @@ def models() -> Sequence[tuple[Model, Model | None]]:
 def circuits() -> Sequence[Standing]:
     """How the deployments stand that this process has called: used, left alone for so many seconds, or being tried."""
     return tuple(breaker.circuits.standing(time.monotonic()))
+
+
+def circuit(place: Deployment) -> Standing | None:
+    """How one of them stands; None where this process has not called it."""
+    return breaker.circuits.standing_of(place, time.monotonic())
 
 
 def callable_models(caller: Caller) -> Sequence[tuple[Model, Model]]:

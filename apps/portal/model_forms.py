@@ -98,6 +98,16 @@ class ModelForm(forms.Form):
         )
 
 
+def seconds(label: str, help_text: str) -> forms.FloatField:
+    """A field for a time limit."""
+    return forms.FloatField(
+        label=label,
+        help_text=f"{help_text} Empty: as configured.",
+        required=False,
+        error_messages={"invalid": "Enter a number of seconds, for example 2.5."},
+    )
+
+
 class PlaceForm(forms.Form):
     """One place where a model runs."""
 
@@ -136,6 +146,10 @@ class PlaceForm(forms.Form):
         label="Name of the place", help_text="Empty: as the provider is called.", required=False, max_length=100
     )
 
+    first_token_seconds = seconds("Seconds to the first of a stream", "After them another place is asked.")
+    idle_seconds = seconds("Seconds of silence in a stream", "After them the stream ends with an error.")
+    answer_seconds = seconds("Seconds to a whole answer", "Of one try; after them another place is asked.")
+
     def placed(self, secret: str) -> Deployment:
         """The place that the form has; `secret` names its key, empty: it has none."""
         known = self.cleaned_data
@@ -148,6 +162,9 @@ class PlaceForm(forms.Form):
             known["region"],
             secret,
             1 if weight is None else weight,
+            known["first_token_seconds"],
+            known["idle_seconds"],
+            known["answer_seconds"],
         )
 
 

@@ -1,6 +1,7 @@
 """The portal's pages of the models over HTTP."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,17 +14,34 @@ from django.views.decorators.debug import sensitive_variables
 from msgspec.structs import replace
 
 from apps.invocation import services
-from apps.invocation.records import Model
+from apps.invocation.breaker import Standing
+from apps.invocation.records import Deployment, Model
 from apps.portal.model_forms import ModelForm, NewModelForm, PlaceForm, switched
 from apps.portal.pages import Page, shown
 from foundation.errors import Invalid, Problem
 
 KINDS: Final = {"text": "Text", "embed": "Embeddings", "rerank": "Order of documents"}
+LIMITS: Final = {
+    "first_token_seconds": "to the first of a stream",
+    "idle_seconds": "of silence in a stream",
+    "answer_seconds": "to a whole answer",
+}
 
 
 def address(model: Model) -> str:
     """The page of a model. Its name is no part of the path, as it may have slashes."""
     return f"{reverse('portal-model')}?{urlencode({'name': model.name})}"
+
+
+def places(deployments: Iterable[Deployment]) -> list[tuple[Deployment, str, Standing | None]]:
+    """Where a model runs, the own time limits of each place, and how its circuit stands where this process has called it."""
+    return [(place, limits(place), services.circuit(place)) for place in deployments]
+
+
+def limits(place: Deployment) -> str:
+    """The time limits of its own that a place has."""
+    own = {text: getattr(place, field) for field, text in LIMITS.items()}
+    return ", ".join(f"{seconds:g} s {text}" for text, seconds in own.items() if seconds is not None)
 
 
 class Models(Page):
@@ -32,7 +50,7 @@ class Models(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         text, able = request.GET.get("q", "")[:200], request.GET.get("able", "")
         found = [
-            (model, answering, address(model))
+            (model, answering, address(model), places(model.usable))
             for model, answering in services.models()
             if text.casefold() in f"{model.name} {model.id}".casefold() and able in ("", "yes" if answering else "no")
         ]
@@ -93,6 +111,7 @@ def page(request: HttpRequest, model: Model, form: Form, status: int = 200, **mo
         "model",
         status,
         model=model,
+        places=places(model.placements),
         form=form,
         kind=KINDS[model.kind],
         answering=services.answering(model),

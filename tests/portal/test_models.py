@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from tests.portal.visitor import Visitor
+from tests.running import Api
 
 
 @pytest.fixture
@@ -66,6 +67,29 @@ def test_one_more_place_is_added_and_taken_away(visitor: Visitor, name: str) -> 
     assert "one place less" in left.text
     only = visitor.post(page, f"/admin/models/undeploy?{query}", deployment="openai_compatible")
     assert "one place only" in only.text
+
+
+def test_a_place_has_time_limits_of_its_own(visitor: Visitor, name: str) -> None:
+    page = added(visitor, name, first_token_seconds="2.5", answer_seconds="60")
+    shown = visitor.get(page).text
+    assert "Own limits: 2.5 s to the first of a stream, 60 s to a whole answer<" in shown
+    found = json.loads(visitor.platform.manage("models", "show", name, "--json"))["deployments"][0]
+    assert (found["first_token_seconds"], found["idle_seconds"], found["answer_seconds"]) == (2.5, None, 60.0)
+    place = {"provider": "openai_compatible", "id": "llama3.3", "deployment": "second", "idle_seconds": "9999"}
+    refused = visitor.post(page, f"/admin/models/deploy?{page.partition('?')[2]}", **place)
+    assert "idle_seconds (9999) must be more than 0 and at most 120" in refused.text
+    assert len(json.loads(visitor.platform.manage("models", "show", name, "--json"))["deployments"]) == 1
+
+
+def test_a_place_that_keeps_failing_is_shown_with_its_circuit(visitor: Visitor, name: str) -> None:
+    page = added(visitor, name)
+    assert "keeps failing" not in visitor.get(page).text
+    api = Api(visitor.platform.url, visitor.platform.new_key(f"circuits of {name}"))
+    body = {"model": name, "messages": [{"role": "user", "content": "Hi"}]}
+    for _ in range(5):
+        assert api.post("/v1/chat/completions", json=body).status_code == 503
+    assert "keeps failing, " in visitor.get(page).text
+    assert "keeps failing<" in visitor.get(f"/admin/models?q={name}").text
 
 
 @pytest.mark.parametrize(
