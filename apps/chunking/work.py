@@ -15,6 +15,7 @@ from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now
 from foundation.errors import Conflict, Invalid, NotFound, NotReady
 from foundation.records import MAXIMUM_PAGE, update
+from foundation.tally import count
 
 QUEUE: Final = "chunking"
 BATCH: Final = 100
@@ -65,7 +66,7 @@ def chunk(application: str, identifier: str, name: str) -> None:
     if not file.ended:
         reason = _cut(target, file)
         file = _settled(file, FileStatus.FAILED if reason else FileStatus.COMPLETED, reason, abandoned=False)
-    _count(file)
+    count(ChunkingJob, file)
 
 
 def abandon(application: str, identifier: str, name: str, reason: str) -> None:
@@ -73,7 +74,7 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
     file = records.get(ChunkedFile, application, identifier, name)
     if file is not None:
         why = f"The file could not be processed: {reason}"
-        _count(file if file.ended else _settled(file, FileStatus.FAILED, why, abandoned=True))
+        count(ChunkingJob, file if file.ended else _settled(file, FileStatus.FAILED, why, abandoned=True))
 
 
 def files_of(target: ChunkingJob) -> Iterator[ChunkedFile]:
@@ -152,17 +153,3 @@ def _settled(file: ChunkedFile, status: FileStatus, reason: str | None, *, aband
     if stored is None:
         raise NotFound("Results not found")
     return stored
-
-
-def _count(file: ChunkedFile) -> None:
-    """Count how the file ended, once; one that was abandoned first counts as failed until it is completed."""
-    job = (file.application, file.job)
-    first = "failed" if file.abandoned or file.status is FileStatus.FAILED else "completed"
-    records.increment(ChunkingJob, *job, by={first: 1}, once=file.name)
-    if file.abandoned and file.status is FileStatus.COMPLETED:
-        records.increment(ChunkingJob, *job, by={"failed": -1, "completed": 1}, once=f"{file.name}/completed")
-
-    def touched(target: ChunkingJob) -> ChunkingJob | None:
-        return replace(target, updated=file.updated) if target.updated < file.updated else None
-
-    update(records, ChunkingJob, *job, change=touched)

@@ -26,7 +26,6 @@ class FileStatus(enum.StrEnum):
 
 
 FINISHED = frozenset({JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED})
-ENDED = frozenset({FileStatus.COMPLETED, FileStatus.FAILED})
 
 
 @record(table="extraction_jobs", key=("application", "job"), indexes={"by_created": ("application", "created")})
@@ -65,7 +64,8 @@ class ExtractedFile(Record):
     """One document of a job. `file` is its id, which names what is stored for it.
 
     `reason` says why it FAILED, or what is missing though it is COMPLETED, to the person who uploaded it. `abandoned`: it
-    failed because the platform could not work on it, not because of what it holds; its message can then be redriven.
+    failed because the platform could not work on it, not because of what it holds; a redriven message may then still
+    complete it, and `abandoned` stays.
     `ticket`: with which its engine goes on.
     """
 
@@ -79,6 +79,11 @@ class ExtractedFile(Record):
     reason: str | None = None
     abandoned: bool = False
     ticket: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no message can change it any more."""
+        return self.status is FileStatus.COMPLETED or (self.status is FileStatus.FAILED and not self.abandoned)
 
     @property
     def upload(self) -> str:

@@ -154,12 +154,12 @@ def hand_out_rest(application: str, identifier: str) -> None:
 
 
 def abandon_rest(application: str, identifier: str, reason: str) -> None:
-    """Fail every file of a started job that could not be handed out, so that the job ends."""
+    """Fail every file of a started job that could not be handed out, and count those that failed, so that the job ends."""
     target = records.get(ExtractionJob, application, identifier)
     if target is None or target.started is None:
         return
     for file in files_of(target):
-        if file.status is FileStatus.PENDING:
+        if file.status in (FileStatus.PENDING, FileStatus.FAILED):
             work.abandon(application, identifier, file.name, reason)
 
 

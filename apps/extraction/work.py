@@ -8,19 +8,19 @@ from typing import BinaryIO, Final
 from apps.extraction.engine import engine
 from apps.extraction.names import Kind, kind_of
 from apps.extraction.ports import Document, Engine, Extracted, Pending
-from apps.extraction.records import ENDED, ExtractedFile, ExtractionJob, FileStatus
+from apps.extraction.records import ExtractedFile, ExtractionJob, FileStatus
 from apps.extraction.results import Page, Unreadable, encode_tables, encode_text, plain_text
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, Problem, TooLarge
 from foundation.records import update
 from foundation.settings import CHOSEN
+from foundation.tally import count
 from foundation.together import each
 
 QUEUE: Final = "extraction"
 PATIENCE: Final = 60
 PART: Final = 2**20
-ATTEMPTS: Final = 100
 UNUSABLE: Final[Mapping[type[Problem], str]] = {
     TooLarge: f"The file is larger than {CHOSEN.upload_limit_mb:,} MB. Split it, and upload its parts in a new job.",
     NotFound: "The file is not there any more. Upload it again in a new job.",
@@ -29,22 +29,25 @@ UNUSABLE: Final[Mapping[type[Problem], str]] = {
 
 def hand_out(waiting: Iterable[ExtractedFile]) -> None:
     """Put each PENDING file out of reach of its upload URL and send it to the workers, many of them at once; other files are
-    left alone. A file that is too large, or that is not there any more, ends as FAILED.
+    left alone. A file that is too large, or that is not there any more, ends as FAILED; one that a start left so may not be
+    counted yet.
     """
-    each(_handed_out, (file for file in waiting if file.status is FileStatus.PENDING))
+    each(_handed_out, (file for file in waiting if file.status in (FileStatus.PENDING, FileStatus.FAILED)))
 
 
 def _handed_out(file: ExtractedFile) -> None:
+    if file.status is FileStatus.FAILED:
+        return count(ExtractionJob, file)
     try:
         files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
     except (TooLarge, NotFound) as refused:
-        _settle(file, FileStatus.FAILED, UNUSABLE[type(refused)])
-        files.delete(file.upload)
-        return
+        _end(file, FileStatus.FAILED, UNUSABLE[type(refused)])
+        return files.delete(file.upload)
     queues.send("extract_document", queue=QUEUE, application=file.application, job=file.job, file=file.name)
     moment = now()
     with suppress(Conflict):  # a worker was faster; what it wrote is newer
         records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
+    return None
 
 
 def extract(application: str, identifier: str, name: str, *, reader: Engine = engine) -> None:
@@ -55,33 +58,31 @@ def extract(application: str, identifier: str, name: str, *, reader: Engine = en
     """
     target = records.get(ExtractionJob, application, identifier)
     file = records.get(ExtractedFile, application, identifier, name)
-    if target is None or target.started is None or file is None or has_ended(file):
+    if target is None or target.started is None or file is None:
+        return
+    if file.ended:
+        count(ExtractionJob, file)
         return
     client = directory.find(target.client) if file.ticket is None else None
     if client is not None and not client.active:
-        _settle(file, FileStatus.FAILED, "The application was deactivated before this file was read.")
+        _end(file, FileStatus.FAILED, "The application was deactivated before this file was read.")
         return
     try:
         outcome = _read(file, reader)
     except Unreadable as refused:
-        _settle(file, FileStatus.FAILED, refused.reason)
+        _end(file, FileStatus.FAILED, refused.reason)
         return
     if isinstance(outcome, Pending):
         _again(file, outcome)
     else:
-        _settle(file, FileStatus.COMPLETED, outcome.remark)
-
-
-def has_ended(file: ExtractedFile) -> bool:
-    """Whether nothing more can happen to a file; one that was abandoned may end once more."""
-    return file.status in ENDED and not file.abandoned
+        _end(file, FileStatus.COMPLETED, outcome.remark)
 
 
 def abandon(application: str, identifier: str, name: str, reason: str) -> None:
     """Fail a file that the platform could not work on. A redriven message reads it again."""
     file = records.get(ExtractedFile, application, identifier, name)
-    if file is not None and file.status not in ENDED:
-        _settle(file, FileStatus.FAILED, f"The file could not be processed: {reason}", abandoned=True)
+    if file is not None:
+        _end(file, FileStatus.FAILED, f"The file could not be processed: {reason}", abandoned=True)
 
 
 def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
@@ -112,14 +113,14 @@ def _again(file: ExtractedFile, pending: Pending) -> None:
 
     def going_on(current: ExtractedFile) -> ExtractedFile | None:
         waits = current.status is FileStatus.PENDING
-        if (current.ticket == pending.ticket and not waits) or has_ended(current):
+        if (current.ticket == pending.ticket and not waits) or current.ended:
             return None
         moment = now()
         status, queued = (FileStatus.QUEUED, moment) if waits else (current.status, current.queued)
         return replace(current, ticket=pending.ticket, status=status, queued=queued, updated=moment)
 
     stored = update(records, ExtractedFile, file.application, file.job, file.name, change=going_on)
-    if stored is not None and not has_ended(stored):
+    if stored is not None and not stored.ended:
         ids = {"application": file.application, "job": file.job, "file": file.name}
         queues.send("extract_document", queue=QUEUE, delay=pending.seconds, **ids)
 
@@ -129,27 +130,14 @@ def _parts(document: BinaryIO) -> Iterator[bytes]:
         yield part
 
 
-def _settle(file: ExtractedFile, status: FileStatus, reason: str | None = None, *, abandoned: bool = False) -> None:
-    """Record how a file ended and count it in its job, both at once or neither; only the first end counts.
+def _end(file: ExtractedFile, status: FileStatus, reason: str | None = None, *, abandoned: bool = False) -> None:
+    """Record how a file ended, then count it. Its first end stays, but for an abandoned one, which may end once more."""
 
-    A file that was abandoned may end once more, which moves it from one count to the other.
-    """
-    for _ in range(ATTEMPTS):
-        target = records.get(ExtractionJob, file.application, file.job)
-        current = records.get(ExtractedFile, file.application, file.job, file.name)
-        if target is None or current is None or has_ended(current):
-            return
-        moment = now()
-        ended = replace(current, status=status, reason=reason, abandoned=abandoned, updated=moment)
-        counted = replace(
-            target,
-            completed=target.completed + (status is FileStatus.COMPLETED),
-            failed=target.failed + (status is FileStatus.FAILED) - (current.status is FileStatus.FAILED),
-            updated=moment,
-        )
-        try:
-            records.batch([counted, ended])
-        except Conflict:
-            continue
-        return
-    raise Conflict(f"{file.name} of job {file.job} is being changed by many at once; try again")
+    def ended(current: ExtractedFile) -> ExtractedFile | None:
+        if current.ended or (current.abandoned and abandoned):
+            return None
+        return replace(current, status=status, reason=reason, abandoned=abandoned or current.abandoned, updated=now())
+
+    stored = update(records, ExtractedFile, file.application, file.job, file.name, change=ended)
+    if stored is not None:
+        count(ExtractionJob, stored)

@@ -18,6 +18,7 @@ from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, NotReady, Unavailable
 from foundation.identity import Caller
 from foundation.records import MAXIMUM_PAGE, update
+from foundation.tally import count
 
 QUEUE: Final = "vectors"
 SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether the index shows what was put into it
@@ -74,11 +75,11 @@ def vectorize(application: str, identifier: str, name: str) -> None:
         raise NotFound("Vectorize job not found")
     if file.ended:
         _tidy(target, file)
-        return _count(file)
+        return count(VectorizeJob, file)
     worked = _vectorized(target, file)
     if worked.shown_late:
         return _look_again(worked)
-    _count(_settled(worked))
+    count(VectorizeJob, _settled(worked))
     if worked.written is not None:
         _send(worked, TIDIED_AFTER)
 
@@ -89,7 +90,8 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
     if file is None:
         return
     why = f"The file could not be processed: {reason}"
-    _count(file if file.ended else _settled(replace(file, status=FileStatus.FAILED, reason=why, written=None, abandoned=True)))
+    failed = replace(file, status=FileStatus.FAILED, reason=why, written=None, abandoned=True)
+    count(VectorizeJob, file if file.ended else _settled(failed))
 
 
 def files_of(target: VectorizeJob) -> Iterator[VectorizedFile]:
@@ -211,17 +213,3 @@ def _settled(file: VectorizedFile) -> VectorizedFile:
     if stored is None:
         raise NotFound("Vectorize job not found")
     return stored
-
-
-def _count(file: VectorizedFile) -> None:
-    """Count how the file ended, once; one that was abandoned first counts as failed until it is completed."""
-    job = (file.application, file.job)
-    first = "failed" if file.abandoned or file.status is FileStatus.FAILED else "completed"
-    records.increment(VectorizeJob, *job, by={first: 1}, once=file.name)
-    if file.abandoned and file.status is FileStatus.COMPLETED:
-        records.increment(VectorizeJob, *job, by={"failed": -1, "completed": 1}, once=f"{file.name}/completed")
-
-    def touched(target: VectorizeJob) -> VectorizeJob | None:
-        return replace(target, updated=file.updated) if target.updated < file.updated else None
-
-    update(records, VectorizeJob, *job, change=touched)

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, dataclass_transform
@@ -124,9 +124,16 @@ class Records(Protocol):
         """
 
     def increment(
-        self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
+        self,
+        kind: type[R],
+        *key: Any,
+        by: Mapping[str, int | float],
+        once: str | None = None,
+        initial: R | None = None,
+        also: Mapping[str, Any] | None = None,
     ) -> R:
-        """Add to numeric fields, which no key or index names, atomically and return the record as it is then.
+        """Add to numeric fields, and set those of `also`, atomically and return the record as it is then; no key or index
+        names any of them.
 
         With `once`, a token that was counted on this record in the last 60 days changes nothing: no message lives as long.
         Without a record, `initial` is stored first; without both, NotFound. Without `once`, an addition whose answer was
@@ -167,11 +174,13 @@ def batchable(records: Sequence[Record]) -> None:
         raise Conflict("a batch has two records of one key")
 
 
-def addable(kind: type[Record], by: Mapping[str, int | float]) -> None:
-    """TypeError for a field that a key or an index names: adding to it would move the record."""
-    fixed = {*kind.kind.key, *(name for fields in kind.kind.indexes.values() for name in fields)} & by.keys()
+def addable(kind: type[Record], names: Iterable[str]) -> None:
+    """TypeError for a field that a key or an index names, or by which the record expires: changing it would move the record."""
+    declared = kind.kind
+    lies_by = {*declared.key, declared.expires, *(name for fields in declared.indexes.values() for name in fields)}
+    fixed = lies_by.intersection(names)
     if fixed:
-        raise TypeError(f"{kind.kind.table}: {', '.join(sorted(fixed))} cannot be added to, as the record lies by it")
+        raise TypeError(f"{declared.table}: {', '.join(sorted(map(str, fixed)))} cannot be added to, as the record lies by it")
 
 
 def scope_of(

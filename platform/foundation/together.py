@@ -1,8 +1,10 @@
 """Questions asked at the same time, where none waits for another's answer: one round trip instead of many."""
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
+from functools import cache
 from typing import Final, TypeVar
 
 AT_ONCE: Final = 16
@@ -10,7 +12,13 @@ AT_ONCE: Final = 16
 A = TypeVar("A")
 B = TypeVar("B")
 
-_threads: Final = ThreadPoolExecutor(AT_ONCE, "together")
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, "together")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a process that was forked has none of the threads of the first
 
 
 def together(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
@@ -18,7 +26,7 @@ def together(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
 
     `second` must not itself ask together: with every thread waiting for another, none would be left.
     """
-    other = _threads.submit(copy_context().run, second)
+    other = _threads().submit(copy_context().run, second)
     try:
         found = first()
     finally:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,6 +157,13 @@ class TestWhatIsAsked:
         front.asked.clear()
         records.increment(Note, "a", "n", by={"amount": 1}, once="another")
         assert front.asked == ["GetItem", "UpdateItem"]
+
+    def test_many_that_count_on_one_record_at_once_hardly_repeat(self, records: DynamoRecords, front: DynamoFront) -> None:
+        with ThreadPoolExecutor(50) as workers:
+            list(workers.map(lambda each: records.increment(Note, "a", "n", by={"amount": 1}, once=f"{each}"), range(200)))
+        found = records.get(Note, "a", "n")
+        assert found is not None and found.amount == 200
+        assert len(front.asked) < 200 * 8
 
     def test_a_role_has_a_grant_for_each_of_them_and_no_other(self, records: DynamoRecords, front: DynamoFront) -> None:
         for ask in VERBS.values():

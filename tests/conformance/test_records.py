@@ -443,6 +443,20 @@ class TestIncrement:
         assert records.increment(Note, "a", "n", by={"amount": 1}, once="file 1") == first
         assert records.increment(Note, "a", "n", by={"amount": 1}, once="file 2").amount == 2
 
+    def test_other_fields_are_set_in_the_same_go_and_only_when_it_counts(self, records: Records) -> None:
+        how: Any = {"by": {"amount": 1}, "once": "file 1", "initial": Note("a", "n", cost=1.5)}
+        first = records.increment(Note, "a", "n", **how, also={"color": Color.BLUE})
+        assert (first.amount, first.cost, first.color) == (1, 1.5, Color.BLUE)
+        assert records.increment(Note, "a", "n", **how, also={"color": Color.RED}) == first
+        later = records.increment(Note, "a", "n", by={"amount": 1}, also={"color": Color.RED, "cost": 0.5})
+        assert (later.amount, later.cost, later.color) == (2, 0.5, Color.RED)
+        assert records.get(Note, "a", "n") == later
+
+    def test_a_field_by_which_a_record_lies_or_expires_is_not_set_in_passing(self, records: Records) -> None:
+        for kind, also in ((Note, {"name": "m"}), (Guest, {"room": "r"}), (Guest, {"until": NOON})):
+            with pytest.raises(TypeError):
+                records.increment(kind, "a", "n", by={"visits": 1}, also=also)
+
     def test_a_token_counts_on_each_record_by_itself(self, records: Records) -> None:
         for name in ("n", "m"):
             records.put(Note("a", name))

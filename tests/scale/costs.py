@@ -97,7 +97,7 @@ def measured() -> Mapping[str, Cost]:
 
 def file_writes() -> float:
     """Write units of one document in extraction_files: a third of what is put together with its job and the job's index,
-    what start_job adds for each file, and Textract's ticket."""
+    what start_job adds for each file, and Textract's ticket; a third too of its end, which is counted in its job."""
     known = measured()
     started = (
         known["POST /document/extraction/start_job"].writes - known["GET /document/extraction/create_job"].writes
@@ -132,7 +132,9 @@ def slots(profile: str) -> int:
 
 
 def _arriving(profile: str, assumed: Assumed) -> Iterator[Limit]:
-    known = quotas()
+    known, once = quotas(), 1 / assumed.transaction_seconds
+    lift = "more jobs at once: a job counts what is registered in one record"
+    yield Limit("job", "DynamoDB: files registered in one job", "arrive", 1, once * assumed.jobs_at_once, "changes", lift)
     requests = 1 + 6 / FILES + assumed.polls
     one = "requests of one address"
     yield Limit("address", one, "arrive", requests, RATE.default / 300, "requests", "the parameter RequestsPerAddress")
@@ -169,9 +171,7 @@ def _read(profile: str, assumed: Assumed) -> Iterator[Limit]:
 
 def _stored(assumed: Assumed) -> Iterator[Limit]:
     known = quotas()
-    once, writes = 1 / assumed.transaction_seconds, known["partition_writes"]["value"]
-    lift = "more jobs at once: a job's counter is one record"
-    yield Limit("job", "DynamoDB: counter of one job", "extract", 1, once * assumed.jobs_at_once, "changes", lift)
+    writes = known["partition_writes"]["value"]
     lift = "DynamoDB splits what is hot by job and file; else several applications, or `spread` on ExtractedFile"
     yield Limit("file_writes", "DynamoDB: files of one application, writes", "extract", file_writes(), writes, "units", lift)
     reads = known["partition_reads"]["value"]

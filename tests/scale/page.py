@@ -46,8 +46,8 @@ More than {most} round trips:
 
 {reasons}
 
-What a message costs a worker, when nobody changes the same job at that moment; of who comes second the job is read and
-written again:
+What a message costs a worker. How a file ended is added to its job without a read of the job, so that many workers of one
+job repeat nothing; what was counted last is in the job's record, and every 25th count moves 25 of them out, with 26 writes:
 
 {messages}
 """

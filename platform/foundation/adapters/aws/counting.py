@@ -26,7 +26,7 @@ from typing import Any, Final
 from foundation.adapters.aws.clients import answering
 from foundation.adapters.aws.expressions import ALL_OLD, Terms, alive
 from foundation.adapters.aws.tables import TTL
-from foundation.adapters.aws.values import Attribute, Item, attribute, default_of
+from foundation.adapters.aws.values import Attribute, Item, attribute, default_of, value_of
 from foundation.adapters.aws.writing import WHAT, write
 from foundation.ambient import new_secret, now
 from foundation.errors import Unavailable
@@ -83,13 +83,21 @@ class Lives:
 
 
 def addition(
-    table: str, kind: type[Record], place: Mapping[str, str], by: Mapping[str, int | float], token: str | None, life: Life
+    table: str,
+    kind: type[Record],
+    place: Mapping[str, str],
+    by: Mapping[str, int | float],
+    token: str | None,
+    life: Life,
+    also: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The request that adds; refused when the record is not there, has another life, or has the token in its set."""
+    """The request that adds, and sets `also`; refused when the record is not there, has another life, or has the token in
+    its set."""
     terms = Terms()
     sums = [
         f"{terms.name(name)} = {_there(terms, kind, name)} + {terms.value(attribute(amount))}" for name, amount in by.items()
     ]
+    sums += [f"{terms.name(name)} = {terms.value(value_of(value))}" for name, value in also.items()]
     revision = terms.name("revision")
     change = f"SET {revision} = {revision} + {terms.value({'N': '1'})}" + "".join(f", {each}" for each in sums)
     condition = alive(terms, kind)

@@ -107,9 +107,16 @@ class DynamoRecords:
         return Page(tuple(record_of(kind, item) for item in items[:limit]), more)
 
     def increment(
-        self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
+        self,
+        kind: type[R],
+        *key: Any,
+        by: Mapping[str, int | float],
+        once: str | None = None,
+        initial: R | None = None,
+        also: Mapping[str, Any] | None = None,
     ) -> R:
-        addable(kind, by)
+        also = also or {}
+        addable(kind, [*by, *also])
         table, place = self._table(kind), place_of(table_of(kind), key)
         token = None if once is None else short(once)
         life = self.lives.get(table, *place.values())
@@ -120,14 +127,14 @@ class DynamoRecords:
                     return found
                 life = actual
                 continue
-            written = write(self.client, addition(table, kind, place, by, token, life))
+            written = write(self.client, addition(table, kind, place, by, token, life, also))
             item = written.item or {}
             if written.done:
                 if token is not None:
                     self.lives.put(spill_if_full(self.client, table, place, item), table, *place.values())
                 return record_of(kind, item)
             found = _present(kind, item)
-            if found is None and (found := self._begun(kind, initial, by, token)) is not None:
+            if found is None and (found := self._begun(kind, initial, by, token, also)) is not None:
                 return found
             if found is not None and token is not None and token in item.get("recent", {}).get("SS", ()):
                 return found
@@ -180,12 +187,19 @@ class DynamoRecords:
             pause(tried)
         raise _stale(record)
 
-    def _begun(self, kind: type[R], initial: R | None, by: Mapping[str, int | float], token: str | None) -> R | None:
+    def _begun(
+        self,
+        kind: type[R],
+        initial: R | None,
+        by: Mapping[str, int | float],
+        token: str | None,
+        also: Mapping[str, Any],
+    ) -> R | None:
         """The record that begins with this addition; None when somebody else began it."""
         if initial is None:
             raise NotFound(f"no such record in {kind.kind.table}")
         grown: dict[str, Any] = {name: getattr(initial, name) + amount for name, amount in by.items()}
-        begun = replace(initial, **grown)
+        begun = replace(initial, **grown, **also)
         counted: dict[str, Attribute] = {} if token is None else {"recent": {"SS": [token]}}
         written = write(self.client, stored_anew(self._table(kind), begun, **counted))
         return replace(begun, revision=1) if written.done else None

@@ -101,6 +101,11 @@ def removable(kind: type[Record]) -> frozenset[str]:
     return frozenset(optional | indexed | ({TTL} if declared.expires else set()))
 
 
+def value_of(value: Any) -> Attribute:
+    """A field of a record as its attribute."""
+    return attribute(sortable(value) if isinstance(value, datetime) else msgspec.to_builtins(value))
+
+
 def item_of(record: Record) -> Item:
     """The item of a record, with the keys of its table and indexes; TooLarge when DynamoDB does not take so much."""
     item: Item = {name: {"S": text} for name, text in places_of(record).items()}
@@ -108,7 +113,7 @@ def item_of(record: Record) -> Item:
         value = getattr(record, name)
         if value is None and default is None:
             continue
-        item[name] = attribute(sortable(value) if isinstance(value, datetime) else msgspec.to_builtins(value))
+        item[name] = value_of(value)
     expires = record.kind.expires
     until = getattr(record, expires) if expires else None
     if until is not None:

@@ -180,9 +180,15 @@ class SqliteRecords:
         return Page(tuple(sql.decoder.decode(row[0]) for row in rows[:limit]), more)
 
     def increment(
-        self, kind: type[R], *key: Any, by: Mapping[str, int | float], once: str | None = None, initial: R | None = None
+        self,
+        kind: type[R],
+        *key: Any,
+        by: Mapping[str, int | float],
+        once: str | None = None,
+        initial: R | None = None,
+        also: Mapping[str, Any] | None = None,
     ) -> R:
-        addable(kind, by)
+        addable(kind, [*by, *(also or ())])
         sql, place = self._sql(kind), position(key)
         with self.database.writing() as connection:
             self._expire(connection, kind, place)
@@ -193,7 +199,7 @@ class SqliteRecords:
             if once is not None and not self._first(connection, kind, place, once):
                 return found
             grown: dict[str, Any] = {name: getattr(found, name) + amount for name, amount in by.items()}
-            return self._put(connection, replace(found, **grown), ANY)
+            return self._put(connection, replace(found, **grown, **(also or {})), ANY)
 
     def batch(self, records: Sequence[Record]) -> None:
         batchable(records)
