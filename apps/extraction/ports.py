@@ -1,21 +1,21 @@
 """What extraction needs from a vendor: an engine that reads documents."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from apps.extraction.names import Kind
 from apps.extraction.results import Page
 
+QUEUE: Final = "extraction"  # whose workers ask an engine
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that is to be read: its id (32 hex digits), its kind, its path in the file store, since when it waits."""
+    """A document that is to be read: its id (32 hex digits), its kind, its path in the file store."""
 
     id: str
     kind: Kind
     path: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The engine is not done: it is to be asked again in so many seconds, and given this ticket then."""
+    """The engine is not done: it is to be asked again in so many seconds (0 to 900), and given this ticket then; None: it
+    has not begun, and nothing is to be remembered."""
 
     seconds: int
     ticket: str | None

@@ -66,7 +66,7 @@ class ExtractedFile(Record):
     `reason` says why it FAILED, or what is missing though it is COMPLETED, to the person who uploaded it. `abandoned`: it
     failed because the platform could not work on it, not because of what it holds; a redriven message may then still
     complete it, and `abandoned` stays.
-    `ticket`: with which its engine goes on.
+    `ticket`: with which its engine goes on. `turn`: how often it went on, which its next message says too.
     """
 
     application: str
@@ -79,6 +79,7 @@ class ExtractedFile(Record):
     reason: str | None = None
     abandoned: bool = False
     ticket: str | None = None
+    turn: int = 0
 
     @property
     def ended(self) -> bool:

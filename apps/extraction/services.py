@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from apps.extraction import names, work
+from apps.extraction.ports import QUEUE
 from apps.extraction.records import FINISHED, ExtractedFile, ExtractionJob, FileStatus, JobStatus
 from apps.extraction.results import Page, decode_text
 from foundation.adapters import files, queues, records
@@ -111,14 +112,14 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
         if not registered:
             raise Invalid("No files registered for the job. Register a file and upload it first.")
         ids = {"application": target.application, "job": target.job}
-        queues.send("hand_out_documents", queue=work.QUEUE, delay=work.PATIENCE, **ids)
+        queues.send("hand_out_documents", queue=QUEUE, delay=work.PATIENCE, **ids)
         moment = now()
         try:
             started = records.put(replace(target, started=moment, updated=moment))
         except Conflict:
             continue
         if len(registered) > MOST_AT_ONCE:
-            queues.send("hand_out_documents", queue=work.QUEUE, delay=0, **ids)
+            queues.send("hand_out_documents", queue=QUEUE, delay=0, **ids)
         else:
             work.hand_out(registered)
         return started
@@ -163,9 +164,9 @@ def abandon_rest(application: str, identifier: str, reason: str) -> None:
             work.abandon(application, identifier, file.name, reason)
 
 
-def extract_document(application: str, identifier: str, name: str) -> None:
+def extract_document(application: str, identifier: str, name: str, turn: int = 0) -> None:
     """Read one document of a started job and count it once, however often its message comes; see work.extract."""
-    work.extract(application, identifier, name)
+    work.extract(application, identifier, name, turn)
 
 
 def abandon_document(application: str, identifier: str, name: str, reason: str) -> None:

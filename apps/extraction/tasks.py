@@ -4,7 +4,7 @@ from apps.extraction import services
 from foundation.celery import task
 
 
-def abandon_document(reason: str, application: str, job: str, file: str) -> None:
+def abandon_document(reason: str, application: str, job: str, file: str, turn: str = "0") -> None:
     services.abandon_document(application, job, file, reason)
 
 
@@ -13,8 +13,8 @@ def abandon_rest(reason: str, application: str, job: str) -> None:
 
 
 @task("extract_document", queue="extraction", abandoned=abandon_document)
-def extract_document(application: str, job: str, file: str) -> None:
-    services.extract_document(application, job, file)
+def extract_document(application: str, job: str, file: str, turn: str = "0") -> None:
+    services.extract_document(application, job, file, int(turn))
 
 
 @task("hand_out_documents", queue="extraction", abandoned=abandon_rest)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import BinaryIO, Final
 
 from apps.extraction.engine import engine
 from apps.extraction.names import Kind, kind_of
-from apps.extraction.ports import Document, Engine, Extracted, Pending
+from apps.extraction.ports import QUEUE, Document, Engine, Extracted, Pending
 from apps.extraction.records import ExtractedFile, ExtractionJob, FileStatus
 from apps.extraction.results import Page, Unreadable, encode_tables, encode_text, plain_text
 from foundation.adapters import directory, files, queues, records
@@ -18,9 +19,9 @@ from foundation.settings import CHOSEN
 from foundation.tally import count
 from foundation.together import each
 
-QUEUE: Final = "extraction"
 PATIENCE: Final = 60
 PART: Final = 2**20
+OVERDUE: Final = timedelta(minutes=10)  # longer than any engine has a file wait
 UNUSABLE: Final[Mapping[type[Problem], str]] = {
     TooLarge: f"The file is larger than {CHOSEN.upload_limit_mb:,} MB. Split it, and upload its parts in a new job.",
     NotFound: "The file is not there any more. Upload it again in a new job.",
@@ -43,17 +44,18 @@ def _handed_out(file: ExtractedFile) -> None:
     except (TooLarge, NotFound) as refused:
         _end(file, FileStatus.FAILED, UNUSABLE[type(refused)])
         return files.delete(file.upload)
-    queues.send("extract_document", queue=QUEUE, application=file.application, job=file.job, file=file.name)
+    _send(file)
     moment = now()
     with suppress(Conflict):  # a worker was faster; what it wrote is newer
         records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
     return None
 
 
-def extract(application: str, identifier: str, name: str, *, reader: Engine = engine) -> None:
+def extract(application: str, identifier: str, name: str, turn: int = 0, *, reader: Engine = engine) -> None:
     """Read one document, keep its text and tables, and count it once, however often its message comes.
 
-    Where the engine is not done, the message is sent again, to come when the engine says; no worker waits for it.
+    Where the engine is not done, the next message is sent, to come when the engine says; no worker waits for it. `turn` is
+    the message's number: of several copies one goes on.
     What is wrong with the document is recorded on its file; what is wrong with the platform is raised and tried again.
     """
     target = records.get(ExtractionJob, application, identifier)
@@ -62,6 +64,8 @@ def extract(application: str, identifier: str, name: str, *, reader: Engine = en
         return
     if file.ended:
         count(ExtractionJob, file)
+        return
+    if not _has_turn(file, turn):
         return
     client = directory.find(target.client) if file.ticket is None else None
     if client is not None and not client.active:
@@ -96,7 +100,7 @@ def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
             files.write(file.text, plain_text(file.job, file.name, _parts(document)))
         outcome = Extracted((Page(1, ""),))
     else:
-        told = reader.read(Document(file.file, kind, file.document, file.queued or file.updated), file.ticket)
+        told = reader.read(Document(file.file, kind, file.document), file.ticket)
         if isinstance(told, Pending):
             return told
         outcome = told
@@ -105,24 +109,37 @@ def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
     return outcome
 
 
+def _has_turn(file: ExtractedFile, turn: int) -> bool:
+    """Whether the message of this number goes on with the file. One before the last is a copy, and over. The last is a copy
+    too, or its worker ended before it sent the next: it looks again when that would have come, and goes on if it did not.
+    """
+    if turn + 1 != file.turn:
+        return turn == file.turn
+    if now() - file.updated > OVERDUE:
+        return True
+    _send(replace(file, turn=turn), int(OVERDUE.total_seconds()))
+    return False
+
+
 def _again(file: ExtractedFile, pending: Pending) -> None:
-    """Remember with what the engine goes on, then have the message come again; a file that has ended is left alone.
+    """Remember with what the engine goes on, then send the next message; without that, and where somebody else has changed
+    the file, the same message again.
 
     In this order: a worker that is killed in between has its message delivered again, and that finds the ticket.
     """
-
-    def going_on(current: ExtractedFile) -> ExtractedFile | None:
-        waits = current.status is FileStatus.PENDING
-        if (current.ticket == pending.ticket and not waits) or current.ended:
-            return None
+    following = file
+    if pending.ticket is not None:
         moment = now()
-        status, queued = (FileStatus.QUEUED, moment) if waits else (current.status, current.queued)
-        return replace(current, ticket=pending.ticket, status=status, queued=queued, updated=moment)
+        status = FileStatus.QUEUED if file.status is FileStatus.PENDING else file.status
+        wanted = replace(file, ticket=pending.ticket, turn=file.turn + 1, status=status, updated=moment)
+        with suppress(Conflict):
+            following = records.put(replace(wanted, queued=file.queued or moment))
+    _send(following, pending.seconds)
 
-    stored = update(records, ExtractedFile, file.application, file.job, file.name, change=going_on)
-    if stored is not None and not stored.ended:
-        ids = {"application": file.application, "job": file.job, "file": file.name}
-        queues.send("extract_document", queue=QUEUE, delay=pending.seconds, **ids)
+
+def _send(file: ExtractedFile, delay: int = 0) -> None:
+    ids = {"application": file.application, "job": file.job, "file": file.name, "turn": str(file.turn)}
+    queues.send("extract_document", queue=QUEUE, delay=delay, **ids)
 
 
 def _parts(document: BinaryIO) -> Iterator[bytes]:

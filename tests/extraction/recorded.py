@@ -17,7 +17,7 @@ from apps.extraction.ports import Document, Engine, Extracted
 from apps.extraction.results import Page
 from foundation.adapters import files
 from foundation.adapters.aws.clients import client
-from foundation.ambient import new_hex_id, now
+from foundation.ambient import new_hex_id
 from foundation.errors import NotFound
 from foundation.ports import Limits
 from tests.servers.moto import BUCKET, Moto
@@ -102,14 +102,14 @@ def in_store(bucket: str, name: str) -> bytes | None:
 def engine_on(server: TextractServer, limits: Limits, most: int = 100) -> Textract:
     """The engine on a server, which waits for nothing."""
     with server.reached():
-        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), AT_ONCE)
+        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), lambda: 0, AT_ONCE)
 
 
 def document(content: bytes, kind: Kind) -> Document:
     """A document in the file store."""
     name = new_hex_id()
     files.write(f"documents/conformance/{name}", content)
-    return Document(name, kind, f"documents/conformance/{name}", now())
+    return Document(name, kind, f"documents/conformance/{name}")
 
 
 def pages_of(engine: Engine, content: bytes, kind: Kind = Kind.PDF) -> tuple[Page, ...]:

@@ -1,22 +1,21 @@
 """The engine on Textract, over the wire: jobs that are started once, asked for seldom, and fetched whole."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from apps.extraction.adapters.textract import ROUNDS
-from apps.extraction.adapters.textract_turns import Pace, Ticket
+from apps.extraction.adapters.textract import ROUNDS, Textract
+from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
 from apps.extraction.names import Kind
 from apps.extraction.ports import Document, Extracted, Pending
 from apps.extraction.results import Unreadable
 from foundation.adapters import files
+from foundation.adapters.aws.clients import client
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
-from foundation.ambient import now
 from foundation.errors import Problem, Unavailable
 from foundation.ports import Limits
 from foundation.settings import read_settings
@@ -268,18 +267,25 @@ def test_what_has_taken_long_is_asked_for_seldom_and_not_with_the_others():
     pace = Pace()
     assert all(3 <= pace.look(waited) <= 7 for waited in (0, 5, 10))
     assert all(90 <= pace.look(waited) <= 150 for waited in (240, 10**6))
-    assert all(225 <= pace.turn(10**6) <= 375 for _ in range(20))
     assert len({pace.look(10**6) for _ in range(50)}) > 10
 
 
-def test_a_document_that_waits_for_a_place_waits_longer_each_time(server, limits):
+def test_those_that_wait_for_a_place_try_ten_times_a_second_all_together_however_many():
+    pace = Pace()
+    for waiting in (100, 1_000, 7_000):
+        pauses = [pace.turn(waiting) for _ in range(2_000)]
+        assert waiting / (sum(pauses) / len(pauses)) == pytest.approx(pace.tries, rel=0.05)
+    assert all(540 <= pace.turn(10**7) <= 900 for _ in range(100))
+    assert all(3 <= pace.turn(waiting) <= 7 for waiting in (0, 1, 40))
+
+
+def test_a_document_that_finds_no_place_waits_as_long_as_the_others_are_many(server, limits):
     server.looks = 5
-    engine = engine_on(server, limits, most=1)
-    engine.pace = Pace()
-    engine.read(invoice())
-    fresh, old = invoice(), document(content_of("sample-invoice"), Kind.PDF)
-    old = Document(old.id, old.kind, old.path, now() - timedelta(hours=1))
-    assert engine.read(fresh).seconds <= 7 < 200 < engine.read(old).seconds
+    with server.reached():
+        engine = Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, 1), lambda: 5_000)
+    assert Ticket.read(engine.read(invoice()).ticket).job
+    told = engine.read(invoice())
+    assert isinstance(told, Pending) and told.ticket is None and 375 <= told.seconds <= 625
 
 
 def test_the_server_refuses_what_textract_refuses(server):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from apps.extraction.adapters.textract import Textract
 from apps.extraction.adapters.textract_turns import Ticket
 from apps.extraction.records import FileStatus
 from foundation import messages
-from foundation.adapters import directory, queues
+from foundation.adapters import directory, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
 from foundation.adapters.embedded.queues import store
@@ -41,8 +42,8 @@ def engine(server: TextractServer, tmp_path: Path) -> Textract:
 def worker(engine: Textract, application: str) -> Callable[[], int]:
     """What takes each message of an application's documents that is visible now to a worker; how many there were."""
 
-    def extract_document(application: str, job: str, file: str) -> None:
-        work.extract(application, job, file, reader=engine)
+    def extract_document(application: str, job: str, file: str, turn: str = "0") -> None:
+        work.extract(application, job, file, int(turn), reader=engine)
 
     def once() -> int:
         kept, done = store(CHOSEN), 0
@@ -132,6 +133,38 @@ def test_a_message_delivered_twice_and_to_many_workers_at_once_starts_one_job_an
     assert len(server.jobs) == 3
 
 
+def test_two_copies_of_one_message_are_one_chain_from_then_on(caller, server, engine):
+    server.looks = 5
+    job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    once = worker(engine, caller.application)
+    assert once() == 1
+    copy = (caller.application, job, "invoice.pdf", file_of(caller, job, "invoice.pdf").turn)
+    work.extract(*copy, reader=engine)
+    work.extract(*copy, reader=engine)
+    work.extract(*copy[:3], 0, reader=engine)
+    asked = len(server.calls)
+    while once():
+        asked += 1
+        assert len(server.calls) == asked
+    assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
+
+
+def test_a_copy_goes_on_when_the_next_message_never_came(caller, server, engine):
+    job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
+    first = (caller.application, job, "invoice.pdf", 0)
+    work.extract(*first, reader=engine)
+    received(caller.application)  # all that there is, and it is lost, as if it had never been sent
+    delayed, asked = queues.depth(work.QUEUE).delayed, len(server.calls)
+    work.extract(*first, reader=engine)
+    assert len(server.calls) == asked and queues.depth(work.QUEUE).delayed == delayed + 1
+    file = file_of(caller, job, "invoice.pdf")
+    records.put(replace(file, updated=file.updated - work.OVERDUE))
+    work.extract(*first, reader=engine)
+    worked(engine, caller.application)
+    assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
+    assert len(server.jobs) == 1
+
+
 @pytest.mark.parametrize("asked", [0, 1, 2])
 def test_a_worker_killed_at_any_step_starts_no_second_job(caller, server, engine, asked):
     """Killed while it starts the job, while it asks for it, and while it keeps what the job found."""
@@ -141,11 +174,11 @@ def test_a_worker_killed_at_any_step_starts_no_second_job(caller, server, engine
         server.tokens.clear()
         job = started(caller, {"two.pdf": DOCUMENTS["two.pdf"]})
         ids = (caller.application, job, "two.pdf")
-        for _ in range(asked):
-            work.extract(*ids, reader=engine)
-        killed = killed_at(step, lambda ids=ids: work.extract(*ids, reader=engine))
+        for turn in range(asked):
+            work.extract(*ids, turn, reader=engine)
+        killed = killed_at(step, lambda ids=ids: work.extract(*ids, asked, reader=engine))
         for _ in range(4):
-            work.extract(*ids, reader=engine)
+            work.extract(*ids, file_of(caller, job, "two.pdf").turn, reader=engine)
         assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
         assert len(server.jobs) == 1
         step += 7
@@ -198,6 +231,14 @@ def test_what_still_waits_for_its_turn_is_not_read_for_a_deactivated_application
     worked(engine, caller.application)
     assert counts(owner, job) == ("COMPLETED_WITH_ERRORS", 2, 1, 1)
     assert len(server.jobs) == 1
+
+
+def received(application: str) -> None:
+    """Take every message of an application that is visible now."""
+    kept = store(CHOSEN)
+    for message in kept.receive([work.QUEUE], 1000):
+        assert messages.read(message.body).ids["application"] == application
+        kept.dispose(acknowledged=[message.receipt])
 
 
 def own_dead(application: str) -> list:

@@ -89,6 +89,8 @@ def section() -> str:
         read=max(each["read"] for each in quotas().values()),
         turns=number(slots("Production") / ASSUMED.try_seconds * PACE.longest_turn),
         turn=PACE.longest_turn,
+        tries=PACE.tries,
+        asking="\n".join(asking()),
         containers=MOST["Production"],
         spread=Invocation.kind.spread,
         changes=1 / ASSUMED.transaction_seconds,
@@ -101,6 +103,20 @@ def section() -> str:
         calls_a_day=number(CALLS),
     )
     return f"{BEGIN}\n\n{told}\n{END}"
+
+
+def asking() -> Iterator[str]:
+    """What it takes that documents wait for a place at Textract: tries a second, and the slots of workers that they keep."""
+    yield "| waiting documents | pause | tries a second | slots of workers | before: tries a second | slots of workers |"
+    yield "|---|---|---|---|---|---|"
+    limits = document_limits()
+    most_waiting = max(played(LOADS[-1], lifted, "Production").backlogs["extract"] for _, lifted in lifts(LOADS[-1], limits))
+    for waiting in (100, 1_000, 10_000, 120_000, most_waiting):
+        pause = min(max(PACE.first, waiting / PACE.tries), PACE.longest_turn)
+        cells = [number(round(waiting)), f"{pause:,.0f} s"]
+        for tries in (waiting / pause, waiting / 300):
+            cells += [number(tries), number(tries * ASSUMED.try_seconds)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def held() -> float:

@@ -18,11 +18,12 @@ from apps.extraction.adapters.textract_reasons import BUSY, LOST, NO_TEXT, remar
 from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
 from apps.extraction.blocks.pages import page_from
 from apps.extraction.names import Kind
-from apps.extraction.ports import Document, Extracted, Pending
+from apps.extraction.ports import QUEUE, Document, Extracted, Pending
 from apps.extraction.results import Unreadable
-from foundation.adapters import limits
+from foundation.adapters import limits, queues
 from foundation.adapters.aws.clients import answering, client, code_of
 from foundation.ambient import now, number_between
+from foundation.fresh import Fresh
 from foundation.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -45,14 +46,16 @@ class Lost(Exception):
 
 def adapter(settings: Settings) -> "Textract":
     """Textract in the region of this deployment."""
-    return Textract(client("textract", settings), settings.files_bucket, Places(limits, settings.textract_jobs))
+    places = Places(limits, settings.textract_jobs)
+    return Textract(client("textract", settings), settings.files_bucket, places, lambda: queues.depth(QUEUE).delayed)
 
 
 class Textract:
-    """The Engine port on boto3's client of Textract."""
+    """The Engine port on boto3's client of Textract. `waiting` tells how many documents wait for a place, or a look."""
 
-    def __init__(self, client: Any, bucket: str, places: Places, pace: Pace = PACE) -> None:
+    def __init__(self, client: Any, bucket: str, places: Places, waiting: Callable[[], int], pace: Pace = PACE) -> None:
         self.client, self.bucket, self.places, self.pace = client, bucket, places, pace
+        self.waiting: Fresh[None, int] = Fresh(lambda _: waiting())
 
     def read(self, document: Document, ticket: str | None = None) -> Extracted | Pending:
         known = Ticket.read(ticket)
@@ -60,10 +63,8 @@ class Textract:
 
     def _begin(self, document: Document, ticket: Ticket) -> Pending:
         """Start the job, in the same token's name however often this is repeated: then Textract starts one."""
-        kept = ticket.text if ticket.round > 1 else None  # one that waits for its first turn has nothing to remember
-        turn = Pending(self.pace.turn(since(document.since.timestamp())), kept)
         if not self.places.take(document.id):
-            return turn
+            return self._waits(ticket)
         try:
             with heard(document.kind):
                 started = self.client.start_document_analysis(
@@ -74,12 +75,17 @@ class Textract:
         except Exception as refused:
             self.places.give(document.id)
             if isinstance(refused, Busy):
-                return turn
+                return self._waits(ticket)
             if isinstance(refused, Lost):
                 return self._anew(ticket, "its token was used for another document")
             raise
         begun = Ticket(ticket.round, round(now().timestamp()), started["JobId"])
         return Pending(self.pace.look(0), begun.text)
+
+    def _waits(self, ticket: Ticket) -> Pending:
+        """Until it tries again: so long that those that wait, however many, try only so often all together."""
+        kept = ticket.text if ticket.round > 1 else None  # one that waits for its first turn has nothing to remember
+        return Pending(self.pace.turn(self.waiting.get(None)), kept)
 
     def _go_on(self, document: Document, ticket: Ticket) -> Extracted | Pending:
         """Ask for the job, and fetch what it found when it is done."""

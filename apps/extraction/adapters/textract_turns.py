@@ -37,25 +37,27 @@ class Ticket:
 class Pace:
     """How often Textract is asked, in seconds: what has taken long is asked for seldom, and never all at the same time.
 
-    first: after a start. longest_look: between two questions about a job. longest_turn: between two tries to start one.
+    first: after a start. longest_look: between two questions about a job. longest_turn: between two tries to start one; those
+    that wait try tries times a second, all together, as long as no one's pause is longer than that.
     between: in the middle of fetching, when there is no room. An account may ask 10 times a second, in some regions once.
     """
 
     first: float = 5.0
     longest_look: float = 120.0
-    longest_turn: float = 300.0
+    longest_turn: float = 720.0  # with the dice, 900: no message waits longer
+    tries: float = 10.0
     between: float = 2.0
 
     def look(self, waited: float) -> int:
         """How long until a job that has run for so long is asked for."""
-        return self._after(waited, self.longest_look)
+        return self._about(waited / 2, self.longest_look)
 
-    def turn(self, waited: float) -> int:
-        """How long until a document that has waited for so long tries to get a place."""
-        return self._after(waited, self.longest_turn)
+    def turn(self, waiting: int) -> int:
+        """How long until one of so many documents that wait for a place tries to get one."""
+        return self._about(waiting / self.tries, self.longest_turn)
 
-    def _after(self, waited: float, longest: float) -> int:
-        return round(min(max(self.first, waited / 2), longest) * number_between(0.75, 1.25))
+    def _about(self, seconds: float, longest: float) -> int:
+        return round(min(max(self.first, seconds), longest) * number_between(0.75, 1.25))
 
 
 class Places:
