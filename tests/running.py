@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+
+from tests.contract.document import own
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +38,15 @@ def session() -> requests.Session:
     """A client with a connection for each request: an idle one may be closed just as the next request goes out on it."""
     made = requests.Session()
     made.headers["Connection"] = "close"
+    made.hooks["response"].append(as_documented)
     return made
+
+
+def as_documented(answer: requests.Response, **options: Any) -> None:
+    """Fail unless the OpenAPI document has this answer; a stream is not read for it."""
+    asked = answer.request
+    path, body = urlsplit(asked.url or "").path, b"" if options.get("stream") else answer.content
+    own().told(asked.method or "", path, answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, body)
 
 
 class Platform:

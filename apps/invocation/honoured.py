@@ -116,8 +116,9 @@ def kinds(request: Request) -> Iterator[str]:
         for part in message.content:
             if type(part) in PARTS:
                 yield PARTS[type(part)]
-            if isinstance(part, ToolResult) and any(isinstance(each, Image) for each in part.content):
-                yield "image"
+            if isinstance(part, ToolResult):
+                yield from ("image" for each in part.content if isinstance(each, Image))
+                yield from ("cache" for each in part.content if each.cache is not None)
             if not isinstance(part, Thinking | ToolUse) and part.cache is not None:
                 yield "cache"
     if any(text.cache is not None for text in request.system) or any(tool.cache is not None for tool in request.tools):

@@ -13,6 +13,7 @@ class IssuerConfig(Capability):
         prefixes=("oauth2", "login", "logout", "local_applications", "local_administrators"),
         whole_paths=True,
         records=(Administrator, Grant),
+        described="apps.issuer.described:PATHS",
         prepare="apps.issuer.services:prepare",
         platforms=("embedded",),
     )

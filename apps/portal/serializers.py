@@ -1,7 +1,8 @@
 """The wire shapes of the JSON that the original's portal asked for."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -48,6 +49,8 @@ class ClientById(serializers.Serializer[Any]):
 
 class ListedClient(serializers.Serializer[Application]):
     """An application as the original's list has it."""
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {"type": "object", "additionalProperties": {"type": "string"}}
 
     def to_representation(self, instance: Application) -> dict[str, str]:
         connection = applications.connection(instance)

@@ -1,6 +1,7 @@
 """The wire shapes of prompts."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -45,6 +46,18 @@ class VersionInList(serializers.Serializer[Any]):
 
 class TemplateMap(serializers.Serializer[Any]):
     """A map from names to lists of versions, both in the order in which the versions come."""
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["version", "prompt_template"],
+                "properties": {"version": {"type": "integer"}, "prompt_template": {"type": "string"}},
+            },
+        },
+    }
 
     def to_representation(self, instance: Any) -> dict[str, list[Any]]:
         named: dict[str, list[Any]] = {}

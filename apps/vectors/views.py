@@ -122,7 +122,7 @@ class Jobs(Endpoint):
 class Search(Endpoint):
     """The passages of an index that answer a question, best first."""
 
-    request_shape, response_shape, many = shapes.Search, shapes.Passage, True
+    request_shape, response_shape, many, asks_models = shapes.Search, shapes.Passage, True, True
 
     def post(self, caller: Caller, wanted: dict[str, Any]) -> Sequence[services.Hit]:
         only = services.Filter(wanted["filter"].get("file_name"), wanted["filter"].get("chunking_job_id"))

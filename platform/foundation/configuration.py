@@ -75,7 +75,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "POSTPROCESSING_HOOKS": ["foundation.openapi.add_hot_routes"],
+    "POSTPROCESSING_HOOKS": ["foundation.openapi_hot.add_hot_routes", "foundation.openapi_parts.finish"],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 LOGGING = {

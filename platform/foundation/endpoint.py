@@ -40,13 +40,15 @@ class Endpoint(APIView):
 
     request: the serializer of the body, whose validated data is `wanted`; None: no body, and `post(caller)`.
     query: the serializer of the query string, whose validated data is passed on as keywords.
-    response: the serializer of the answer. many: the answer is a list of it.
+    response: the serializer of the answer, with its JSON schema as SCHEMA where its fields do not tell that. many: the answer
+    is a list of it.
     refusal: the serializer of what `failure` says, where that is not the platform's own.
-    form: the body is multipart/form-data, with a file among its fields.
+    form: the body is multipart/form-data, with a file among its fields. file: the media type of an answer that is a file.
     paged: takes `limit` and `cursor` from the query, passed on as keywords; the method returns a Page, whose cursor goes
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
-    success: the status of a good answer; a method may set one of `other_successes` for its own answer.
+    success: the status of a good answer; a method may set one of `other_successes` for its own answer. other_refusals: the
+    statuses of refusals that not every endpoint has. asks_models: a model has a part in the answer.
     credential: which security scheme of the OpenAPI document `caller` reads.
     """
 
@@ -55,12 +57,15 @@ class Endpoint(APIView):
     response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     refusal_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     form: ClassVar[bool] = False
+    file: ClassVar[str] = ""
     many: ClassVar[bool] = False
     paged: ClassVar[bool] = False
     open: ClassVar[bool] = False
     credential: ClassVar[str] = "bearer"
     success: int = 200
     other_successes: ClassVar[tuple[int, ...]] = ()
+    other_refusals: ClassVar[tuple[int, ...]] = ()
+    asks_models: ClassVar[bool] = False
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:

@@ -20,7 +20,7 @@ class HealthAnswer(serializers.Serializer[Any]):
 class Health(Endpoint):
     """UP when the service answers and its store does; 503 otherwise."""
 
-    open = True
+    open, other_refusals = True, (503,)
     response_shape = HealthAnswer
 
     def get(self) -> Mapping[str, str]:

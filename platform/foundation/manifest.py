@@ -64,6 +64,7 @@ class Manifest:
     keys: those of its prefixes to which callers come with API keys, as the SDKs of model providers do; what stands before
     the services on AWS asks for no access token there, and the service verifies either.
     hot: `module:routes`, the async routes that stand in front of Django.
+    described: `module:PATHS`, those of its paths that are views of Django's own, as path items of the OpenAPI document.
     prepare: `module:function`, run once by `manage.py up` before anything serves; safe to repeat; returns lines to show.
     django: `module:function`, called with the Settings when Django is configured; returns Django settings to add: a list
     is appended to the one there is, any other value stands as it is.
@@ -89,6 +90,7 @@ class Manifest:
     uploads: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     hot: str | None = None
+    described: str | None = None
     prepare: str | None = None
     django: str | None = None
     checks: str | None = None

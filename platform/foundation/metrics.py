@@ -1,8 +1,8 @@
 """GET /metrics: what the capabilities of this process tell Prometheus."""
 
 import hmac
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -26,6 +26,20 @@ class Capabilities:
                 yield from load(capability.manifest.metrics)()
 
 
+TEXT: Final = {"type": "string"}
+REFUSED: Final = {"application/json": {"schema": {"type": "object", "properties": {"detail": TEXT, "code": TEXT}}}}
+# How the OpenAPI document has it.
+OPERATION: Final[Mapping[str, Any]] = {
+    "operationId": "metrics_get",
+    "summary": "What this process tells Prometheus; for its own machine alone until METRICS_TOKEN is set.",
+    "tags": ["Platform"],
+    "security": [{"metrics": []}],
+    "responses": {
+        "200": {"description": "Prometheus's text format.", "content": {"text/plain": {"schema": TEXT}}},
+        "401": {"description": "Not METRICS_TOKEN.", "content": REFUSED},
+        "403": {"description": "Not this machine, and no METRICS_TOKEN is set.", "content": REFUSED},
+    },
+}
 REGISTRY: Final = CollectorRegistry()
 REGISTRY.register(Capabilities())
 

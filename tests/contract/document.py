@@ -1,18 +1,30 @@
 """Holds what the platform answers against its own OpenAPI document, and reads the table of docs/contract.md."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import requests
 
-from tests.running import ROOT
+from foundation.openapi import described
 
+ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "contract.md"
 ROW = re.compile(r"^\| (GET|POST) (/\S+) \| (same|differs) \|(.*)\|$")
+# What HTTP itself and browsers are told, whatever is asked (see foundation.middleware and foundation.hot).
+OF_EVERY_ANSWER = frozenset(
+    {
+        *("content-type", "content-length", "transfer-encoding", "connection", "date", "server", "cache-control", "vary"),
+        *("content-security-policy", "x-content-type-options", "x-frame-options", "referrer-policy"),
+        *("cross-origin-opener-policy", "content-disposition", "pragma", "set-cookie"),
+        *("access-control-allow-origin", "access-control-allow-credentials"),
+    }
+)
 PARAMETER = re.compile(r"\{[^}]+\}")
 
 
@@ -54,28 +66,64 @@ class Document:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.patterns = {template: self._pattern(template) for template in document["paths"]}
+        self.validators: dict[tuple[str, str, str], jsonschema.Draft202012Validator] = {}
 
     def _pattern(self, template: str) -> re.Pattern[str]:
         return re.compile(
             "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^}]+\})", template)) + "$"
         )
 
-    def template(self, path: str) -> str:
-        """The path template that a path belongs to; a literal one wins over one with parameters."""
+    def find(self, path: str) -> str | None:
+        """The path template that a path belongs to, if any; a literal one wins over one with parameters."""
         matching = [template for template, pattern in self.patterns.items() if pattern.match(path)]
-        assert matching, f"{path} is not in the OpenAPI document"
-        return min(matching, key=lambda template: template.count("{"))
+        return min(matching, key=lambda template: template.count("{"), default=None)
+
+    def template(self, path: str) -> str:
+        """The same; fails where there is none."""
+        found = self.find(path)
+        assert found, f"{path} is not in the OpenAPI document"
+        return found
 
     def check(self, exchange: Exchange) -> None:
         """Fail unless the document has this answer of this endpoint, with this shape."""
-        operation = self.document["paths"][self.template(exchange.path.partition("?")[0])][exchange.method.lower()]
-        described = operation["responses"].get(str(exchange.status))
-        assert described, f"{exchange.method} {exchange.path} answered {exchange.status}, which the document does not have"
-        content = described.get("content", {}).get("application/json")
+        template = self.template(exchange.path.partition("?")[0])
+        self._valid(template, exchange.method.lower(), exchange.status, exchange.answer)
+
+    def told(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Fail unless the document has the status, every header and the body of this answer. What it does not have at all (the
+        pages of browsers, methods that a path does not have) is not held against it."""
+        template = self.find(path.partition("?")[0])
+        if template is None or method.lower() not in self.document["paths"][template]:
+            return
+        described = self._response(template, method.lower(), status)
+        missing = {name.lower() for name in headers} - OF_EVERY_ANSWER - described.get("headers", {}).keys()
+        assert not missing, f"{method} {path} answered {status} with headers that the document does not have: {missing}"
+        kind = headers.get("content-type", "").partition(";")[0]
+        if body:
+            assert kind in described.get("content", {}), f"{method} {path} answered {status} as {kind}"
+        if kind == "application/json" and body:
+            self._valid(template, method.lower(), status, json.loads(body))
+
+    def _response(self, template: str, method: str, status: int) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.document["paths"][template][method]["responses"].get(str(status))
+        assert found, f"{method.upper()} {template} answered {status}, which the document does not have"
+        return found
+
+    def _valid(self, template: str, method: str, status: int, answer: Any) -> None:
+        content = self._response(template, method, status).get("content", {}).get("application/json")
         if content is None:
             return
-        schema = {"components": self.document["components"], **content["schema"]}
-        jsonschema.Draft202012Validator(schema).validate(exchange.answer)
+        key = template, method, str(status)
+        if key not in self.validators:
+            schema = {"components": self.document["components"], **content["schema"]}
+            self.validators[key] = jsonschema.Draft202012Validator(schema)
+        self.validators[key].validate(answer)
+
+
+@cache
+def own() -> Document:
+    """The document of all that this code serves."""
+    return Document(described())
 
 
 def same_place(one: str, other: str) -> bool:

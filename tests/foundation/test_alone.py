@@ -11,6 +11,8 @@ from foundation.settings import HOUSE
 from tests.conftest import free_port
 from tests.running import Platform
 
+OF_ALL = ("/service/health", "/metrics")  # what every process answers
+
 
 @pytest.mark.parametrize("capability", HOUSE.capabilities, ids=short)
 def test_a_capability_serves_alone(capability: type[Capability], tmp_path: Path) -> None:
@@ -23,8 +25,8 @@ def test_a_capability_serves_alone(capability: type[Capability], tmp_path: Path)
                 assert status == (200 if other is capability else 404), service
         paths = requests.get(f"{alone.url}/openapi.json", timeout=10).json()["paths"]
         own = tuple(f"/{name}/" for name in (*capability.manifest.prefixes, *capability.manifest.services))
-        foreign = {path for path in paths if not path.startswith(own) and path != "/service/health"}
-        whole = {path for path in described()["paths"] if not path.startswith(own) and path != "/service/health"}
+        foreign = {path for path in paths if not path.startswith(own) and path not in OF_ALL}
+        whole = {path for path in described()["paths"] if not path.startswith(own) and path not in OF_ALL}
         assert foreign == (whole if capability.manifest.front else set())
     finally:
         assert alone.stop() == 0

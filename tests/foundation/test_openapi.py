@@ -8,7 +8,8 @@ import pytest
 from apps.invocation.gateway import routes
 from foundation.errors import Invalid, TooMany, Unauthenticated
 from foundation.hot import Route
-from foundation.openapi import ALTERNATIVES, described
+from foundation.openapi import described
+from foundation.openapi_parts import ALTERNATIVES, responses
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,32 @@ def references(value: Any) -> Iterator[str]:
             yield from references(inner)
 
 
-def test_every_reference_leads_to_a_schema(document: Any) -> None:
+def test_every_reference_leads_to_a_part(document: Any) -> None:
     found = set(references(document))
     assert len(found) > 50
-    missing = [each for each in found if each.rpartition("/")[2] not in document["components"]["schemas"]]
+    missing = [each for each in found if each.split("/")[3] not in document["components"][each.split("/")[2]]]
     assert missing == []
+
+
+def test_every_header_is_declared_once_and_referred_to(document: Any) -> None:
+    declared = document["components"]["headers"]
+    used: set[str] = set()
+    for status, response in responses(document):
+        headers = response.get("headers", {})
+        assert all(each == {"$ref": f"#/components/headers/{name}"} for name, each in headers.items())
+        assert status not in ("402", "429", "503") or "retry-after" in headers
+        used |= headers.keys()
+    assert used == declared.keys()
+    limits = {f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")}
+    assert declared.keys() >= {*limits, "x-next-cursor", "x-token-count", "x-cache", "age", "anthropic-ratelimit-tokens-reset"}
+    assert declared["x-ratelimit-remaining-tokens"]["schema"] == {"type": "integer"}
+
+
+def test_paths_that_no_endpoint_describes_are_there_with_who_may_ask(document: Any) -> None:
+    assert document["paths"]["/metrics"]["get"]["security"] == [{"metrics": []}]
+    assert document["paths"]["/oauth2/token"]["post"]["responses"].keys() >= {"200", "400", "429"}
+    for path in ("/v1/batches", "/v1/files", "/document/extraction/list_jobs"):
+        assert all(operation["responses"].keys() >= {"429", "503"} for operation in document["paths"][path].values())
 
 
 def test_every_operation_has_an_id_of_its_own(document: Any) -> None:

@@ -11,6 +11,7 @@ from apps.applications.records import Policy
 from foundation.asgi import application as platform
 from foundation.errors import Unavailable
 from foundation.identity import Caller, identify
+from tests.contract.document import own
 from tests.forging import good_token, new_client
 from tests.running import wait_for
 from tests.serving import serving
@@ -109,7 +110,9 @@ async def ask(method: str, path: str, body: bytes, token: str | None, headers: M
     told: dict[str, str] = {}
     for name, value in ((name.decode().lower(), value.decode()) for name, value in sent[0]["headers"]):
         told[name] = f"{told[name]},{value}" if name in told else value  # as clients join a header's lines
-    return Answer(sent[0]["status"], told, b"".join(part.get("body", b"") for part in sent[1:]))
+    answer = Answer(sent[0]["status"], told, b"".join(part.get("body", b"") for part in sent[1:]))
+    own().told(method, path, answer.status, told, answer.body)
+    return answer
 
 
 async def wait_for_ever() -> None:

@@ -304,7 +304,7 @@ async def test_a_picture_that_is_none_is_refused_by_its_place(door: Door, upstre
 async def test_a_file_by_its_id_is_refused(door: Door, upstream: OpenAIServer):
     content = [{"type": "file", "file": {"file_id": "file-1"}}]
     answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "user", "content": content}]})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "messages[0].content[0].file")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "messages[0].content[0].file.file_id")
     assert "file_data" in answer.json["error"]["message"]
 
 

@@ -92,7 +92,7 @@ class Turns:
         blocks: list[Block] = []
         for part in parts:
             blocks += self._made(part)
-            cache = None if isinstance(part, Thinking | ToolUse) else part.cache
+            cache = life_of(part)
             if cache and blocks and "messages" in self.row.caches:
                 blocks.append(cache_point(cache, self.row))
         return blocks
@@ -135,6 +135,14 @@ class Turns:
             name = f"{plain} {number}"
         self.names.add(name.lower())
         return name
+
+
+def life_of(part: Part) -> CacheLife | None:
+    """The cache point that a part ends with; one inside the result of a tool stands after it here."""
+    if isinstance(part, Thinking | ToolUse):
+        return None
+    inner = [each.cache for each in part.content if each.cache] if isinstance(part, ToolResult) else []
+    return part.cache or (inner[-1] if inner else None)
 
 
 def wrapped(redacted: str) -> str:

@@ -53,9 +53,11 @@ class DeleteFile(OpenAIEndpoint):
 class FileContent(OpenAIEndpoint):
     """What is in a file: one JSON object a line. Results can be read while their batch is worked on."""
 
+    file = "application/jsonl"
+
     def get(self, caller: Caller, file_id: str) -> HttpResponseBase:
         kept = services.file(caller, file_id)
-        headers = {"Content-Type": "application/jsonl", "Content-Disposition": "attachment"}
+        headers = {"Content-Type": self.file, "Content-Disposition": "attachment"}
         if kept.purpose is Purpose.BATCH:
             headers["Content-Length"] = str(kept.size)
         return StreamingHttpResponse(Pieces(services.content(kept)), headers=headers)

@@ -79,6 +79,14 @@ RESETS: Final[Mapping[bytes, bytes]] = {
 }
 
 
+# Those names with what they say.
+TELLS: Final[Mapping[str, str]] = {
+    name.decode(): f"As {other.decode()}, by Anthropic's name{how}."
+    for names, how in ((NAMES, ""), (RESETS, "; a moment (RFC 3339)"))
+    for other, name in names.items()
+}
+
+
 def named(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that a response has beside its body, and again those of them that Anthropic has by other names."""
     said = list(headers)

@@ -126,6 +126,10 @@ def unheard(wanted: ChatRequest) -> Iterator[str]:
     """The names of what is asked for and goes to no model."""
     if wanted.stream_options is not None and wanted.stream_options.include_obfuscation:
         yield "stream_options.include_obfuscation"
+    if wanted.max_completion_tokens and wanted.max_tokens not in (None, wanted.max_completion_tokens):
+        yield "max_tokens"
+    if wanted.user and wanted.safety_identifier not in (None, wanted.user):
+        yield "safety_identifier"
     yield from openai_turns.unheard(wanted.messages)
 
 

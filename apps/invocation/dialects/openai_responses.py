@@ -12,6 +12,7 @@ from apps.invocation.dialects.openai_responses_shapes import (
     FunctionTool,
     Incomplete,
     InputDetails,
+    Item,
     ObjectFormat,
     OutputDetails,
     OutputItem,
@@ -50,6 +51,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "context_management": "the conversation is sent to the model as it is; shorten it before",
 }
 CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("any")}
+OUTPUT: Final = "function_call_output"
 LIKELIHOODS: Final = "message.output_text.logprobs"
 NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 INCOMPLETE: Final = {
@@ -98,6 +100,8 @@ def ignored(wanted: ResponsesRequest) -> tuple[str, ...]:
     said = {
         "text.verbosity": wanted.text and wanted.text.verbosity,
         "include": {*(wanted.include or ())} - {LIKELIHOODS},
+        "input.name": any(item.name and item.type == OUTPUT for item in wanted.input if isinstance(item, Item)),
+        "safety_identifier": wanted.user and wanted.safety_identifier not in (None, wanted.user),
         "reasoning.summary": wanted.reasoning and (wanted.reasoning.summary or wanted.reasoning.generate_summary),
     }
     return tuple(name for name, value in said.items() if value)

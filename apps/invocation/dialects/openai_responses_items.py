@@ -116,6 +116,8 @@ def shown(output: str | Sequence[Content] | None, where: str) -> Iterator[Text |
 
 def image(content: InputImage, where: str) -> Image:
     """A picture."""
+    if content.file_id:
+        raise InvalidParameter(f"{where}.file_id cannot be honoured: send the picture itself", param=f"{where}.file_id")
     url = content.image_url or ""
     if url.startswith(DATA):
         media_type, base64 = of_data_url(url, f"{where}.image_url")
@@ -129,6 +131,9 @@ def image(content: InputImage, where: str) -> Image:
 
 def document(content: InputFile, where: str) -> Document:
     """A document."""
+    for name, given in (("file_id", content.file_id), ("file_url", content.file_url)):
+        if given:
+            raise InvalidParameter(f"{where}.{name} cannot be honoured: send the document itself", param=f"{where}.{name}")
     if not content.file_data:
         raise InvalidParameter(
             f"{where}.file_data must be there: a data: URL with the base64 of the document", param=f"{where}.file_data"

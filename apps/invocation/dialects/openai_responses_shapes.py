@@ -70,7 +70,8 @@ class Item(Struct, frozen=True):
     """One item of the input. `type` says what it is, and which of the members it has.
 
     message (or no type): role (user, assistant, system or developer) and content. function_call: call_id, name and
-    arguments. function_call_output: call_id and output. reasoning: content or summary, and encrypted_content.
+    arguments. function_call_output: call_id and output. reasoning: content or summary, and encrypted_content. id and status,
+    which items of an answer have, say nothing.
     """
 
     type: str = "message"
@@ -82,6 +83,8 @@ class Item(Struct, frozen=True):
     output: str | list[Content] | None = None
     summary: list[SummaryText] = []
     encrypted_content: str | None = None
+    id: Any = None
+    status: Any = None
 
 
 class FunctionTool(Struct, frozen=True):

@@ -48,10 +48,13 @@ def turn_of(place: int, message: ChatMessage) -> Message:
 
 
 def unheard(given: Sequence[ChatMessage]) -> Iterator[str]:
-    """The names of what is said in turns and no model here gets: who of several speaks, how closely to look at a picture."""
+    """The names of what is said in turns and no model here gets: who of several speaks, how closely to look at a picture, a
+    refusal beside an answer."""
     for message in given:
         if not isinstance(message, ChatToolResult) and message.name is not None:
             yield "messages.name"
+        if isinstance(message, ChatAssistant) and message.content is not None and message.refusal:
+            yield "messages.refusal"
         if isinstance(message, ChatUser | ChatToolResult) and not isinstance(message.content, str):
             looked_at = (each.image_url.detail for each in message.content if isinstance(each, ChatImage))
             if any(detail not in (None, "auto") for detail in looked_at):
@@ -106,6 +109,8 @@ def image(content: ChatImage, where: str) -> Image:
 
 def document(content: ChatFile, where: str) -> Document:
     """A document."""
+    if content.file.file_id:
+        raise InvalidParameter(f"{where}.file_id cannot be honoured: send the document itself", param=f"{where}.file_id")
     if not content.file.file_data:
         raise InvalidParameter(f"{where} must have file_data: a data: URL with the base64 of the document", param=where)
     media_type, base64 = of_data_url(content.file.file_data, f"{where}.file_data")

@@ -9,6 +9,6 @@ from foundation.hot import Route
 from foundation.settings import CHOSEN
 
 routes: Final[tuple[Route, ...]] = tuple(
-    replace(route, takes=TAKES, tells=TELLS, seconds=CHOSEN.route_deadline + CHOSEN.route_longest)
+    replace(route, takes=TAKES, tells={**TELLS, **route.tells}, seconds=CHOSEN.route_deadline + CHOSEN.route_longest)
     for route in (*platform.routes, *openai.routes, *anthropic.routes, *responses.routes)
 )

@@ -50,6 +50,7 @@ routes: Final = (
         failure=anthropic_errors.failure,
         refusal=AnthropicError,
         streams=True,
+        tells=anthropic_errors.TELLS,
     ),
     Route(
         path=COUNT,
@@ -60,5 +61,6 @@ routes: Final = (
         summary="Anthropic's count of the tokens that a conversation has; it runs no model and costs nothing.",
         failure=anthropic_errors.failure,
         refusal=AnthropicError,
+        tells={**anthropic_errors.TELLS, "x-token-count": "counted by the provider, or estimated."},
     ),
 )

@@ -26,9 +26,12 @@ TELLS: Final[Mapping[str, str]] = {
     "age": "How many seconds old such an answer is.",
     "x-ignored-parameters": "What was asked for and had no part in the answer.",
     "x-adjusted-parameters": "What was asked for and held in another form: max_tokens=4096.",
-    "x-ratelimit-limit-requests": "Requests a minute; the same with -tokens for tokens.",
+    "x-ratelimit-limit-requests": "Requests a minute.",
     "x-ratelimit-remaining-requests": "How many of them are left.",
     "x-ratelimit-reset-requests": "In how many seconds all are there again.",
+    "x-ratelimit-limit-tokens": "Tokens a minute.",
+    "x-ratelimit-remaining-tokens": "How many of them are left.",
+    "x-ratelimit-reset-tokens": "In how many seconds all are there again.",
 }
 
 

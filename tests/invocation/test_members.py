@@ -1,0 +1,63 @@
+"""Every member that the SDKs of OpenAI and Anthropic document is honoured, reported or refused: none is dropped in silence.
+
+A member that a new SDK brings has no row in its table, and fails here until somebody decides what becomes of it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.invocation import services
+from apps.invocation.records import Deployment, Kind, Model
+from tests.invocation.door import Answer, Door
+from tests.invocation.members import chat, responses
+from tests.invocation.members.walking import Row, Table, members
+from tests.upstream.openai_server import OpenAIServer, running
+
+DIALECTS = {"/v1/chat/completions": chat, "/v1/responses": responses}
+ROWS = [(path, name) for path, dialect in DIALECTS.items() for name in dialect.ROWS]
+TOLD = ("x-ignored-parameters", "x-adjusted-parameters")
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIServer]:
+    """A server with OpenAI's API, whose model is called `able` here."""
+    with running() as server:
+        there = Deployment("there", "openai_compatible", "gpt-4o", base_url=server.url)
+        services.save_model(Model("able", "", Kind.TEXT, "", inputs=("image", "document"), deployments=(there,)))
+        yield server
+        services.remove_model("able")
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+def test_every_member_that_is_documented_is_decided_and_no_other(path: str) -> None:
+    dialect = DIALECTS[path]
+    documented = set(members(dialect.SHAPE, dialect.ROWS))
+    assert documented - dialect.ROWS.keys() == set(), "say in the table what becomes of these"
+    assert dialect.ROWS.keys() - documented == set(), "the SDK does not have these any more"
+
+
+@pytest.mark.parametrize(("path", "name"), ROWS, ids=str)
+async def test_a_member_is_honoured_reported_or_refused(path: str, name: str, door: Door, upstream: OpenAIServer) -> None:
+    table: Table = DIALECTS[path].TABLE
+    before = len(upstream.asked)
+    answer = await door.post(path, table.body(name))
+    asked = upstream.asked[before:]
+    holds(table.rows[name], name, answer, asked[0] if asked else None)
+
+
+def holds(row: Row, name: str, answer: Answer, asked: Any) -> None:
+    """Fail unless this became of it."""
+    told = ",".join(answer.headers.get(each, "") for each in TOLD).strip(",")
+    if row.verdict == "refused":
+        assert (answer.status, asked) == (400, None), (answer.status, answer.body, told)
+        return
+    assert answer.status == 200, answer.body
+    if row.verdict == "reported":
+        assert (row.shown or name) in told.split(","), told
+    else:
+        assert told == ""
+    if row.verdict == "honoured":
+        assert json.dumps(row.shown) in json.dumps(asked), asked
