@@ -41,13 +41,14 @@ class Call:
 
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for
     beside its text; needs: what of that may not be lost (see honoured); ignored: what was left aside here; lost: what the
-    deployment that answers does not know; adjusted: what it gets in another form. spent: the tokens so far. reserved: what is
-    held back for it of which limits (see admission). cache: how an answer kept from before was found, age seconds old; slot:
-    where a new one is kept; cache_control: what the request says about both. counts: the kinds of limits that it counts in,
-    None: all. size: of its request, once that is measured; probes: the model of which it is to show what its provider counts.
-    begun: something has come of a stream. unanswered: the prompts of tries that were not answered and may be billed all the
-    same, with what they cost; estimated: tokens were not told but counted here. kind: what the account calls it, where that is
-    not its model's kind. visit: the request that it was made for, whose id and moment it has.
+    deployment that answers does not know; adjusted: what it gets in another form; wanted_tokens: how long its answer may be,
+    as it was asked. spent: the tokens so far. reserved: what is held back for it of which limits (see admission). cache: how
+    an answer kept from before was found, age seconds old; slot: where a new one is kept; cache_control: what the request says
+    about both. counts: the kinds of limits that it counts in, None: all. size: of its request, once that is measured; probes:
+    the model of which it is to show what its provider counts. begun: something has come of a stream. unanswered: the prompts
+    of tries that were not answered and may be billed all the same, with what they cost; estimated: tokens were not told but
+    counted here. kind: what the account calls it, where that is not its model's kind. visit: the request that it was made
+    for, whose id and moment it has.
     """
 
     caller: Caller
@@ -72,6 +73,7 @@ class Call:
     ignored: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    wanted_tokens: int | None = None
     findings: list[str] = field(default_factory=list)
     left: Mapping[str, int] = field(default_factory=dict)
     spent: Usage = NOTHING

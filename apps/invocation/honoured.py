@@ -48,7 +48,7 @@ PARTS: Final[Mapping[type[Part], str]] = {
 
 def check(call: Call) -> None:
     """Put on the call what it asks for. InvalidParameter, in the dialect's word, when no model of it can honour that."""
-    call.asks = one(asked(call.request))
+    call.asks, call.wanted_tokens = one(asked(call.request)), call.request.max_tokens
     call.needs = NOTHING if call.dialect in REPORTING else one(call.asks & MEANING)
     if call.needs and not any(fits(call, place) for place in places(call.by)):
         raise refusal(call)
@@ -70,9 +70,8 @@ def tell(call: Call, place: Place) -> None:
     dialect's words."""
     missing, said = lost(call, place), words(call.dialect)
     call.lost = tuple(sorted(said(name) for name in missing if name != SYSTEM_TURNS)) if missing else ()
-    wanted = call.request.max_tokens if "max_tokens" in call.asks else None
     tokens = most_tokens(call.request, place.model)
-    changed = () if tokens == wanted else (f"{said('max_tokens')}={tokens}",)
+    changed = () if tokens == call.wanted_tokens else (f"{said('max_tokens')}={tokens}",)
     call.adjusted = (*changed, SYSTEM_FIRST) if SYSTEM_TURNS in missing else changed
 
 

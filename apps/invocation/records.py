@@ -142,7 +142,8 @@ class AsyncStatus(enum.StrEnum):
 
 @record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
 class AsyncInvocation(Record):
-    """One asynchronous call. What was asked lies in a file while it is needed; the answer is here."""
+    """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
+    of that did not hold as it was asked."""
 
     application: str
     invocation: str
@@ -156,6 +157,8 @@ class AsyncInvocation(Record):
     input_tokens: int | None = None
     output_tokens: int | None = None
     error: str | None = None
+    ignored: str = ""
+    adjusted: str = ""
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)

@@ -218,6 +218,8 @@ def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
             output_text=answer.text,
             input_tokens=answer.usage.input_tokens,
             output_tokens=answer.usage.output_tokens,
+            ignored=",".join((*call.ignored, *call.lost)),
+            adjusted=",".join(call.adjusted),
         )
     )
 

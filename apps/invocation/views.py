@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.invocation import serializers, services
 from apps.invocation.dialects import openai_errors
+from apps.invocation.gateway.beginning import TELLS
 from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind
 from foundation.endpoint import Endpoint
 from foundation.errors import Problem
@@ -63,8 +64,10 @@ class AsyncOutput(Endpoint):
 
     response_shape = serializers.AsyncOutput
     other_successes = (202,)
+    tells = {name: TELLS[name] for name in ("x-ignored-parameters", "x-adjusted-parameters")}
 
     def get(self, caller: Caller, invocation_id: str) -> AsyncInvocation:
         found = services.async_output(caller, invocation_id)
         self.success = 202 if found.status is AsyncStatus.IN_PROGRESS else 200
+        self.headers |= {name: said for name, said in zip(self.tells, (found.ignored, found.adjusted), strict=True) if said}
         return found

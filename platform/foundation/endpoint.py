@@ -48,7 +48,8 @@ class Endpoint(APIView):
     into the X-Next-Cursor header, so that the body stays the plain list of the contract.
     open: needs no caller, and the method gets none.
     success: the status of a good answer; a method may set one of `other_successes` for its own answer. other_refusals: the
-    statuses of refusals that not every endpoint has. asks_models: a model has a part in the answer.
+    statuses of refusals that not every endpoint has. asks_models: a model has a part in the answer. tells: the headers
+    that a good answer may have, each with what it says.
     credential: which security scheme of the OpenAPI document `caller` reads.
     """
 
@@ -66,6 +67,7 @@ class Endpoint(APIView):
     other_successes: ClassVar[tuple[int, ...]] = ()
     other_refusals: ClassVar[tuple[int, ...]] = ()
     asks_models: ClassVar[bool] = False
+    tells: ClassVar[Mapping[str, str]] = {}
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     def dispatch(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponseBase:

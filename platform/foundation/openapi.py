@@ -58,7 +58,11 @@ class EndpointSchema(AutoSchema):
         return {**said, "422": OpenApiResponse(Issues, STATUSES[422])} if shaped and own is None else said
 
     def get_override_parameters(self) -> list[Any]:
-        asked = [self.endpoint.query_shape] if self.endpoint.query_shape is not None else []
+        success, tells = [str(self.endpoint.success)], self.endpoint.tells.items()
+        told = [
+            OpenApiParameter(name, str, OpenApiParameter.HEADER, description=text, response=success) for name, text in tells
+        ]
+        asked = [*told, *([self.endpoint.query_shape] if self.endpoint.query_shape is not None else [])]
         if not self.endpoint.paged:
             return asked
         return [
@@ -70,7 +74,7 @@ class EndpointSchema(AutoSchema):
                 str,
                 OpenApiParameter.HEADER,
                 description="Where the list goes on; not there at its end.",
-                response=[str(self.endpoint.success)],
+                response=success,
             ),
         ]
 

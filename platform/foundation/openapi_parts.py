@@ -28,6 +28,8 @@ STATUSES: Final[Mapping[int, str]] = {
     503: "What the platform stands on does not answer right now.",
     504: "The model's provider did not answer in time.",
 }
+REQUEST_ID: Final = "x-request-id"
+ASKED: Final = "The request's id; where a model is asked for, that of the call on the account."
 WAITING: Final = ("402", "429", "502", "503", "504", "529")  # the statuses with which Retry-After may come
 WAIT: Final = "In how many seconds it may work; not there where that is not known, or where it never will as it is."
 SECURITY_SCHEMES: Final = {
@@ -63,12 +65,12 @@ def finish(result: Mapping[str, Any], generator: Any, request: Any, public: bool
     parts.setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
     for status, response in responses(document):
         waiting = {RETRY_AFTER: header(RETRY_AFTER, WAIT)} if status in WAITING else {}
-        headers = {**{name.lower(): each for name, each in response.get("headers", {}).items()}, **waiting}
+        own = {name.lower(): each for name, each in response.get("headers", {}).items()}
+        headers = {REQUEST_ID: header(REQUEST_ID, ASKED), **own, **waiting}
         for name, each in headers.items():
             if parts.setdefault("headers", {}).setdefault(name, each) != each:
                 raise ValueError(f"the header {name} is described in two ways")
-        if headers:
-            response["headers"] = {name: {"$ref": HEADER.format(name=name)} for name in headers}
+        response["headers"] = {name: {"$ref": HEADER.format(name=name)} for name in headers}
     return document
 
 

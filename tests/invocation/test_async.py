@@ -63,6 +63,17 @@ async def test_a_conversation_and_system_prompts_work_as_they_do_at_once(door: D
     ]
 
 
+async def test_the_answer_says_what_did_not_hold_as_it_was_asked(door: Door):
+    invocation = await started(door, prompt=[{"role": "user", "content": "Hi."}], top_k=3, max_tokens=3)
+    await worked(door, invocation)
+    answer = await door.get(f"/model/async_output/{invocation}")
+    assert answer.status == 200
+    assert "x-ignored-parameters" not in answer.headers
+    turn = {"role": "user", "content": [{"text": "Hi.", "mood": "calm"}]}
+    told = await door.post("/model/async_invoke", {**WANTED, "prompt": [turn]})
+    assert told.headers["x-ignored-parameters"] == "prompt.content.mood"
+
+
 async def test_a_failure_is_told_with_its_reason(door: Door):
     invocation = await started(door, prompt="word " * 6000)
     await worked(door, invocation)

@@ -179,6 +179,14 @@ async def test_a_line_is_answered_as_a_request_of_its_own_would_be(door: Door):
             assert result["response"]["body"]["choices"] == alone["choices"]
 
 
+async def test_a_line_says_what_of_it_did_not_hold_as_it_was_asked(door: Door):
+    said = [{"role": "user", "content": "Hi.", "mood": "calm"}]
+    body = {"model": "smollm2-135m-instruct", "messages": said, "max_tokens": 3, "user": "u", "verbosity": "low"}
+    ended = await worked(door, await made(door, await kept(door, line("a", body, CHAT)), CHAT))
+    (result,) = await read(door, ended["output_file_id"])
+    assert result["response"]["headers"] == {"x-ignored-parameters": "user,messages.mood,verbosity"}
+
+
 async def test_lines_that_fail_are_in_the_error_file_in_the_words_of_their_dialect(door: Door):
     bad = {"model": "nothing", "input": "x"}
     ended = await worked(door, await made(door, await kept(door, line("good"), line("bad", bad), line("odd", {"model": 7}))))

@@ -247,3 +247,29 @@ async def test_the_contracts_own_defaults_are_not_reported_as_if_the_caller_had_
     assert (plain.status, asked_for.status) == (200, 200)
     assert "x-ignored-parameters" not in plain.headers
     assert asked_for.headers["x-ignored-parameters"] == "top_k"
+
+
+async def test_what_stands_beside_the_texts_of_a_turn_is_reported_by_the_contracts_paths(door: Door, upstream: OpenAIServer):
+    turn = {"role": "user", "content": [{"text": "Say hello.", "type": "text", "mood": "calm"}]}
+    answer = await door.post("/model/invoke", {"model_name": "able", "prompt": [turn]})
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "prompt.content.mood")
+    plain = await door.post("/model/invoke", {"model_name": "able", "prompt": "Say hello."})
+    assert {"x-ignored-parameters", "x-adjusted-parameters"}.isdisjoint(plain.headers)
+
+
+async def test_what_of_a_raw_body_nobody_reads_is_reported(door: Door):
+    body = {
+        "anthropic_version": "bedrock-2023-05-31",
+        "max_tokens": 3,
+        "maxTokens": 4,
+        "textGenerationConfig": {"temperature": 0, "draft": 1},
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi.", "mood": "calm"}]}],
+    }
+    answer = await door.post("/model/invoke_with_raw_input", {"model_id": LOCAL, "raw_input": body})
+    assert answer.status == 200, answer.body
+    assert answer.headers["x-ignored-parameters"].split(",") == [
+        "raw_input.anthropic_version",
+        "raw_input.maxTokens",
+        "raw_input.textGenerationConfig.draft",
+        "raw_input.messages.content.mood",
+    ]

@@ -305,7 +305,7 @@ async def test_a_file_by_its_id_is_refused(door: Door, upstream: OpenAIServer):
     content = [{"type": "file", "file": {"file_id": "file-1"}}]
     answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "user", "content": content}]})
     assert (answer.status, answer.json["error"]["param"]) == (400, "messages[0].content[0].file.file_id")
-    assert "file_data" in answer.json["error"]["message"]
+    assert "the document itself" in answer.json["error"]["message"]
 
 
 async def test_members_that_nobody_knows_are_named_in_a_header(door: Door):

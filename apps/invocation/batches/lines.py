@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference/batch/request-input
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 import msgspec
@@ -27,12 +27,13 @@ class Line(Struct, frozen=True):
     body: Any
 
 
-class LineResponse(Struct, frozen=True):
-    """What the line's URL answered."""
+class LineResponse(Struct, frozen=True, omit_defaults=True):
+    """What the line's URL answered. headers: those that say what of the line did not hold as it was asked."""
 
     status_code: int
     request_id: str
     body: Raw
+    headers: Mapping[str, str] = {}
 
 
 class LineFailure(Struct, frozen=True):

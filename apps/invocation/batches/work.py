@@ -22,7 +22,7 @@ from apps.invocation.labels import LABELS, LONGEST_VALUE
 from foundation.adapters import directory, files, queues, records
 from foundation.ambient import now, number_between
 from foundation.errors import NotFound, Problem, TooMany, Unauthenticated, Unavailable
-from foundation.hot import Reply, Route, beside, handled
+from foundation.hot import Reply, ResponseHeaders, Route, beside, handled
 from foundation.identity import Caller
 from foundation.records import update
 from foundation.settings import CHOSEN
@@ -33,6 +33,7 @@ PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what ta
 LONGEST_DELAY: Final = 900  # seconds in the queue
 INACTIVE: Final = "the application was deactivated before this was worked on"
 LATE: Final = LineFailure("batch_expired", "This request could not be executed before the completion window expired.")
+REPORTS: Final = ("x-ignored-parameters", "x-adjusted-parameters")
 ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in routes}
 
 
@@ -227,8 +228,8 @@ async def responded(target: Batch, line: Line, until: float) -> LineResult | int
     headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
     while True:
         try:
-            reply, _ = await handled(route, Visit(), caller, line.body, headers)
-            return responding(target, line, reply)
+            reply, unknown = await handled(route, Visit(), caller, line.body, headers)
+            return responding(target, line, reply, unknown)
         except Problem as refusal:
             problem = refusal
         pause = problem.retry_after
@@ -239,10 +240,13 @@ async def responded(target: Batch, line: Line, until: float) -> LineResult | int
         await asyncio.sleep(pause)
 
 
-def responding(target: Batch, line: Line, reply: Reply) -> LineResult:
+def responding(target: Batch, line: Line, reply: Reply, unknown: ResponseHeaders) -> LineResult:
     """The result of a line that was answered."""
-    body = Raw(msgspec.json.encode(reply.body))
-    return result(target, line, LineResponse(200, request_id(dict(beside(reply))), body))
+    body, headers, told = Raw(msgspec.json.encode(reply.body)), beside(reply), dict[str, str]()
+    for name, value in ((name.decode(), value.decode("latin-1")) for name, value in (*headers, *unknown)):
+        if name in REPORTS:
+            told[name] = f"{told[name]},{value}" if name in told else value
+    return result(target, line, LineResponse(200, request_id(dict(headers)), body, told))
 
 
 def refused(target: Batch, line: Line, route: Route, problem: Problem) -> LineResult:

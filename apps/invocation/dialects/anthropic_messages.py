@@ -56,12 +56,13 @@ REPORTED: Final[Mapping[type[Any], tuple[str, ...]]] = {
     TextBlock: ("citations",),
     ImageBlock: ("transformations",),
     DocumentBlock: ("context", "citations"),
-    ToolUseBlock: ("cache_control", "toolset_name"),
+    ToolUseBlock: ("cache_control", "caller", "toolset_name"),
     ToolResultBlock: ("toolset_name",),
     ToolParam: ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples"),
     ThinkingParam: ("display", "block_binding"),
     OutputConfig: ("task_budget",),
 }
+SAYS_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], {}, {"type": "direct"})  # the last: a caller that is the model
 BETAS: Final = "anthropic-beta"
 # The dialect's own names of the inner request's fields (see honoured).
 WORDS: Final[Mapping[str, str]] = {
@@ -129,7 +130,7 @@ def unheard(wanted: CountTokensRequest) -> Iterator[str]:
     """The members of the body that no provider gets, each by its path."""
     for path, each in (*visited(wanted), ("thinking", wanted.thinking), ("output_config", wanted.output_config)):
         for name in REPORTED.get(type(each), ()):
-            if getattr(each, name):
+            if getattr(each, name) not in SAYS_NOTHING:
                 yield f"{path}.{name}"
         control = getattr(each, "cache_control", None)
         if control is not None and control.scope:
@@ -142,7 +143,10 @@ def visited(wanted: CountTokensRequest) -> Iterator[tuple[str, Any]]:
         yield from ((f"system.{place}", block) for place, block in enumerate(wanted.system))
     for turn, message in enumerate(wanted.messages):
         if isinstance(message.content, list):
-            yield from ((f"messages.{turn}.content.{place}", block) for place, block in enumerate(message.content))
+            for place, block in enumerate(message.content):
+                yield f"messages.{turn}.content.{place}", block
+                inner = block.content if isinstance(block, ToolResultBlock) and isinstance(block.content, list) else ()
+                yield from ((f"messages.{turn}.content.{place}.content.{n}", each) for n, each in enumerate(inner))
     yield from ((f"tools.{place}", each) for place, each in enumerate(wanted.tools or ()))
 
 

@@ -1,5 +1,6 @@
 """The platform's own dialect: POST /model/invoke and /model/embed, as its clients have spoken it from the beginning."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -113,6 +114,13 @@ def parts(place: int, turn: Turn) -> tuple[Text, ...]:
     if missing or not pieces:
         raise Invalid(f"prompt[{place}].content[{missing[0] if missing else 0}] has no text")
     return tuple(Text(piece["text"]) for piece in pieces)
+
+
+def unheard(wanted: InvokeRequest) -> Iterator[str]:
+    """The names of what stands beside the texts of turns and goes to no model."""
+    for turn in wanted.prompt if isinstance(wanted.prompt, list) else ():
+        for piece in turn.content if isinstance(turn.content, list) else ():
+            yield from (f"prompt.content.{name[:64]}" for name in piece if name not in ("text", "type"))
 
 
 def response(completion: Completion) -> InvokeResponse:

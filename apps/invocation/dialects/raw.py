@@ -4,7 +4,7 @@ Every family has other names for the same few things (the table is the contract'
 These are read of a body, and members that the table does not have are left aside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ from apps.invocation.dialects import platform
 from apps.invocation.dialects.platform import InvokeRequest, InvokeResponse, Name, SystemPrompt, Turn, response
 from apps.invocation.invocations import Request
 from foundation.errors import Invalid
+from foundation.unread import unread
 
 __all__ = ["InvokeResponse", "RawRequest", "request", "response"]
 
@@ -104,6 +105,24 @@ def named(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         for ours, names in NAMES.items()
         if any(name in flat for name in names)
     }
+
+
+def unheard(wanted: RawRequest) -> Iterator[str]:
+    """The names of what a body has beside that: members that the table does not have, second names of one parameter, and
+    what stands in turns beside their texts."""
+    raw = wanted.raw_input
+    places = {name: name for name in raw if name not in GROUPS or not isinstance(raw[name], dict)}
+    for group in GROUPS:
+        inner = raw.get(group)
+        places |= {name: f"{group}.{name}" for name in inner} if isinstance(inner, dict) else {}
+    read = {next(filter(places.__contains__, names), "") for names in NAMES.values()}
+    yield from sorted(f"raw_input.{places[name][:64]}" for name in places.keys() - read)
+    given = named(raw)
+    if given.keys() >= {"messages", "prompt"} and given["messages"] is not None:
+        yield "raw_input.prompt"
+    yield from sorted(
+        f"raw_input.{name}" for name in unread(given, msgspec.convert(given, _Body)) if not name.endswith(".type")
+    )
 
 
 def texts(content: str | list[_Block]) -> str | list[dict[str, str]]:

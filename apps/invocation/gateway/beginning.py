@@ -18,7 +18,6 @@ TAKES: Final[Mapping[str, str]] = {
     "cache-control": "no-cache: a new answer is wanted; no-store: none is kept (RFC 9111).",
 }
 TELLS: Final[Mapping[str, str]] = {
-    "x-request-id": "The call's id on the account.",
     "x-served-by": "The name of the model that answered.",
     "x-deployment": "Where it answered.",
     "x-tries": "Every deployment that was tried with its outcome, where there was more than one.",

@@ -11,6 +11,7 @@ from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
 from foundation.hot import REQUEST_ID, Headers, Reply, Route
 from foundation.identity import Caller
+from foundation.unread import named
 from foundation.visits import Visit
 
 
@@ -23,7 +24,8 @@ class AsyncInvokeResponse(Struct, frozen=True):
 async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/invoke."""
     await catalogue.soon()
-    call = await begun(caller, platform.request(wanted), headers, visit, dialect="platform")
+    request, unheard = platform.request(wanted), platform.unheard(wanted)
+    call = await begun(caller, request, headers, visit, dialect="platform", unheard=unheard)
     call.asks = honoured.one(call.asks - platform.unsaid(wanted))
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
@@ -39,7 +41,8 @@ async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers,
 async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/invoke_with_raw_input."""
     await catalogue.soon()
-    call = await begun(caller, raw.request(wanted), headers, visit, dialect="raw")
+    request = raw.request(wanted)
+    call = await begun(caller, request, headers, visit, dialect="raw", unheard=raw.unheard(wanted))
     call.asks = honoured.one(call.asks - raw.unsaid(wanted))
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 
@@ -49,7 +52,9 @@ async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: 
     await catalogue.soon()
     request = labels.labelled(platform.request(wanted), headers)
     started = await asyncio.to_thread(services.start_async, caller, request, visit)
-    return Reply(AsyncInvokeResponse(started.invocation), [(REQUEST_ID, visit.id.encode())])
+    unheard = set(platform.unheard(wanted))
+    said = [(b"x-ignored-parameters", named(unheard))] if unheard else []
+    return Reply(AsyncInvokeResponse(started.invocation), [(REQUEST_ID, visit.id.encode()), *said])
 
 
 routes: Final = (

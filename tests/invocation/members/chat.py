@@ -7,6 +7,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from tests.invocation.members.walking import Row, Table, here, honoured, listed, refused, reported
 
 SHAPE = CompletionCreateParamsStreaming
+KINDS: dict[str, str] = {}
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 PAGES = "data:application/pdf;base64,JVBERi0="
 QUESTION = {"role": "user", "content": "Hello."}

@@ -4,9 +4,10 @@ from typing import Any
 
 from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
 
-from tests.invocation.members.walking import Row, Table, here, honoured, listed, refused, reported
+from tests.invocation.members.walking import Row, Table, here, honoured, listed, plain, refused, reported
 
 SHAPE = ResponseCreateParamsStreaming
+KINDS: dict[str, str] = {}
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 PAGES = "data:application/pdf;base64,JVBERi0="
 QUESTION = {"role": "user", "content": "Hello."}
@@ -45,11 +46,6 @@ def of_parts(path: str) -> dict[str, Row]:
         f"{path}[input_image].image_url": honoured(PIXEL),
         f"{path}[input_image].prompt_cache_breakpoint": POINT,
     }
-
-
-def plain(path: str) -> str:
-    """A path without the kinds of objects."""
-    return "".join(part.partition("[")[0] for part in path.replace(".", " . ").split(" "))
 
 
 ROWS: dict[str, Row] = {

@@ -55,12 +55,13 @@ def refused(value: Any = None, **beside: Any) -> Row:
 @dataclass(frozen=True)
 class Table:
     """A dialect's rows by their paths. base: a request that says nothing more than it must. objects: an object of each kind
-    that holds members, by its path; around: how it stands in what holds it, where not alone."""
+    that holds members, by its path; around: how it stands in what holds it, where not alone; finish: what the whole needs."""
 
     rows: Mapping[str, Row]
     base: Mapping[str, Any]
     objects: Mapping[str, Any]
     around: Mapping[str, Callable[[Any], Any]]
+    finish: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
 
     def body(self, path: str) -> dict[str, Any]:
         """A request with this member, or this kind of object."""
@@ -75,19 +76,26 @@ class Table:
             inside, prefix = made, f"{prefix}."
         value = {"type": kind} if row.value is None and kind else copy.deepcopy(row.value)
         inside[last] = self.around.get(path, alone)(value) if kind else value
-        return body
+        return self.finish(body)
 
 
 def alone(made: Any) -> Any:
     return made
 
 
+def plain(path: str) -> str:
+    """A path without the kinds of objects, and without places in lists."""
+    return re.sub(r"\[[^\]]*\]|\.\d+(?=\.)", "", path)
+
+
 def listed(made: Any) -> Any:
     return [made]
 
 
-def members(shape: Any, rows: Mapping[str, Row], path: str = "", within: tuple[Any, ...] = ()) -> Iterator[str]:
-    """The paths of all members that hold no others, and of those that are decided as a whole."""
+def members(
+    shape: Any, rows: Mapping[str, Row], kinds: Mapping[str, str], path: str = "", within: tuple[Any, ...] = ()
+) -> Iterator[str]:
+    """The paths of all members that hold no others, and of those that are decided as a whole. kinds: other names of kinds."""
     for name, hint in get_type_hints(shape, include_extras=True).items():
         here = f"{path}{name}"
         inner = list(dict.fromkeys(shapes(hint)))
@@ -96,11 +104,11 @@ def members(shape: Any, rows: Mapping[str, Row], path: str = "", within: tuple[A
             yield here
             continue
         for each in inner:
-            kind = here if len(inner) == 1 else f"{here}[{tag_of(each)}]"
+            kind = here if len(inner) == 1 else f"{here}[{kinds.get(tag_of(each), tag_of(each))}]"
             if kind in rows and rows[kind].whole:
                 yield kind
             elif each not in within:
-                yield from members(each, rows, f"{kind}.", (*within, each))
+                yield from members(each, rows, kinds, f"{kind}.", (*within, each))
 
 
 def shapes(hint: Any) -> Iterator[Any]:
