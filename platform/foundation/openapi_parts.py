@@ -1,6 +1,7 @@
 """What both ways in over HTTP share in the OpenAPI document: statuses, security schemes, and headers that are declared once."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 from foundation import metrics
@@ -60,7 +61,8 @@ def finish(result: Mapping[str, Any], generator: Any, request: Any, public: bool
     """Add the paths that neither way in describes, the security schemes, and Retry-After; declare each header once."""
     document = dict(result)
     plain = {path: item for capability in HOUSE.told for path, item in plain_paths(capability.manifest.described)}
-    document["paths"] = dict(sorted({**document["paths"], **plain, "/metrics": {"get": metrics.OPERATION}}.items()))
+    added = deepcopy({**plain, "/metrics": {"get": metrics.OPERATION}})
+    document["paths"] = dict(sorted({**document["paths"], **added}.items()))
     parts = document["components"]
     parts.setdefault("securitySchemes", {}).update(SECURITY_SCHEMES)
     for status, response in responses(document):

@@ -36,6 +36,10 @@ def test_every_reference_leads_to_a_part(document: Any) -> None:
     assert missing == []
 
 
+def test_the_document_is_the_same_each_time(document: Any) -> None:
+    assert described() == document
+
+
 def test_every_header_is_declared_once_and_referred_to(document: Any) -> None:
     declared = document["components"]["headers"]
     used: set[str] = set()
