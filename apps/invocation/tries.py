@@ -13,12 +13,22 @@ from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.claims import prompt_tokens
 from apps.usage.records import Try
 from foundation.ambient import number_between
-from foundation.errors import Problem, TooLong, TooMany, Unavailable, UnknownModel, UpstreamDenied, UpstreamTimeout
+from foundation.errors import (
+    Problem,
+    TooLong,
+    TooMany,
+    Unavailable,
+    UnknownModel,
+    UpstreamBroken,
+    UpstreamDenied,
+    UpstreamTimeout,
+)
 from foundation.settings import CHOSEN
 
 logger = logging.getLogger(__name__)
 
 SUCCESS: Final = "success"
+MAY_BILL: Final = (UpstreamBroken, UpstreamTimeout)  # after these a provider may bill what it has read
 FIRST_PAUSE: Final = 0.25  # seconds: the longest pause before a place is tried for the second time; twice as long each time
 LONGEST_PAUSE: Final = 5.0
 LONGEST_WAIT: Final = 30.0  # seconds: a place that asks to be left alone for longer is not waited for
@@ -148,7 +158,7 @@ class Route:
         self._tried(failure.code)
         if failure.inside:
             logger.warning("request %s at %s: %s", self.call.invocation, self.place.deployment.name, failure.inside)
-        if isinstance(failure, UpstreamTimeout) and not self.begun:
+        if isinstance(failure, MAY_BILL) and not self.begun:
             self.call.left_unanswered(prompt_tokens(self.call))
         self._judge(failure, time.monotonic())
         if self.begun or not (failure.retryable or isinstance(failure, (*FINAL, TooLong, TooMany))):

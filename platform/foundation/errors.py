@@ -176,6 +176,10 @@ class UpstreamDenied(UpstreamFailed):
         super().__init__("the model's provider does not let this platform in", retry_after=retry_after, inside=why)
 
 
+class UpstreamBroken(UpstreamFailed):
+    """The connection to a model provider ended before its answer did; it may have read what it was asked, and bill it."""
+
+
 class UpstreamTimeout(Problem):
     """A model provider or another outside service did not answer in time."""
 

@@ -114,5 +114,6 @@ async def check(fault: Fault, server: Unruly, client: Client, door: Door) -> Non
     assert [each.outcome for each in row.tries] == [fault.outcome] * tries, where
     assert len(server.asked[case]) == (0 if fault.url != "http" else tries), where
     assert (row.streamed, row.deployment, row.served_by) == (client.streamed, fault.name, model), where
-    billed = begun or fault.outcome == "upstream_timeout"  # a provider that was too slow may bill what it has read
+    # A provider that was too slow, or whose connection broke, may bill what it has read.
+    billed = begun or fault.outcome == "upstream_timeout" or fault.name == "reset"
     assert (row.output_tokens > 0, (row.cost or 0) > 0, row.estimated) == (begun, billed, billed), where

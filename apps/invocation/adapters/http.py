@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from apps.invocation.adapters.connections import Answer, Broken, Connection, Pool
 from apps.invocation.adapters.refusals import problem
-from foundation.errors import Problem, Unavailable, UpstreamFailed, UpstreamTimeout
+from foundation.errors import Problem, Unavailable, UpstreamBroken, UpstreamFailed, UpstreamTimeout
 
 LARGEST_ANSWER: Final = 64 * 2**20
 LARGEST_STREAM: Final = 512 * 2**20
@@ -198,7 +198,7 @@ class Answering:
         if isinstance(failed, TimeoutError):
             raise self.server.failure(UpstreamTimeout, "did not answer in time") from failed
         if isinstance(failed, Broken):
-            raise self.server.failure(UpstreamFailed, "broke off its answer", str(failed)) from failed
+            raise self.server.failure(UpstreamBroken, "broke off its answer", str(failed)) from failed
 
 
 def lines(headers: Mapping[str, str]) -> bytes:
