@@ -36,12 +36,24 @@ import pytest  # noqa: E402
 django.setup()
 
 from foundation.identity import Caller  # noqa: E402
+from tests import watched  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
 from tests.servers.dynamodb import Dynamo, dynamodb  # noqa: E402
 from tests.servers.elasticmq import ElasticMq  # noqa: E402
 from tests.servers.moto import Moto  # noqa: E402
 from tests.servers.moto import moto as moto_server  # noqa: E402
 from tests.servers.opensearch import opensearch as opensearch_server  # noqa: E402
+
+watched.watch()
+
+
+@pytest.fixture(autouse=True)
+def no_use_of_a_port_that_roles_do_not_know() -> Iterator[None]:
+    """Fails the test that brought one about."""
+    yield
+    found = [*watched.faults]
+    watched.faults.clear()
+    assert found == []
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from troposphere import Sub
 
+from deploy.cloudformation import reach
+from deploy.cloudformation.code import Name
 from deploy.cloudformation.house import Platform, Process
+from deploy.cloudformation.uses import ANY, Use
 from foundation.adapters.aws import names
 from foundation.apps import Foundation
 from foundation.manifest import Capability, Folder, Queue, short
@@ -17,42 +20,44 @@ TABLE: Final = "arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::Accoun
 QUEUE: Final = "arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}"
 SECRET_ARN: Final = "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:{name}-*"  # noqa: S105 (a name)
 
-VERBS: Final[Mapping[str, str]] = {
-    "dynamodb:GetItem": "get",
-    "dynamodb:Query": "query",
-    "dynamodb:PutItem": "put, batch",
-    "dynamodb:UpdateItem": "put, batch, increment",
-    "dynamodb:DeleteItem": "delete",
-    "dynamodb:BatchWriteItem": "increment once",
-}
-SENDS: Final[Mapping[str, str]] = {
-    "sqs:SendMessage": "messages of its own and of what it calls",
-    "sqs:GetQueueAttributes": "how full the queue is",
-    "sqs:GetQueueUrl": "where the queue is",
-}
-WORKS: Final[Mapping[str, str]] = {
-    "sqs:ReceiveMessage": "the worker takes messages",
-    "sqs:DeleteMessage": "what is done leaves the queue",
-    "sqs:ChangeMessageVisibility": "what failed comes again after a pause, what takes long stays hidden",
-}
-LISTS_DEAD: Final[Mapping[str, str]] = {
-    "sqs:GetQueueUrl": "where the dead letters are",
-    "sqs:GetQueueAttributes": "how many dead letters there are",
-}
-BURIES: Final[Mapping[str, str]] = {**LISTS_DEAD, "sqs:SendMessage": "the worker buries what cannot be done"}
-REDRIVES: Final[Mapping[str, str]] = {
-    **LISTS_DEAD,
-    "sqs:ReceiveMessage": "dead letters are listed",
-    "sqs:DeleteMessage": "what is sent again leaves the dead letters",
-    "sqs:ChangeMessageVisibility": "what was only listed is there for the next who looks",
-}
 FOUNDATION: Final = "foundation"
-READS: Final[Mapping[str, str]] = {"s3:GetObject": "read, open, find, download URLs"}
-WRITES: Final[Mapping[str, str]] = {
-    **READS,
-    "s3:PutObject": "write, seal, upload URLs",
-    "s3:DeleteObject": "delete, seal",
-    "s3:AbortMultipartUpload": "a write that failed half way leaves nothing",
+TAKES_ANY: Final = ("foundation.", "apps.portal.")  # whose code asks for what other capabilities declare: every queue, say
+Needs = Mapping[str, frozenset[str]]  # actions, and the verbs of a port that each is needed for
+
+RECORDS: Final[Needs] = {
+    "dynamodb:GetItem": frozenset({"get", "update", "increment once"}),
+    "dynamodb:Query": frozenset({"query"}),
+    "dynamodb:PutItem": frozenset({"put", "batch", "increment initial"}),
+    "dynamodb:UpdateItem": frozenset({"put", "batch", "update", "increment"}),
+    "dynamodb:DeleteItem": frozenset({"delete"}),
+    "dynamodb:BatchWriteItem": frozenset({"increment once"}),
+}
+FILES: Final[Needs] = {
+    "s3:GetObject": frozenset({"read", "open", "find", "seal", "sealed", "download_url"}),
+    "s3:PutObject": frozenset({"write", "sealed", "upload_url"}),
+    "s3:DeleteObject": frozenset({"delete", "seal"}),
+    "s3:AbortMultipartUpload": frozenset({"write"}),  # one that failed half way leaves nothing
+}
+READS: Final = FILES["s3:GetObject"]
+QUEUES: Final[Needs] = {
+    "sqs:GetQueueUrl": frozenset({"send", "depth", "redrive", "work"}),
+    "sqs:SendMessage": frozenset({"send", "redrive"}),
+    "sqs:GetQueueAttributes": frozenset({"depth"}),
+    "sqs:ReceiveMessage": frozenset({"work"}),
+    "sqs:DeleteMessage": frozenset({"work"}),
+    "sqs:ChangeMessageVisibility": frozenset({"work"}),  # what failed comes again after a pause, what takes long stays hidden
+}
+DEAD_LETTERS: Final[Needs] = {
+    "sqs:GetQueueUrl": frozenset({"depth", "dead", "redrive", "work"}),
+    "sqs:SendMessage": frozenset({"work"}),  # what cannot be done is buried
+    "sqs:GetQueueAttributes": frozenset({"depth"}),
+    "sqs:ReceiveMessage": frozenset({"dead", "redrive"}),
+    "sqs:DeleteMessage": frozenset({"redrive"}),
+    "sqs:ChangeMessageVisibility": frozenset({"dead", "redrive"}),  # what was only listed is there for the next who looks
+}
+SECRETS: Final[Needs] = {
+    "secretsmanager:GetSecretValue": frozenset({"get", "create"}),
+    "secretsmanager:CreateSecret": frozenset({"create"}),  # it is made by the first
 }
 
 
@@ -68,21 +73,37 @@ class Grant:
     condition: tuple[tuple[str, str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the code of a process asks of the ports; reach.py says how that is found."""
+
+    uses: Mapping[Use, frozenset[Name]]
+
+    def verbs(self, port: str, on: str, owner: str, index: str = "") -> frozenset[str]:
+        """The verbs on one thing that `owner` declares; with `once` or `initial` after them where these are given.
+
+        Where the text does not tell on what, it is on all that the capability has whose code it is.
+        """
+        return frozenset(
+            verb
+            for use, units in self.uses.items()
+            if use.port == port and use.index in (index, ANY)
+            if use.on == on or (use.on == ANY and any(unit[0].startswith((f"{owner}.", *TAKES_ANY)) for unit in units))
+            for verb in (use.verb, *(f"{use.verb} {each}" for each in ("once", "initial") if each in use.further))
+        )
+
+
 def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
-    """All that a process may do, in an order that does not change, each grant once."""
-    needed = platform.needed(process)
+    """All that a process may do, in an order that does not change, each grant once: what the manifests that it needs declare,
+    as far as its own code asks for it."""
+    needed, asked = platform.needed(process), Asked(reach.asked(platform, process))
     found = [
-        *(grant for each in needed for kind in each.manifest.records for grant in _table(kind, f"{short(each)}.records")),
-        *(grant for each in needed for kind in each.manifest.keeps for grant in _table(kind, f"{short(each)}.keeps")),
-        *(_read(kind) for kind in Foundation.read),
-        *(
-            grant
-            for each in needed
-            for queue in each.manifest.queues
-            for grant in _queue(process, queue, f"{short(each)}.queues")
-        ),
-        *(grant for folder in platform.folders_of(needed) for grant in _folder(folder, _declared(folder, needed))),
-        *_foundation(),
+        *(grant for each in needed for kind in each.manifest.records for grant in _table(asked, kind, each, "records")),
+        *(grant for each in needed for kind in each.manifest.keeps for grant in _table(asked, kind, each, "keeps")),
+        *(grant for kind in Foundation.read for grant in _read(asked, kind)),
+        *(grant for each in needed for queue in each.manifest.queues for grant in _queue(asked, process, queue, each)),
+        *(grant for each in needed for folder in each.manifest.files for grant in _folder(asked, folder, each)),
+        *_foundation(asked),
         *(
             Grant(action.name, action.resource, action.reason, f"{short(each)}.actions")
             for each in needed
@@ -93,49 +114,53 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     return tuple({(grant.action, grant.resource): grant for grant in reversed(found)}.values())[::-1]
 
 
-def _table(kind: type[Record], source: str) -> Iterator[Grant]:
+def _granted(needs: Needs, verbs: frozenset[str], resource: str, on: str, source: str) -> Iterator[Grant]:
+    """The actions that some verbs need."""
+    for action, wanted in needs.items():
+        if verbs & wanted:
+            yield Grant(action, resource, f"{', '.join(sorted(verbs & wanted))} {on}", source)
+
+
+def _table(asked: Asked, kind: type[Record], owner: type[Capability], line: str) -> Iterator[Grant]:
     record, table = kind.kind.table, TABLE.format(name=names.table_name(DEPLOYMENT, kind))
-    for action, verbs in VERBS.items():
-        yield Grant(action, table, f"{verbs} of {record}", source)
+    source = f"{short(owner)}.{line}"
+    yield from _granted(RECORDS, asked.verbs("records", record, owner.name), table, f"of {record}", source)
     for index in kind.kind.indexes:
-        yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}", source)
+        if asked.verbs("records", record, owner.name, index):
+            yield Grant("dynamodb:Query", f"{table}/index/{index}", f"query of {record} by {index}", source)
 
 
-def _read(kind: type[Record]) -> Grant:
+def _read(asked: Asked, kind: type[Record]) -> Iterator[Grant]:
     table = TABLE.format(name=names.table_name(DEPLOYMENT, kind))
-    return Grant("dynamodb:GetItem", table, f"get of {kind.kind.table}, to know who calls", FOUNDATION)
+    if "get" in asked.verbs("records", kind.kind.table, FOUNDATION):
+        yield Grant("dynamodb:GetItem", table, f"get of {kind.kind.table}, to know who calls", FOUNDATION)
 
 
-def _queue(process: Process, queue: Queue, source: str) -> Iterator[Grant]:
-    """Everybody who knows a queue sends to it; its worker works on it; operators redrive its dead letters."""
+def _queue(asked: Asked, process: Process, queue: Queue, owner: type[Capability]) -> Iterator[Grant]:
     place, dead = (QUEUE.format(name=name(DEPLOYMENT, queue.name)) for name in (names.queue_name, names.dead_queue_name))
-    works = process.works_on(queue.name)
-    on_dead = REDRIVES if process.capability is None else BURIES if works else LISTS_DEAD
-    for actions, resource in ((SENDS, place), (WORKS if works else {}, place), (on_dead, dead)):
-        for action, reason in actions.items():
-            yield Grant(action, resource, reason, source)
+    verbs = asked.verbs("queues", queue.name, owner.name) | ({"work"} if process.works_on(queue.name) else frozenset())
+    for needs, resource, on in ((QUEUES, place, "of messages"), (DEAD_LETTERS, dead, "of dead letters")):
+        yield from _granted(needs, verbs, resource, on, f"{short(owner)}.queues")
 
 
-def _folder(folder: Folder, source: str) -> Iterator[Grant]:
-    for action, verbs in (WRITES if folder.writes else READS).items():
-        yield Grant(action, f"${{FilesBucketArn}}/{folder.name}/*", f"{verbs} under {folder.name}/", source)
+def _folder(asked: Asked, folder: Folder, owner: type[Capability]) -> Iterator[Grant]:
+    verbs = asked.verbs("files", folder.name, owner.name)
+    source, resource = f"{short(owner)}.files", f"${{FilesBucketArn}}/{folder.name}/*"
+    yield from _granted(FILES, verbs if folder.writes else verbs & READS, resource, f"under {folder.name}/", source)
 
 
-def _declared(folder: Folder, some: Iterable[type[Capability]]) -> str:
-    """The manifests that name a folder."""
-    return ", ".join(f"{short(each)}.files" for each in some if any(folder.name == own.name for own in each.manifest.files))
-
-
-def _foundation() -> Iterator[Grant]:
-    """What every process does: it identifies callers, and reads and writes what is encrypted."""
+def _foundation(asked: Asked) -> Iterator[Grant]:
+    """What no capability declares: that who calls is known, and that what is read and written is encrypted."""
     for folder in Foundation.files:
-        yield from _folder(folder, FOUNDATION)
-    listing = "without it S3 answers 403 and not 404 where there is no file"
-    yield Grant("s3:ListBucket", "${FilesBucketArn}", listing, FOUNDATION)
+        verbs = asked.verbs("files", folder.name, FOUNDATION)
+        yield from _granted(FILES, verbs, f"${{FilesBucketArn}}/{folder.name}/*", f"under {folder.name}/", FOUNDATION)
+    if any(use.port == "files" and use.verb in READS for use in asked.uses):
+        listing = "without it S3 answers 403 and not 404 where there is no file"
+        yield Grant("s3:ListBucket", "${FilesBucketArn}", listing, FOUNDATION)
     for name in Foundation.secrets:
         secret = SECRET_ARN.format(name=names.secret_name(DEPLOYMENT, name))  # AWS adds a hyphen and six characters
-        yield Grant("secretsmanager:GetSecretValue", secret, "get: a secret that processes agree on", FOUNDATION)
-        yield Grant("secretsmanager:CreateSecret", secret, "create: it is made by the first", FOUNDATION)
+        verbs = frozenset(use.verb for use in asked.uses if use.port == "secrets" and use.on == name)
+        yield from _granted(SECRETS, verbs, secret, "of a secret that processes agree on", FOUNDATION)
     through = tuple(("StringLike", "kms:ViaService", f"{service}.${{AWS::Region}}.amazonaws.com") for service in ENCRYPTED)
     yield Grant("kms:Decrypt", "${DataKeyArn}", "what is read is encrypted", FOUNDATION, through)
     yield Grant("kms:GenerateDataKey", "${DataKeyArn}", "what is written is encrypted", FOUNDATION, through)

@@ -77,10 +77,6 @@ class Platform:
         """Every folder of files once: written when anybody writes it, with the days that its declarations name."""
         return merged((*Foundation.files, *(folder for each in self.capabilities for folder in each.manifest.files)))
 
-    def folders_of(self, some: Iterable[type[Capability]]) -> tuple[Folder, ...]:
-        """The folders that some capabilities reach."""
-        return merged(folder for each in some for folder in each.manifest.files)
-
 
 def merged(folders: Iterable[Folder]) -> tuple[Folder, ...]:
     """Each name once, in alphabetical order, with the most that any of its declarations says."""

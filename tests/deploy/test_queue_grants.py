@@ -15,6 +15,7 @@ WORKER = PLATFORM.workers[0]
 assert WORKER.queue is not None
 NAME = WORKER.queue.name
 SERVICE = next(each for each in PLATFORM.services if each.capability is WORKER.capability)
+PORTAL = next(each for each in PLATFORM.services if each.name == "portal")
 
 
 class Asked:
@@ -47,17 +48,20 @@ def allowed(process: Process) -> set[tuple[str, str]]:
     return {(action, name) for action, name in pairs if name in (NAME, f"{NAME}-dead")}
 
 
-def test_who_sends_and_looks_needs_what_a_service_may(asked: Asked) -> None:
+def test_who_sends_needs_what_a_service_may(asked: Asked) -> None:
     asked.queues.send("cut", queue=NAME, file="a")
-    asked.queues.depth(NAME)
     assert asked.pairs == allowed(SERVICE)
+
+
+def test_who_looks_needs_what_the_portal_may(asked: Asked) -> None:
+    asked.queues.depth(NAME)
+    assert asked.pairs == allowed(PORTAL)
 
 
 def test_who_works_needs_what_a_worker_may(asked: Asked) -> None:
     asked.queues.messages.dispose([asked.received()])
     asked.queues.postpone(asked.received(), 0)
     asked.queues.bury(asked.received(), "broken")
-    asked.queues.depth(NAME)
     assert asked.pairs == allowed(WORKER)
 
 

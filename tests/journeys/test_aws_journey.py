@@ -157,6 +157,7 @@ def test_every_grant_that_the_journey_does_not_use_is_on_the_page(account: Accou
     if "WRITE_GRANTS" in os.environ:
         unused_grants.write(platform(), idle)
     page = unused_grants.written(unused_grants.PAGE.read_text())
+    assert unused_grants.figures(platform(), page) in unused_grants.PAGE.read_text(), AGAIN
     assert sorted(idle - page) == [], f"{AGAIN} when there is a reason for each"
     assert sorted(page - unused_grants.rows(platform())) == [], AGAIN
     assert len(page - idle) < len(page) / FEW, f"{AGAIN} after these lines were removed: {sorted(page - idle)}"

@@ -36,8 +36,13 @@ def row(process: str, grant: Grant) -> Row:
     return process, grant.action, place(grant)
 
 
+def figures(platform: Platform, some: set[Row]) -> str:
+    """How many there are."""
+    return f"{len(some)} of {len(rows(platform))} grants of {len(platform.processes)} processes:"
+
+
 def listed(some: Mapping[str, list[Grant]]) -> Iterator[str]:
-    """The lines of the page after its beginning."""
+    """The lines of the page after its figures."""
     for process, own in some.items():
         yield from ("", f"## {process}", "", "| action | on | declared by | reason |", "|---|---|---|---|")
         together: dict[tuple[str, str], list[Grant]] = {}
@@ -75,4 +80,5 @@ def write(platform: Platform, idle: set[Row], path: Path = PAGE) -> None:
         process.name: [grant for grant in grants(platform, process) if row(process.name, grant) in kept]
         for process in platform.processes
     }
-    path.write_text("\n".join([page.partition(BEGIN)[0] + BEGIN, *listed(some), ""]))
+    own = {row(name, grant) for name, grants in some.items() for grant in grants}
+    path.write_text("\n".join([page.partition(BEGIN)[0] + BEGIN, "", figures(platform, own), *listed(some), ""]))

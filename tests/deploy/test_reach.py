@@ -1,0 +1,109 @@
+"""What roles are derived from: which uses of the ports the code of a process can come to."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.cloudformation.code import PORTS, Name, code, parts
+from deploy.cloudformation.reach import asked, uses_of
+from deploy.cloudformation.uses import ANY, UPDATE, VERBS, Use
+from foundation.ports import Files, Queues, Secrets
+from foundation.records import Records
+from tests.deploy.reading import PLATFORM
+
+PROCESSES = {process.name: process for process in PLATFORM.processes}
+DECLARED = {kind.kind.table for kind in PLATFORM.records}
+HANDED_ON = {*VERBS, "directory", ""}  # what may not be: a port whose verbs need grants, one that stands on them, all of them
+NOT_ON_AWS = "apps.issuer"
+
+
+def verbs(process: str, on: str) -> set[str]:
+    """What a process may ask for of one thing."""
+    return {use.verb for use in asked(PLATFORM, PROCESSES[process]) if use.on == on}
+
+
+@pytest.mark.parametrize(
+    ("process", "on", "wanted"),
+    [
+        ("chunking", "chunking_files", {"get", "query"}),
+        ("chunking-worker", "chunking_files", {"get", "query", "update"}),
+        ("chunking-worker", "extraction_files", {"get", "query"}),
+        ("extraction-worker", "documents", {"find", "open", "sealed"}),
+        ("vectors-worker", "chunks", {"read"}),
+        ("vectors-worker", "vector_stores", set()),
+        ("prompts", "prompt_versions", {"get", "query"}),
+        ("batches-worker", "sessions", set()),
+    ],
+)
+def test_a_process_asks_for_what_its_own_code_asks_for(process: str, on: str, wanted: set[str]) -> None:
+    assert verbs(process, on) == wanted
+
+
+def test_what_is_asked_for_is_declared_by_a_manifest_that_the_process_needs() -> None:
+    for process in PLATFORM.processes:
+        needed = PLATFORM.needed(process)
+        own = {kind.kind.table for kind in PLATFORM.records_of(needed)}
+        queues = {queue.name for each in needed for queue in each.manifest.queues}
+        folders = {folder.name for folder in PLATFORM.folders} & {f.name for each in needed for f in each.manifest.files}
+        here = [(use, units) for use, units in asked(PLATFORM, process).items() if not all(map(is_elsewhere, units))]
+        for use, _ in here:
+            known = {"records": own, "queues": queues, "files": {*folders, "uploads"}, "secrets": {use.on}}[use.port]
+            assert use.on in {*known, ANY}, (process.name, use)
+
+
+def is_elsewhere(unit: Name) -> bool:
+    """Whether a unit is of a capability that AWS does not have."""
+    return unit[0].startswith(NOT_ON_AWS)
+
+
+def test_there_are_few_uses_of_which_the_text_does_not_tell_on_what() -> None:
+    open_ones = {name for name in code().units for use in uses_of(name) if use.on == ANY and use.port != "secrets"}
+    assert len(open_ones) < 20, sorted(open_ones)
+
+
+def mentions_of_ports() -> Iterator[tuple[Name, ast.AST]]:
+    """Each mention of a port that is not followed by one of its verbs."""
+    made = code()
+    for name, unit in made.units.items():
+        if name[0] == PORTS:
+            continue
+        nodes = [node for top in unit.nodes for node in parts(top)]
+        followed = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        first = {
+            id(node.args[0])
+            for node in nodes
+            if isinstance(node, ast.Call) and node.args and made.resolved(name[0], node.func)[0] == UPDATE
+        }
+        for node in nodes:
+            if isinstance(node, ast.Name | ast.Attribute) and id(node) not in followed | first:
+                found, rest = made.resolved(name[0], node)
+                seen = found is not None and {*rest[:1]} & VERBS.get(found[1], frozenset())
+                if found is not None and found[0] == PORTS and found[1] in HANDED_ON and not seen:
+                    yield name, node
+
+
+def test_every_verb_of_a_port_is_known() -> None:
+    ports = {"records": Records, "files": Files, "queues": Queues, "secrets": Secrets}
+    assert {name: {verb for verb in vars(port) if not verb.startswith("_")} for name, port in ports.items()} == VERBS
+
+
+def test_no_port_is_handed_on_as_its_verbs_would_not_be_seen() -> None:
+    assert [name for name, _ in mentions_of_ports()] == []
+
+
+def test_nothing_is_called_by_a_name_that_is_put_together() -> None:
+    found = [
+        name
+        for name, unit in code().units.items()
+        for top in unit.nodes
+        for node in parts(top)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Call) and getattr(node.func.func, "id", "") == "getattr"
+    ]
+    assert found == []
+
+
+def test_a_repeat_finds_the_same() -> None:
+    uses: dict[Use, frozenset[Name]] = dict(asked(PLATFORM, PLATFORM.operations))
+    asked.cache_clear()
+    assert dict(asked(PLATFORM, PLATFORM.operations)) == uses

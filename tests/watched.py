@@ -1,0 +1,94 @@
+"""Looks at each call of a port that the tests bring about in their own process: what deploy/cloudformation/uses.py says of
+the code that makes it must cover it, as a role that lacked it would break that code on AWS.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from deploy.cloudformation.code import Name, code
+from deploy.cloudformation.reach import uses_of
+from deploy.cloudformation.uses import ANY, HOLDS, VERBS
+from foundation import adapters
+from foundation.records import update
+
+INSIDE: Final = ("foundation.adapters.", "foundation.local_secrets", "foundation.together")
+faults: Final[list[str]] = []
+covered: Final[set[tuple[Name, str, str]]] = set()
+
+
+def watch() -> None:
+    """Watch from now on."""
+    for port, verbs in VERBS.items():
+        adapter = type(getattr(adapters, port))
+        for verb in verbs:
+            setattr(adapter, verb, _watched(port, verb, getattr(adapter, verb)))
+
+
+def _watched(port: str, verb: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def asked(self: Any, *given: Any, **named: Any) -> Any:
+        if self is getattr(adapters, port):
+            _look(port, verb, given, named)
+        return plain(self, *given, **named)
+
+    return asked
+
+
+def _look(port: str, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(INSIDE):
+        frame = frame.f_back
+    if frame is not None and frame.f_code is update.__code__:
+        verb, frame = "update", frame.f_back
+    if frame is None:
+        return
+    unit = _unit(str(frame.f_globals.get("__name__")), frame.f_code)
+    if unit is None:
+        return
+    for on in _things(port, verb, given, named):
+        if (unit, verb, on) not in covered:
+            if not any(_covers(use, port, verb, on, named) for use in uses_of(unit)):
+                faults.append(f"{unit[0]}:{unit[1]} asks for {verb} of {on} in {port}, and uses.py does not say so")
+            covered.add((unit, verb, on))
+
+
+def _covers(use: Any, port: str, verb: str, on: str, named: dict[str, Any]) -> bool:
+    given = {name for name in ("once", "initial") if named.get(name) is not None}
+    return (
+        (use.port, use.verb) == (port, verb)
+        and use.on in (on, ANY)
+        and use.index in (named.get("index") or "", ANY)
+        and given <= use.further
+    )
+
+
+def _things(port: str, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> Iterator[str]:
+    """The tables, folders, queues or secrets that a call is about."""
+    if port == "records":
+        held = (given[0] if verb == "batch" else given[:1]) if verb in HOLDS else given[:1]
+        yield from {each.kind.table for each in held}
+    elif port == "files":
+        yield given[0].partition("/")[0]
+    else:
+        yield str(named.get("queue") or (given[0] if given else ""))
+
+
+@functools.cache
+def _unit(module: str, called: CodeType) -> Name | None:
+    """The unit that some code of ours is part of; None for code of the tests and of others."""
+    if not module.startswith(("apps.", "foundation.")):
+        return None
+    outer = called.co_qualname.partition(".<locals>")[0]
+    known = code().units
+    if (module, outer) in known:
+        return module, outer
+    return next(
+        (name for name, unit in known.items() if name[0] == module and any(_spans(node, called) for node in unit.nodes)), None
+    )
+
+
+def _spans(node: Any, called: CodeType) -> bool:
+    return bool(node.lineno <= called.co_firstlineno <= node.end_lineno)
