@@ -1,5 +1,6 @@
 """Pieces made whole: events into the answer (and an answer back into events), messages into the turns of a conversation."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -7,9 +8,11 @@ from msgspec.structs import replace
 
 from apps.invocation.invocations import (
     Completion,
+    Document,
     Event,
     Finish,
     Message,
+    Part,
     Request,
     Role,
     Text,
@@ -21,6 +24,7 @@ from apps.invocation.invocations import (
     ToolStart,
     ToolUse,
 )
+from foundation.errors import Invalid
 
 
 class Answer:
@@ -143,6 +147,23 @@ def system_first(request: Request) -> Request:
     later = [part for message in request.messages if message.role is Role.SYSTEM for part in texts(message)]
     turns = tuple(message for message in request.messages if message.role is not Role.SYSTEM)
     return replace(request, system=(*request.system, *later), messages=turns)
+
+
+def documents_as_text(request: Request) -> Request:
+    """The same with what documents of plain text say, for models that read no documents. Invalid names one that is none."""
+    turns = (replace(message, content=tuple(map(as_text, message.content))) for message in request.messages)
+    return replace(request, messages=tuple(turns))
+
+
+def as_text(part: Part) -> Part:
+    """A document of plain text as its name and its text; another part as it is."""
+    if not (isinstance(part, Document) and part.is_text):
+        return part
+    try:
+        text = b64decode(part.base64).decode(errors="replace")
+    except ValueError as broken:
+        raise Invalid(f"the document {part.name[:100]} is not base64") from broken
+    return Text(f"{part.name}:\n{text}", part.cache)
 
 
 def texts(message: Message) -> Iterable[Text]:

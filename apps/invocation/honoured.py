@@ -32,7 +32,9 @@ MEANING: Final = frozenset(
 )
 INPUTS: Final = frozenset({"image", "document"})
 SYSTEM_TURNS: Final = "system_turns"
-SYSTEM_FIRST: Final = "messages=system-first"
+TEXT_DOCUMENT: Final = "text_document"  # one that is plain text: where no documents are read, it is given as text
+# What is honoured in another form where it is unknown, with what is said of that.
+ADJUSTED: Final[Mapping[str, str]] = {SYSTEM_TURNS: "messages=system-first", TEXT_DOCUMENT: "document=text"}
 # The fields of Request that need not be said; the others are what is asked, and what is said for the account.
 FIELDS: Final = tuple(
     field for field in Request.__struct_fields__ if field not in ("model", "messages", "system", "labels", "prompt")
@@ -69,10 +71,10 @@ def tell(call: Call, place: Place) -> None:
     """Put on the call what it gets without here, and what in another form: a parameter with the value that holds; both in the
     dialect's words."""
     missing, said = lost(call, place), words(call.dialect)
-    call.lost = tuple(sorted(said(name) for name in missing if name != SYSTEM_TURNS)) if missing else ()
+    call.lost = tuple(sorted(said(name) for name in missing if name not in ADJUSTED)) if missing else ()
     tokens = most_tokens(call.request, place.model)
     changed = () if tokens == call.wanted_tokens else (f"{said('max_tokens')}={tokens}",)
-    call.adjusted = (*changed, SYSTEM_FIRST) if SYSTEM_TURNS in missing else changed
+    call.adjusted = (*changed, *(how for name, how in ADJUSTED.items() if name in missing)) if missing else changed
 
 
 def most_tokens(request: Request, model: Model) -> int | None:
@@ -114,7 +116,7 @@ def kinds(request: Request) -> Iterator[str]:
             yield SYSTEM_TURNS
         for part in message.content:
             if type(part) in PARTS:
-                yield PARTS[type(part)]
+                yield TEXT_DOCUMENT if isinstance(part, Document) and part.is_text else PARTS[type(part)]
             if isinstance(part, ToolResult):
                 yield from ("image" for each in part.content if isinstance(each, Image))
                 yield from ("cache" for each in part.content if each.cache is not None)
@@ -133,7 +135,8 @@ def places(model: Model) -> Iterator[Place]:
 def able(connection: Connection, inputs: tuple[str, ...] | None) -> frozenset[str]:
     """What a provider can pass on to a model that reads these inputs; None: not known, and then the provider says."""
     honours = provider(connection).honours
-    return honours if inputs is None else honours - (INPUTS - frozenset(inputs))
+    known = honours if inputs is None else honours - (INPUTS - frozenset(inputs))
+    return known | {TEXT_DOCUMENT} if PARTS[Document] in known else known
 
 
 @cache

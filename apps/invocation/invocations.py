@@ -43,6 +43,11 @@ class Document(Struct, frozen=True, tag="document"):
     name: str = "document"
     cache: CacheLife | None = None
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text as it stands."""
+        return self.media_type.lower().startswith("text/")
+
 
 class Thinking(Struct, frozen=True, tag="thinking"):
     """What a model thought before it answered. `signature` proves to its provider that it is unchanged; `redacted` is all of
@@ -175,7 +180,7 @@ def length(part: Part) -> int:
             return len(part.name) + len(part.input)
         case ToolResult():
             return sum(map(length, part.content))
-        case Document() if part.media_type.lower().startswith("text/"):
+        case Document() if part.is_text:
             return len(part.base64) * 3 // 4
     return BINARY
 

@@ -159,6 +159,7 @@ class AsyncInvocation(Record):
     error: str | None = None
     ignored: str = ""
     adjusted: str = ""
+    code: str | None = None
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from apps.invocation import guarding, honoured
 from apps.invocation.balance import Place
 from apps.invocation.calls import CANCELLED, Call
-from apps.invocation.folding import system_first
+from apps.invocation.folding import documents_as_text, system_first
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request
 from apps.invocation.patience import patient
 from apps.invocation.records import Deployment
@@ -27,11 +27,13 @@ Whole = TypeVar("Whole", Completion, Embeddings, Ranking)
 
 def fitted(call: Call, place: Place) -> Request:
     """The request as this deployment gets it: by its id, with max_tokens lowered to the model's limit, with what the
-    application says at its beginning where it cannot come later, and with the application's own guardrail where its provider
-    has guardrails."""
+    application says at its beginning where it cannot come later, with documents of plain text as text where none are read,
+    and with the application's own guardrail where its provider has guardrails."""
     request, honours = call.request, place.provider.honours
     if honoured.SYSTEM_TURNS in call.asks and honoured.SYSTEM_TURNS not in honours:
         request = system_first(request)
+    if honoured.TEXT_DOCUMENT in call.asks and honoured.TEXT_DOCUMENT in honoured.lost(call, place):
+        request = documents_as_text(request)
     own = guarding.guardrail(call.policy.guard)
     guardrail = own if own is not None and "guardrail" in honours else request.guardrail
     tokens = honoured.most_tokens(request, place.model)

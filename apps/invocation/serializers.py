@@ -85,3 +85,4 @@ class AsyncOutput(serializers.Serializer[Any]):
     model = Text(help_text="The name that was asked for.")
     served_by = Text(allow_null=True, help_text="The name of the model that answered.")
     error = Text(allow_null=True, help_text="Why it failed; null unless it did.")
+    code = Text(allow_null=True, help_text="The error's stable code, as budget_exceeded; null unless it failed.")

@@ -230,7 +230,7 @@ def fail(found: AsyncInvocation, reason: str, code: str) -> None:
     asked, by = refused.standing(current(), found.model, Kind.TEXT)
     call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
     usage.record(call.account(code))
-    settle(changed(found, status=AsyncStatus.FAILED, error=reason))
+    settle(changed(found, status=AsyncStatus.FAILED, error=reason, code=code))
 
 
 def settle(ended: AsyncInvocation) -> None:

@@ -16,5 +16,7 @@ urlpatterns = [
     path("v1/batches", by_method(get=batches.ListBatches, post=batches.CreateBatch).as_view()),
     path("v1/batches/<str:batch_id>", batches.OneBatch.as_view()),
     path("v1/batches/<str:batch_id>/cancel", batches.CancelBatch.as_view()),
+    path("v1/messages/<path:rest>", views.NoSuchMessagesPath.as_view()),
+    path("v1/<path:rest>", views.NoSuchPath.as_view()),
     path("model/async_output/<str:invocation_id>", views.AsyncOutput.as_view()),
 ]

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.invocation import serializers, services
-from apps.invocation.dialects import openai_errors
+from apps.invocation.dialects import anthropic_errors, openai_errors
 from apps.invocation.gateway.beginning import TELLS
 from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind
 from foundation.endpoint import Endpoint
-from foundation.errors import Problem
+from foundation.errors import NotFound, Problem
 from foundation.identity import Caller
 
 
@@ -38,6 +38,24 @@ class OpenAIEndpoint(Endpoint):
 
     def failure(self, problem: Problem) -> tuple[int, Mapping[str, Any]]:
         return openai_errors.failure(problem)
+
+
+class NoSuchPath(OpenAIEndpoint):
+    """Every other path under /v1: there is nothing, which is said as its dialect says it."""
+
+    schema, open = None, True
+
+    def get(self, rest: str) -> None:
+        raise NotFound(f"Invalid URL ({self.request.method} {self.request.path[:200]})")
+
+    post = put = patch = delete = get
+
+
+class NoSuchMessagesPath(NoSuchPath):
+    """The same under /v1/messages, which is Anthropic's."""
+
+    def failure(self, problem: Problem) -> tuple[int, Mapping[str, Any]]:
+        return anthropic_errors.failure(problem)
 
 
 class Models(OpenAIEndpoint):

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from apps.applications import services as applications
-from apps.applications.records import Policy
+from apps.applications.records import Allowance, Policy
 from apps.invocation import services
-from apps.invocation.records import AsyncInvocation
+from apps.invocation.records import AsyncInvocation, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from foundation.adapters import directory, files, records
 from foundation.errors import NotFound
-from tests.invocation.door import Door, opened
+from tests.invocation.door import Door, onboarded, opened
 from tests.usage.shipped import shipped
 
 WANTED = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "What is the capital of France?", "max_tokens": 20, "temperature": 0}
@@ -155,3 +155,20 @@ async def test_what_was_said_is_kept_redacted_where_the_policy_says_so(door: Doo
     shipped()
     _, content = usage.call(door.caller.application, invocation)
     assert content is not None and "otters" in content.asked and "jane.doe@example.com" not in content.asked
+
+
+async def test_what_is_over_a_budget_says_so_by_its_code_in_the_answer_and_on_the_account():
+    door = onboarded(allowance=Allowance(usd_per_day=0.01))
+    place = Deployment("here", "local_text", "smollm2-135m-instruct")
+    services.save_model(Model("dear", "", Kind.TEXT, "", prices=Prices(100_000, 100_000), deployments=(place,)))
+    try:
+        invocation = await started(door, model_name="dear")
+        await worked(door, invocation)
+    finally:
+        services.remove_model("dear")
+    answer = (await door.get(f"/model/async_output/{invocation}")).json
+    assert (answer["status"], answer["code"]) == ("FAILED", "budget_exceeded")
+    assert "the budget of this application" in answer["error"]
+    shipped()
+    row, _ = usage.call(door.caller.application, invocation)
+    assert row.outcome == "budget_exceeded"

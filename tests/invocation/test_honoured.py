@@ -1,5 +1,6 @@
 """What a model cannot honour is refused by its name, or reported; and a call goes only where nothing of it is lost."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -273,3 +274,22 @@ async def test_what_of_a_raw_body_nobody_reads_is_reported(door: Door):
         "raw_input.textGenerationConfig.draft",
         "raw_input.messages.content.mood",
     ]
+
+
+@pytest.mark.parametrize(("model", "adjusted"), [("blind", "document=text"), ("able", None)])
+async def test_a_document_of_plain_text_is_given_as_its_text_to_a_model_that_reads_no_documents(
+    door: Door, upstream: OpenAIServer, model, adjusted
+):
+    source = {"type": "text", "media_type": "text/plain", "data": "Grüße"}
+    content = [{"type": "document", "title": "notes", "source": source}, {"type": "text", "text": "What does it say?"}]
+    body = {"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": content}]}
+    answer = await door.post("/v1/messages", body)
+    assert (answer.status, answer.headers.get("x-adjusted-parameters")) == (200, adjusted)
+    said = json.dumps(upstream.last["messages"], ensure_ascii=False)
+    assert "notes:\\nGrüße" in said
+
+
+async def test_a_document_of_plain_text_that_cannot_be_read_is_refused_by_its_name(door: Door, upstream: OpenAIServer):
+    broken = [{"type": "file", "file": {"filename": "notes.txt", "file_data": "data:text/plain;base64,x"}}]
+    answer = await asked(door, "blind", {"messages": [{"role": "user", "content": broken}]})
+    assert (answer.status, answer.json["error"]["message"]) == (400, "the document notes.txt is not base64")

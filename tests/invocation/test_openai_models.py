@@ -81,3 +81,13 @@ async def test_nobody_is_401_and_a_key_is_enough(door: Door):
     _, key = keys.create(door.caller.application, door.caller.client, "for tests")
     for headers in ({"authorization": f"Bearer {key}"}, {"x_api_key": key}):
         assert (await ask("GET", "/v1/models", b"", None, headers)).status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_a_path_that_there_is_not_is_told_in_the_dialect_of_its_neighbours(door: Door, method: str):
+    ours = await ask(method, "/v1/completions", b"{}", door.token, {})
+    assert (ours.status, ours.json["error"]["type"], ours.json["error"]["code"]) == (404, "invalid_request_error", "not_found")
+    assert ours.json["error"]["message"] == f"Invalid URL ({method} /v1/completions)"
+    theirs = await ask(method, "/v1/messages/batches", b"{}", door.token, {})
+    assert (theirs.status, theirs.json["type"], theirs.json["error"]["type"]) == (404, "error", "not_found_error")
+    assert (await ask(method, "/model/nowhere", b"{}", door.token, {})).json == {"detail": "Not Found", "code": "not_found"}
