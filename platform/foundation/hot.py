@@ -11,6 +11,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Mapping,
     MutableMapping,
@@ -27,7 +28,7 @@ from foundation.body import Receive, issue, limit_of, parsed, whole, within
 from foundation.endpoint import as_problem
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, credential, identified
-from foundation.leaving import Left, unless_left, while_connected
+from foundation.leaving import Left, unless_left
 from foundation.unread import named, unread
 from foundation.visits import Refused, Visit
 
@@ -130,15 +131,26 @@ async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> Non
     """Answer by a route. What is raised was raised before anything was sent; who has gone gets no answer."""
     visit = Visit()
     try:
-        reply, unknown = await answer(route, visit, scope, receive)
-        if isinstance(reply.body, msgspec.Struct):
-            return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
-        async with aclosing(reply.body) as chunks:
-            await while_connected(receive, sent(reply, unknown, chunks, send), route.seconds)
+        handling = await asked(route, visit, scope, receive)
+        await unless_left(receive, answer(handling, route.seconds, send))
     except Left:
         return
     except Exception as raised:
         raise marked(raised, visit, route.path) from raised.__cause__
+
+
+async def answer(handling: Coroutine[Any, Any, tuple[Reply, ResponseHeaders]], seconds: float | None, send: Send) -> None:
+    """Send what the handler answers: whole, or its events for at most so many seconds."""
+    reply, unknown = await handling
+    if isinstance(reply.body, msgspec.Struct):
+        return await respond(send, 200, msgspec.json.encode(reply.body), (*beside(reply), *unknown))
+    limit = asyncio.timeout(seconds)
+    try:
+        async with aclosing(reply.body) as chunks, limit:
+            await sent(reply, unknown, chunks, send)
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 def marked(raised: Exception, visit: Visit, path: str) -> Problem:
@@ -191,11 +203,10 @@ def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
     return [] if problem.retry_after is None else [(b"retry-after", str(problem.retry_after).encode())]
 
 
-async def answer(route: Route, visit: Visit, scope: Scope, receive: Receive) -> tuple[Reply, ResponseHeaders]:
-    """Parse, find the caller, validate, call: the order in which the contract has the errors. Left when the client leaves.
-
-    With the reply comes the header that names the members of the body that its shape does not know.
-    """
+async def asked(
+    route: Route, visit: Visit, scope: Scope, receive: Receive
+) -> Coroutine[Any, Any, tuple[Reply, ResponseHeaders]]:
+    """Parse, and find the caller: the order in which the contract has the errors. Gives the handling, not yet begun."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     try:
         if scope["method"] != "POST":
@@ -205,7 +216,7 @@ async def answer(route: Route, visit: Visit, scope: Scope, receive: Receive) -> 
         await book(route, visit, await known(headers), headers, msgspec.UNSET, malformed)
         raise
     caller = await identified(credential(headers))
-    return await unless_left(receive, handled(route, visit, caller, given, headers))
+    return handled(route, visit, caller, given, headers)
 
 
 async def known(headers: Headers) -> Caller | None:

@@ -1,7 +1,7 @@
 """A client that goes away, or reads too slowly: what is done for it is stopped."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from foundation.body import Receive
@@ -15,7 +15,11 @@ class Left(Exception):
 
 
 async def unless_left(receive: Receive, work: Awaitable[T]) -> T:
-    """What the work gives; it is cancelled when the client goes away first, and Left is raised when it has ended."""
+    """What the work gives; it is cancelled when the client goes away first, and Left is raised when it has ended.
+
+    Once for a request, when its body has been read: a `receive` that is no longer waited for tells a client that is still
+    there as gone from then on (gunicorn).
+    """
     task = asyncio.current_task()
     assert task is not None
     watch = Watch(receive, task)
@@ -28,9 +32,7 @@ async def unless_left(receive: Receive, work: Awaitable[T]) -> T:
         raise
     finally:
         timer.cancel()
-        if watch.watching is not None:
-            watch.watching.cancel()
-            await asyncio.gather(watch.watching, return_exceptions=True)
+        await watch.end()
 
 
 class Watch:
@@ -46,23 +48,17 @@ class Watch:
         """Look out for it, from now on."""
         self.watching = asyncio.ensure_future(self._watch())
 
+    async def end(self) -> None:
+        """Look out no longer. Nothing refers to what was cancelled, so that its frames go at once and not with a collection."""
+        watching, self.watching = self.watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait((watching,))
+
     async def _watch(self) -> None:
         await gone(self.receive)
         self.has_left = True
         self.task.cancel()
-
-
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, None], seconds: float | None = None) -> None:
-    """Do the work, and stop it when the client goes away first, or when it takes longer than that."""
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            await unless_left(receive, work)
-    except Left:
-        pass
-    except TimeoutError:
-        if not limit.expired():
-            raise
 
 
 async def gone(receive: Receive) -> None:
