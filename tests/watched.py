@@ -11,10 +11,11 @@ from typing import Any, Final
 from deploy.cloudformation.code import Name, code
 from deploy.cloudformation.reach import uses_of
 from deploy.cloudformation.uses import ANY, HOLDS, VERBS
-from foundation import adapters
+from foundation import adapters, tally
 from foundation.records import update
 
 INSIDE: Final = ("foundation.adapters.", "foundation.local_secrets", "foundation.together")
+FOR_OTHERS: Final = {update.__code__: "update", tally.count.__code__: ""}  # what asks for its caller, and the verb that this is
 faults: Final[list[str]] = []
 covered: Final[set[tuple[Name, str, str]]] = set()
 
@@ -41,8 +42,8 @@ def _look(port: str, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and str(frame.f_globals.get("__name__")).startswith(INSIDE):
         frame = frame.f_back
-    if frame is not None and frame.f_code is update.__code__:
-        verb, frame = "update", frame.f_back
+    if frame is not None and frame.f_code in FOR_OTHERS:
+        verb, frame = FOR_OTHERS[frame.f_code] or verb, frame.f_back
     if frame is None:
         return
     unit = _unit(str(frame.f_globals.get("__name__")), frame.f_code)

@@ -21,6 +21,13 @@ VERBS: Final[Mapping[str, frozenset[str]]] = {
 }
 HOLDS: Final = frozenset({"put", "batch"})  # verbs of records that get records; the others get their class
 UPDATE: Final = ("foundation.records", "update")
+TALLY: Final = ("foundation.tally", "count")
+FOR_OTHERS: Final[
+    Mapping[Name, tuple[str, int, frozenset[str]]]
+] = {  # functions that ask for what their callers name: the verb,
+    UPDATE: ("update", 1, frozenset()),  # the place of the class among the arguments, and what the verb is given besides
+    TALLY: ("increment", 0, frozenset({"once"})),
+}
 REPLACE: Final = ("dataclasses", "replace")
 ANY: Final = "*"
 DEPTH: Final = 6
@@ -42,6 +49,8 @@ class Use:
 
 def uses(code: Code, unit: Unit) -> Iterator[Use]:
     """All of a unit."""
+    if unit.name in FOR_OTHERS:
+        return
     nodes = [node for top in unit.nodes for node in parts(top)]
     calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
     for node in nodes:
@@ -49,8 +58,9 @@ def uses(code: Code, unit: Unit) -> Iterator[Use]:
             port = _port(code, unit, node.value)
             if port and node.attr in VERBS[port]:
                 yield from _use(code, unit, port, node.attr, calls.get(id(node)))
-        elif isinstance(node, ast.Call) and code.resolved(unit.name[0], node.func)[0] == UPDATE:
-            yield from _records(code, unit, "update", node, node.args[1])
+        elif isinstance(node, ast.Call) and (found := code.resolved(unit.name[0], node.func)[0]) in FOR_OTHERS:
+            verb, place, further = FOR_OTHERS[found]
+            yield Use("records", verb, kind_of(code, unit, node.args[place]) or ANY, "", further)
 
 
 def _port(code: Code, unit: Unit, node: ast.AST) -> str | None:
