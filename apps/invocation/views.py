@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.invocation import serializers, services
-from apps.invocation.dialects import anthropic_errors, openai_errors
+from apps.invocation.dialects.anthropic import errors as anthropic_errors
+from apps.invocation.dialects.openai import errors as openai_errors
 from apps.invocation.gateway.beginning import TELLS
 from apps.invocation.records import AsyncInvocation, AsyncStatus, Kind
 from foundation.endpoint import Endpoint

@@ -17,8 +17,8 @@ from typing import Any
 
 import uvloop
 
-from apps.invocation.adapters.bedrock import Bedrock
-from apps.invocation.adapters.bedrock_wire import Runtime
+from apps.invocation.adapters.bedrock.provider import Bedrock
+from apps.invocation.adapters.bedrock.wire import Runtime
 from apps.invocation.invocations import Message, Request, Role, Text, TextDelta
 
 ROUNDS = 3

@@ -8,8 +8,8 @@ import time
 from asyncio import gather, run
 from collections.abc import Callable
 
-from apps.invocation.adapters.local_embeddings import LocalEmbeddings
-from apps.invocation.adapters.local_text import LocalText
+from apps.invocation.adapters.local.embeddings import LocalEmbeddings
+from apps.invocation.adapters.local.text import LocalText
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Message, Request, Role, Text
 from foundation.settings import CHOSEN

@@ -12,12 +12,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from msgspec.structs import replace
 
-from apps.invocation.adapters.anthropic import AnthropicApi
-from apps.invocation.adapters.bedrock import Bedrock
-from apps.invocation.adapters.bedrock_wire import Runtime
-from apps.invocation.adapters.local_embeddings import LocalEmbeddings
-from apps.invocation.adapters.local_text import CARRIER, MODEL, LocalText, carried
-from apps.invocation.adapters.openai_compatible import OpenAICompatible
+from apps.invocation.adapters.anthropic.provider import AnthropicApi
+from apps.invocation.adapters.bedrock.provider import Bedrock
+from apps.invocation.adapters.bedrock.wire import Runtime
+from apps.invocation.adapters.local.embeddings import LocalEmbeddings
+from apps.invocation.adapters.local.text import CARRIER, MODEL, LocalText, carried
+from apps.invocation.adapters.openai.provider import OpenAICompatible
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Event, Finish, Message, OutputFormat, Request, Role, StopReason, Text, TextDelta
 from apps.invocation.ports import CountsTokens, Provider

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.invocation.adapters.local_text import body
+from apps.invocation.adapters.local.text import body
 from apps.invocation.dialects.platform import InvokeRequest, SystemPrompt, request
 from tests.invocation.door import opened
 

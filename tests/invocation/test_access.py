@@ -8,7 +8,8 @@ from botocore.session import Session
 from botocore.stub import Stubber
 
 from apps.invocation import access
-from apps.invocation.adapters import bedrock_access, bedrock_lifecycles
+from apps.invocation.adapters.bedrock import access as bedrock_access
+from apps.invocation.adapters.bedrock import lifecycles as bedrock_lifecycles
 from apps.invocation.ports import Connection
 from foundation.errors import UpstreamDenied
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.invocation.adapters import provider
-from apps.invocation.adapters.anthropic import AnthropicApi
+from apps.invocation.adapters.anthropic.provider import AnthropicApi
 from apps.invocation.folding import complete
 from apps.invocation.invocations import (
     Completion,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from apps.invocation.adapters.bedrock import Bedrock
-from apps.invocation.adapters.bedrock_wire import Runtime
+from apps.invocation.adapters.bedrock.provider import Bedrock
+from apps.invocation.adapters.bedrock.wire import Runtime
 from apps.invocation.folding import complete
 from apps.invocation.invocations import (
     Completion,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.invocation.adapters.bedrock import Bedrock
-from apps.invocation.adapters.bedrock_wire import Runtime
+from apps.invocation.adapters.bedrock.provider import Bedrock
+from apps.invocation.adapters.bedrock.wire import Runtime
 from apps.invocation.invocations import Ranked
 from foundation.errors import Invalid, TooMany, UpstreamFailed
 from tests.upstream.bedrock_server import BEARER, Asked, BedrockServer, Refusal, serving

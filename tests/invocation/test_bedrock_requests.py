@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from apps.invocation.adapters.bedrock_families import lost
-from apps.invocation.adapters.bedrock_requests import asked
-from apps.invocation.adapters.bedrock_wire import path
+from apps.invocation.adapters.bedrock.families import lost
+from apps.invocation.adapters.bedrock.requests import asked
+from apps.invocation.adapters.bedrock.wire import path
 from apps.invocation.invocations import (
     Document,
     Guardrail,

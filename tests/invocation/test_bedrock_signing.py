@@ -17,9 +17,9 @@ import trustme
 from asgiref.sync import async_to_sync
 from botocore.exceptions import ClientError, EventStreamError
 
-from apps.invocation.adapters.bedrock import Bedrock, adapter
-from apps.invocation.adapters.bedrock_lifecycles import lifecycles
-from apps.invocation.adapters.bedrock_wire import Runtime, endpoint
+from apps.invocation.adapters.bedrock.lifecycles import lifecycles
+from apps.invocation.adapters.bedrock.provider import Bedrock, adapter
+from apps.invocation.adapters.bedrock.wire import Runtime, endpoint
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Document, Message, Request, Role, Text
 from apps.invocation.ports import Connection

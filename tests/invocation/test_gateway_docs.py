@@ -13,7 +13,8 @@ import pytest
 from django.core.management import call_command, load_command_class
 
 from apps.applications import services as applications
-from apps.invocation.dialects import anthropic_errors, openai_errors
+from apps.invocation.dialects.anthropic import errors as anthropic_errors
+from apps.invocation.dialects.openai import errors as openai_errors
 from apps.invocation.gateway.beginning import TAKES, TELLS
 from foundation.errors import (
     Blocked,

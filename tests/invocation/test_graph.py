@@ -9,9 +9,9 @@ from tests.running import ROOT
 BUILD = """
 import sys; sys.path[:0] = ["platform", "."]
 from pathlib import Path
-from apps.invocation.adapters.local_embeddings import PACKAGE
-from apps.invocation.adapters.local_text import carried
-from apps.invocation.adapters.minilm import graph
+from apps.invocation.adapters.local.embeddings import PACKAGE
+from apps.invocation.adapters.local.text import carried
+from apps.invocation.adapters.local.minilm import graph
 print(graph(carried(PACKAGE, "model/model.safetensors"), Path(sys.argv[1])))
 """
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 from msgspec.structs import replace
 
-from apps.invocation.adapters.openai_compatible import OpenAICompatible
+from apps.invocation.adapters.openai.provider import OpenAICompatible
 from apps.invocation.invocations import (
     Document,
     Image,

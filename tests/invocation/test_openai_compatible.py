@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from apps.invocation.adapters.http import Timeouts
-from apps.invocation.adapters.openai_compatible import OpenAICompatible
+from apps.invocation.adapters.openai.provider import OpenAICompatible
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Completion, Message, Request, Role, StopReason, Text
 from foundation.errors import (

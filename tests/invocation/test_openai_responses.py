@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from apps.invocation import services
-from apps.invocation.dialects.openai_responses import begun, request, response
-from apps.invocation.dialects.openai_responses_events import ResponseEvents
-from apps.invocation.dialects.openai_responses_shapes import ResponsesRequest
+from apps.invocation.dialects.openai.responses import begun, request, response
+from apps.invocation.dialects.openai.responses_events import ResponseEvents
+from apps.invocation.dialects.openai.responses_shapes import ResponsesRequest
 from apps.invocation.folding import Answer as Gathered
 from apps.invocation.invocations import (
     Event,

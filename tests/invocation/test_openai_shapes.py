@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.invocation.adapters.openai_compatible import OpenAICompatible
+from apps.invocation.adapters.openai.provider import OpenAICompatible
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Completion, Message, Request, Role, StopReason, Text, Thinking, ToolUse, Usage
 from foundation.errors import Invalid, UpstreamFailed

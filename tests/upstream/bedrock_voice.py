@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from apps.invocation.adapters.local_text import MODEL, LocalText
+from apps.invocation.adapters.local.text import MODEL, LocalText
 from apps.invocation.invocations import Finish, Message, Request, Role, StopReason, Text, TextDelta
 from foundation.errors import TooLong
 from tests.upstream.bedrock_server import Asked, BedrockServer, Refusal, converse, frame

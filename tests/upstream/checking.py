@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from msgspec.structs import replace
 
-import apps.invocation.adapters.bedrock  # noqa: F401 (its import takes longer than these providers may)
+import apps.invocation.adapters.bedrock.provider  # noqa: F401 (its import takes longer than these providers may)
 from apps.invocation import listing
 from apps.invocation.catalogue import current
 from apps.invocation.records import Deployment, Kind, Model, Prices

@@ -1,6 +1,7 @@
 """The one place where providers are chosen: by the name that a deployment in the catalogue has.
 
-Each file has `adapter(settings, connection)`, which returns a Provider. An engine or a connection comes with the first use.
+Each of their modules has `adapter(settings, connection)`, which returns a Provider. An engine or a connection comes with the
+first use.
 """
 
 import importlib
@@ -12,7 +13,13 @@ from typing import Final
 from apps.invocation.ports import Connection, Lifecycle, Provider
 from foundation.settings import CHOSEN
 
-PROVIDERS: Final = ("local_text", "local_embeddings", "openai_compatible", "anthropic", "bedrock")
+PROVIDERS: Final = {
+    "local_text": "local.text",
+    "local_embeddings": "local.embeddings",
+    "openai_compatible": "openai.provider",
+    "anthropic": "anthropic.provider",
+    "bedrock": "bedrock.provider",
+}
 ENGINES: Final = {"local_text": "xllamacpp", "local_embeddings": "onnxruntime"}  # packages, which the image on AWS lacks
 
 
@@ -33,22 +40,22 @@ def is_installed(package: str) -> bool:
 @cache
 def provider(connection: Connection) -> Provider:
     """The provider behind a connection, made once a process."""
-    made: Provider = importlib.import_module(f"{__name__}.{connection.provider}").adapter(CHOSEN, connection)
+    made: Provider = importlib.import_module(f"{__name__}.{PROVIDERS[connection.provider]}").adapter(CHOSEN, connection)
     return made
 
 
 def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
-    """What Bedrock says of every model of a region by its id: see bedrock_lifecycles. It takes seconds."""
-    from apps.invocation.adapters import bedrock_lifecycles  # noqa: PLC0415 (botocore takes half a second to import)
+    """What Bedrock says of every model of a region by its id: see bedrock/lifecycles.py. It takes seconds."""
+    from apps.invocation.adapters.bedrock.lifecycles import lifecycles  # noqa: PLC0415 (botocore takes half a second to import)
 
-    return bedrock_lifecycles.lifecycles(connection)
+    return lifecycles(connection)
 
 
 def access(connection: Connection, ids: Iterable[str]) -> Mapping[str, str]:
-    """Which of these models of a region the account may not call, and why: see bedrock_access. It takes seconds."""
-    from apps.invocation.adapters import bedrock_access  # noqa: PLC0415 (botocore takes half a second to import)
+    """Which of these models of a region the account may not call, and why: see bedrock/access.py. It takes seconds."""
+    from apps.invocation.adapters.bedrock.access import access  # noqa: PLC0415 (botocore takes half a second to import)
 
-    return bedrock_access.access(connection, ids)
+    return access(connection, ids)
 
 
 if CHOSEN.bedrock_region:  # importing botocore takes half a second, which no call is to wait for

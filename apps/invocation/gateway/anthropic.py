@@ -3,10 +3,13 @@
 from typing import Final
 
 from apps.invocation import pipeline, refused
-from apps.invocation.dialects import anthropic_answers, anthropic_errors, anthropic_messages, sse
-from apps.invocation.dialects.anthropic_answers import MessageAnswer, MessageEvents, TokenCount
-from apps.invocation.dialects.anthropic_errors import AnthropicError
-from apps.invocation.dialects.anthropic_shapes import CountTokensRequest, MessagesRequest
+from apps.invocation.dialects import sse
+from apps.invocation.dialects.anthropic import answers as anthropic_answers
+from apps.invocation.dialects.anthropic import errors as anthropic_errors
+from apps.invocation.dialects.anthropic import messages as anthropic_messages
+from apps.invocation.dialects.anthropic.answers import MessageAnswer, MessageEvents, TokenCount
+from apps.invocation.dialects.anthropic.errors import AnthropicError
+from apps.invocation.dialects.anthropic.shapes import CountTokensRequest, MessagesRequest
 from apps.invocation.gateway.beginning import begun
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller

@@ -3,10 +3,13 @@
 from typing import Final
 
 from apps.invocation import pipeline, refused
-from apps.invocation.dialects import openai_chat, openai_embeddings, openai_errors, rerank, sse
-from apps.invocation.dialects.openai_answer_shapes import ChatCompletion
-from apps.invocation.dialects.openai_chat_shapes import ChatRequest
-from apps.invocation.dialects.openai_chunks import Chunks
+from apps.invocation.dialects import rerank, sse
+from apps.invocation.dialects.openai import chat as openai_chat
+from apps.invocation.dialects.openai import embeddings as openai_embeddings
+from apps.invocation.dialects.openai import errors as openai_errors
+from apps.invocation.dialects.openai.answer_shapes import ChatCompletion
+from apps.invocation.dialects.openai.chat_shapes import ChatRequest
+from apps.invocation.dialects.openai.chunks import Chunks
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
 from foundation.hot import Headers, Reply, Route

@@ -3,9 +3,11 @@
 from typing import Final
 
 from apps.invocation import pipeline, refused
-from apps.invocation.dialects import openai_errors, openai_responses, sse
-from apps.invocation.dialects.openai_responses_events import ResponseEvents
-from apps.invocation.dialects.openai_responses_shapes import ResponseObject, ResponsesRequest
+from apps.invocation.dialects import sse
+from apps.invocation.dialects.openai import errors as openai_errors
+from apps.invocation.dialects.openai import responses as openai_responses
+from apps.invocation.dialects.openai.responses_events import ResponseEvents
+from apps.invocation.dialects.openai.responses_shapes import ResponseObject, ResponsesRequest
 from apps.invocation.gateway.beginning import begun
 from foundation.hot import Headers, Reply, Route
 from foundation.identity import Caller

@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.adapters.bedrock_families import Family, family, lost, thinking
-from apps.invocation.adapters.bedrock_schemas import closed, fits
-from apps.invocation.adapters.bedrock_turns import Turns, cache_point
+from apps.invocation.adapters.bedrock.families import Family, family, lost, thinking
+from apps.invocation.adapters.bedrock.schemas import closed, fits
+from apps.invocation.adapters.bedrock.turns import Turns, cache_point
 from apps.invocation.invocations import OutputFormat, Request, Tool
 from foundation.errors import Invalid
 

@@ -5,9 +5,9 @@ from typing import Literal
 from msgspec import Struct
 
 from apps.invocation.dialects import sse
-from apps.invocation.dialects.openai_answer_shapes import ChatLogprobs, ChatUsage
-from apps.invocation.dialects.openai_chat import REASONS, block, identity, usage
-from apps.invocation.dialects.openai_chat_shapes import ThinkingBlock
+from apps.invocation.dialects.openai.answer_shapes import ChatLogprobs, ChatUsage
+from apps.invocation.dialects.openai.chat import REASONS, block, identity, usage
+from apps.invocation.dialects.openai.chat_shapes import ThinkingBlock
 from apps.invocation.invocations import Event, Finish, TextDelta, Thinking, ThinkingDelta, ToolDelta, ToolStart
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from apps.invocation.adapters.bedrock_answers import completion, counted, events
-from apps.invocation.adapters.bedrock_embeddings import Embedder, embedder, ranked, reranking, unit
-from apps.invocation.adapters.bedrock_families import family, foundation, lost
-from apps.invocation.adapters.bedrock_requests import asked
-from apps.invocation.adapters.bedrock_wire import Runtime, endpoint
+from apps.invocation.adapters.bedrock.answers import completion, counted, events
+from apps.invocation.adapters.bedrock.embeddings import Embedder, embedder, ranked, reranking, unit
+from apps.invocation.adapters.bedrock.families import family, foundation, lost
+from apps.invocation.adapters.bedrock.requests import asked
+from apps.invocation.adapters.bedrock.wire import Runtime, endpoint
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets

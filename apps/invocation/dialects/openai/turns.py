@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from apps.invocation import folding
-from apps.invocation.dialects.openai_chat_shapes import (
+from apps.invocation.dialects.openai.chat_shapes import (
     CacheBreakpoint,
     CacheControl,
     ChatAssistant,

@@ -10,9 +10,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from apps.invocation.dialects import sse
-from apps.invocation.dialects.openai_responses import INCOMPLETE, ended
-from apps.invocation.dialects.openai_responses_items import name, reasoning
-from apps.invocation.dialects.openai_responses_shapes import (
+from apps.invocation.dialects.openai.responses import INCOMPLETE, ended
+from apps.invocation.dialects.openai.responses_items import name, reasoning
+from apps.invocation.dialects.openai.responses_shapes import (
     FunctionCallItem,
     MessageItem,
     OutputItem,

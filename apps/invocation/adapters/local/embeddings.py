@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from apps.invocation.adapters.local_text import carried
-from apps.invocation.adapters.minilm import graph
+from apps.invocation.adapters.local.minilm import graph
+from apps.invocation.adapters.local.text import carried
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Text
 from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident

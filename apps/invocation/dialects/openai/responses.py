@@ -6,8 +6,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from apps.invocation import labels
-from apps.invocation.dialects.openai_responses_items import STATELESS, conversation, output
-from apps.invocation.dialects.openai_responses_shapes import (
+from apps.invocation.dialects.openai.responses_items import STATELESS, conversation, output
+from apps.invocation.dialects.openai.responses_shapes import (
     ChosenTool,
     FunctionTool,
     Incomplete,

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from apps.invocation.adapters.anthropic_asking import asked, counted
-from apps.invocation.adapters.anthropic_shapes import COUNT, EVENT, MESSAGE, Reading, Said, completion, read
+from apps.invocation.adapters.anthropic.asking import asked, counted
+from apps.invocation.adapters.anthropic.shapes import COUNT, EVENT, MESSAGE, Reading, Said, completion, read
 from apps.invocation.adapters.http import TIMEOUTS, Server, Timeouts, read_on
 from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, json_of

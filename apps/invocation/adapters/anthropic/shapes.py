@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from apps.invocation.adapters.anthropic_asking import ANSWER, wants_any_json
-from apps.invocation.adapters.openai_shapes import estimated
+from apps.invocation.adapters.anthropic.asking import ANSWER, wants_any_json
+from apps.invocation.adapters.openai.shapes import estimated
 from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
     Completion,

@@ -17,7 +17,7 @@ from botocore.eventstream import EventStreamBuffer, ParserError
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from apps.invocation.adapters.bedrock_errors import meant, refused
+from apps.invocation.adapters.bedrock.errors import meant, refused
 from apps.invocation.adapters.connections import Answer
 from apps.invocation.adapters.http import LARGEST_ANSWER, TIMEOUTS, Server, Timeouts, is_json, limited
 from apps.invocation.adapters.refusals import words
@@ -50,7 +50,7 @@ def endpoint(region: str) -> str:
 
 
 def path(model: str, action: str) -> str:
-    """The path of an action on a model; an id may be an ARN, with the model behind it after a # (see bedrock_families)."""
+    """The path of an action on a model; an id may be an ARN, with the model behind it after a # (see families)."""
     return f"model/{quote(model.partition('#')[0], safe='')}/{action}"
 
 
@@ -58,7 +58,7 @@ class Runtime:
     """The runtime API of one region, for any number of event loops. With a `bearer` token nothing is signed; with the name of
     one (`key_name`) nothing is called without it.
 
-    Raises what bedrock_errors says, and what http.Server does.
+    Raises what errors.py says, and what http.Server does.
     """
 
     def __init__(self, base_url: str, region: str, bearer: str = "", key_name: str = "", timeouts: Timeouts = TIMEOUTS) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.adapters.bedrock_families import foundation
+from apps.invocation.adapters.bedrock.families import foundation
 from apps.invocation.invocations import Ranked
 from foundation.errors import Invalid, UpstreamFailed
 

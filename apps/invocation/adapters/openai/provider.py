@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from apps.invocation.adapters.http import TIMEOUTS, Server, Timeouts, read_on
-from apps.invocation.adapters.openai_asking import chat
-from apps.invocation.adapters.openai_shapes import (
+from apps.invocation.adapters.openai.asking import chat
+from apps.invocation.adapters.openai.shapes import (
     CHUNK,
     EMBEDDINGS,
     RANKING,

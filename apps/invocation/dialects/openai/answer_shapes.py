@@ -1,11 +1,11 @@
-"""What OpenAI's chat completions answer, on the wire; streamed chunks are in openai_chunks."""
+"""What OpenAI's chat completions answer, on the wire; streamed chunks are in chunks.py."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from apps.invocation.dialects.openai_chat_shapes import ChatToolCall, ThinkingBlock
+from apps.invocation.dialects.openai.chat_shapes import ChatToolCall, ThinkingBlock
 
 
 class CachedTokens(Struct, frozen=True):

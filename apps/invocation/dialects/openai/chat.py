@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from apps.invocation import labels
-from apps.invocation.dialects import openai_turns
-from apps.invocation.dialects.openai_answer_shapes import (
+from apps.invocation.dialects.openai import turns as openai_turns
+from apps.invocation.dialects.openai.answer_shapes import (
     CachedTokens,
     ChatAnswer,
     ChatChoice,
@@ -14,7 +14,7 @@ from apps.invocation.dialects.openai_answer_shapes import (
     ChatUsage,
     ReasoningTokens,
 )
-from apps.invocation.dialects.openai_chat_shapes import (
+from apps.invocation.dialects.openai.chat_shapes import (
     ChatFunctionCall,
     ChatRequest,
     ChatTool,

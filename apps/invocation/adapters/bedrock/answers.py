@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from apps.invocation.adapters.bedrock_shapes import (
+from apps.invocation.adapters.bedrock.shapes import (
     BlockDelta,
     BlockStart,
     ContentBlock,

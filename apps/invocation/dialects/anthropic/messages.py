@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from apps.invocation import folding
-from apps.invocation.dialects.anthropic_shapes import (
+from apps.invocation.dialects.anthropic.shapes import (
     Block,
     CacheControl,
     CountTokensRequest,

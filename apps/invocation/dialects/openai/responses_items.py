@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from apps.invocation import folding
-from apps.invocation.dialects.openai_chat_shapes import CacheBreakpoint
-from apps.invocation.dialects.openai_responses_shapes import (
+from apps.invocation.dialects.openai.chat_shapes import CacheBreakpoint
+from apps.invocation.dialects.openai.responses_shapes import (
     Content,
     FunctionCallItem,
     InputFile,
@@ -20,7 +20,7 @@ from apps.invocation.dialects.openai_responses_shapes import (
     Refusal,
     Status,
 )
-from apps.invocation.dialects.openai_turns import DATA, of_data_url
+from apps.invocation.dialects.openai.turns import DATA, of_data_url
 from apps.invocation.invocations import (
     CacheLife,
     Completion,

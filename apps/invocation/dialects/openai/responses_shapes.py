@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from apps.invocation.dialects.openai_chat_shapes import CacheBreakpoint, Likeliest
+from apps.invocation.dialects.openai.chat_shapes import CacheBreakpoint, Likeliest
 from apps.invocation.dialects.platform import Name, Probability, Temperature, Tokens
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from apps.invocation.adapters.bedrock_families import Family
+from apps.invocation.adapters.bedrock.families import Family
 from apps.invocation.folding import alternating
 from apps.invocation.invocations import (
     CacheLife,
@@ -146,7 +146,7 @@ def life_of(part: Part) -> CacheLife | None:
 
 
 def wrapped(redacted: str) -> str:
-    """A thought that only its provider can read, as Bedrock has it: see bedrock_answers.unwrapped."""
+    """A thought that only its provider can read, as Bedrock has it: see answers.unwrapped."""
     try:
         content = redacted.encode("latin-1")
     except UnicodeEncodeError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from apps.invocation.adapters.bedrock_lifecycles import control_plane, problem
+from apps.invocation.adapters.bedrock.lifecycles import control_plane, problem
 from apps.invocation.ports import Connection
 from foundation.errors import Unavailable
 

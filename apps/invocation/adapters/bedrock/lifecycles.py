@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from botocore.tokens import FrozenAuthToken
 
-from apps.invocation.adapters.bedrock_errors import meant
+from apps.invocation.adapters.bedrock.errors import meant
 from apps.invocation.ports import Connection, Lifecycle
 from foundation.adapters import secrets
 from foundation.ambient import now
