@@ -21,14 +21,18 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {  # of what stays: in words, and 
     "AWS::OpenSearchServerless::CollectionGroup": ("the group of the collection", "delete it after the collection"),
     "AWS::OpenSearchServerless::SecurityPolicy": ("its policies of encryption and network", "delete them after the collection"),
     "AWS::S3::Bucket": ("the buckets of files and of access logs", "empty them, all versions, then delete"),
-    "AWS::SQS::Queue": ("queues and their dead letters", "delete"),
-    "AWS::SecretsManager::Secret": ("secrets of settings", "delete; there are 7 to 30 days to change one's mind"),
+    "AWS::SQS::Queue": ("queues and their dead letters", "delete; a name is free after a minute"),
+    "AWS::SecretsManager::Secret": (
+        "secrets of settings",
+        "`aws secretsmanager delete-secret --force-delete-without-recovery` in CloudShell; the console waits for 7 to 30 days, "
+        "and until then the name is taken",
+    ),
 }
 
 
 def page() -> str:
     """The page, whose other parts are written by hand."""
-    return filled("deploy.md", {"parameters": parameters(), "outputs": outputs(), "kept": kept()})
+    return filled("deploy.md", {"parameters": parameters(), "rules": rules(), "outputs": outputs(), "kept": kept()})
 
 
 def parameters() -> str:
@@ -59,6 +63,12 @@ def _asked(parameter: Mapping[str, Any]) -> tuple[str, str]:
         hint = parameter.get("ConstraintDescription", "")
         choices = f" Must be {hint}." if hint and hint not in parameter["Description"] else ""
     return said, parameter["Description"] + choices
+
+
+def rules() -> str:
+    """Which answers do not go together: CloudFormation says so before it makes anything."""
+    every = (each for rule in ROOT_TEMPLATE["Rules"].values() for each in rule["Assertions"])
+    return "\n".join(f"- {each['AssertDescription']}" for each in every)
 
 
 def outputs() -> str:

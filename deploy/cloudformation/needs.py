@@ -8,6 +8,7 @@ from foundation.adapters.aws.quotas import Need
 
 COUNTED: Final[Mapping[str, tuple[str, str, str]]] = {  # type of resource: service and code of its quota, in words
     "AWS::ApiGateway::Resource": ("apigateway", "L-01C8A9E0", "resources of a REST API"),
+    "AWS::CodeBuild::Project": ("codebuild", "L-9D07B6EF", "builds that run at once"),  # on Linux, small
     "AWS::EC2::EIP": ("ec2", "L-0263D0A3", "elastic IP addresses"),
     "AWS::EC2::VPC": ("vpc", "L-F678F1CE", "VPCs of the region"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elasticloadbalancing", "L-53DA6B97", "application load balancers"),
@@ -15,7 +16,10 @@ COUNTED: Final[Mapping[str, tuple[str, str, str]]] = {  # type of resource: serv
 INTERFACES: Final = ("vpc", "L-29B6F2EB", "interface endpoints of a VPC")
 RUNS: Final = ("lambda", "L-B99A9384", "functions that run at once")
 UNRESERVED: Final = 100  # runs that AWS leaves for all other functions, where one has a reserve
-VCPU: Final = ("fargate", "L-3032A538", "vCPU of Fargate")
+VCPU: Final[Mapping[str, tuple[str, str, str]]] = {  # by capacity provider
+    "FARGATE": ("fargate", "L-3032A538", "vCPU of Fargate"),
+    "FARGATE_SPOT": ("fargate", "L-36FBB829", "vCPU of Fargate Spot"),
+}
 
 
 def needs(profile: str) -> tuple[Need, ...]:
@@ -27,7 +31,7 @@ def needs(profile: str) -> tuple[Need, ...]:
         *counted,
         Need(*INTERFACES, amount=interfaces),
         Need(*RUNS, amount=_runs(profile)),
-        Need(*VCPU, amount=sum(_vcpu(profile))),
+        *(Need(*quota, amount=sum(_vcpu(profile, provider))) for provider, quota in VCPU.items()),
     )
 
 
@@ -38,12 +42,12 @@ def _runs(profile: str) -> int:
     return reserves + UNRESERVED if reserves else 1
 
 
-def _vcpu(profile: str) -> Iterator[float]:
-    """Of each process the containers at rest, or one that wakes, twice: while it is updated, old and new run side by side."""
+def _vcpu(profile: str, provider: str) -> Iterator[float]:
+    """Of each process there the containers at rest, or one that wakes, twice: in an update, old and new run side by side."""
     for template in deployment(CostProfile=profile).values():
         resources: Mapping[str, Any] = template["Resources"]
         for each in resources.values():
-            if each["Type"] == "AWS::ECS::Service":
+            if each["Type"] == "AWS::ECS::Service" and _provider(each) == provider:
                 task = resources[each["Properties"]["TaskDefinition"]["Ref"]]["Properties"]
                 scale = next(
                     made["Properties"]
@@ -51,6 +55,11 @@ def _vcpu(profile: str) -> Iterator[float]:
                     if made["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget" and _scales(made, each, resources)
                 )
                 yield 2 * max(1, scale["MinCapacity"]) * int(task["Cpu"]) / 1024
+
+
+def _provider(service: Mapping[str, Any]) -> str:
+    (only,) = service["Properties"]["CapacityProviderStrategy"]
+    return str(only["CapacityProvider"])
 
 
 def _scales(target: Mapping[str, Any], service: Mapping[str, Any], resources: Mapping[str, Any]) -> bool:

@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import load_command_class
 
 from deploy.cloudformation import guide, needs, pages
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.generate import FOLDER
-from tests.deploy.reading import PLATFORM, template
+from tests.deploy.reading import NESTED, PLATFORM, SINGLE, resources, template
 
 TESTS = Path(__file__).parents[1]
 DOCS = TESTS.parent / "docs"
@@ -38,9 +39,12 @@ def test_the_questions_that_have_to_be_answered_are_named_as_such() -> None:
 
 
 def test_names_in_the_text_are_of_parameters_outputs_or_resources() -> None:
+    every = [ROOT, *map(template, SINGLE)]
+    known = {name for each in every for name in (*each["Parameters"], *each.get("Outputs", {}))}
     answers = {each for asked in ROOT["Parameters"].values() for each in asked.get("AllowedValues", [])}
+    groups = {*resources("network.json", "AWS::EC2::SecurityGroup")}  # AWS makes their names of these
     said = set(re.findall(r"`([A-Z][a-z]+[A-Za-z]*)`", GUIDE))
-    assert said - {*ROOT["Parameters"], *ROOT["Outputs"], *answers} == OF_OTHERS
+    assert said - {*known, *answers, *groups} == OF_OTHERS
 
 
 def test_the_numbers_of_files_and_stacks_are_those_of_the_release() -> None:
@@ -53,9 +57,35 @@ def test_the_numbers_of_files_and_stacks_are_those_of_the_release() -> None:
 def test_what_the_guide_says_of_quotas_is_counted_in_the_templates(profile: str) -> None:
     wanted = {need.what: f"{need.amount:g}" for need in needs.needs(profile)}
     row = [
-        wanted[each] for each in ("vCPU of Fargate", "VPCs of the region", "elastic IP addresses", "functions that run at once")
+        wanted[each]
+        for each in (
+            *("vCPU of Fargate", "vCPU of Fargate Spot", "VPCs of the region", "elastic IP addresses"),
+            *("functions that run at once", "builds that run at once"),
+        )
     ]
     assert f"| {profile} | {' | '.join(row)} |" in GUIDE
+
+
+def test_what_does_not_go_together_is_said() -> None:
+    told = " ".join(GUIDE.split())
+    said = [each["AssertDescription"] for rule in ROOT["Rules"].values() for each in rule["Assertions"]]
+    assert said and [each for each in said if each not in told] == []
+
+
+@pytest.mark.parametrize("file", NESTED)
+def test_what_a_stack_alone_has_to_be_told_is_the_output_that_its_question_names(file: str) -> None:
+    for name, asked in template(file)["Parameters"].items():
+        if "Default" in asked or name in ROOT["Parameters"]:
+            continue
+        found = re.search(r"utput (\w+) of the stack `([a-z-]+)`", asked["Description"])
+        assert found and found[1] == name and name in template(f"{found[2]}.json")["Outputs"], name
+
+
+def test_what_the_guide_asks_of_deploy_check_it_knows() -> None:
+    usage = load_command_class("foundation", "deploy-check").create_parser("manage.py", "deploy-check").format_usage()
+    commands = [line for line in GUIDE.splitlines() if "manage.py deploy-check" in line]
+    said = {flag for line in commands for flag in re.findall(r" (--[a-z]+)", line)}
+    assert {"--before", "--after"} < said and said <= {*re.findall("--[a-z]+", usage)}
 
 
 def test_names_in_the_guide_are_those_of_the_templates() -> None:

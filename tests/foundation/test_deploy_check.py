@@ -233,6 +233,14 @@ def test_what_stayed_of_a_former_deployment_is_in_the_way(told: Mapping[str, str
         assert not found[subject]["good"] and "already" in found[subject]["text"] and found[subject]["remedy"]
 
 
+def test_a_secret_that_waits_for_its_deletion_is_in_the_way(account: Moto) -> None:
+    secrets: Any = boto3.session.Session(KEY, SECRET).client("secretsmanager", region_name=REGION, endpoint_url=account.url)
+    secrets.create_secret(Name="removed-settings/secret-key", SecretString="x")
+    secrets.delete_secret(SecretId="removed-settings/secret-key", RecoveryWindowInDays=7)
+    _, found = checked("--before", "--deployment", "removed", "--stack", "removed")
+    assert not found["names"]["good"] and "removed-settings/secret-key" in found["names"]["text"]
+
+
 def test_a_release_that_is_not_whole_in_its_bucket_is_told_file_by_file(account: Moto) -> None:
     s3: Any = account.client("s3")
     s3.create_bucket(Bucket="release-of-a-test", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -254,7 +262,9 @@ def test_without_credentials_nothing_else_is_asked(monkeypatch: pytest.MonkeyPat
 def test_what_is_needed_is_counted_in_the_templates(profile: str, addresses: int) -> None:
     wanted = {need.what: need.amount for need in needs.needs(profile)}
     assert (wanted["VPCs of the region"], wanted["elastic IP addresses"]) == (1, addresses)
-    assert wanted["vCPU of Fargate"] >= 6 and wanted["resources of a REST API"] < 300
+    assert wanted["vCPU of Fargate"] >= 3 and wanted["resources of a REST API"] < 300
+    assert wanted["builds that run at once"] == 1
+    assert bool(wanted["vCPU of Fargate Spot"]) == (profile == "Small")  # whose workers run there
 
 
 def test_a_quota_that_is_too_low_stands_against_a_deployment(account: Moto) -> None:

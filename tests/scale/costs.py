@@ -156,7 +156,7 @@ def _read(profile: str, assumed: Assumed) -> Iterator[Limit]:
     yield Limit(
         "textract_gets", "Textract: looks and fetches", "extract", gets, known["textract_gets"]["value"], "answers", lift
     )
-    jobs = "the setting TEXTRACT_JOBS, to the account's quota"
+    jobs = "the parameter TextractJobs, to the account's quota"
     yield Limit("textract_jobs", "Textract: documents at once, ours", "extract", seconds, CHOSEN.textract_jobs, "at once", jobs)
     account = known["textract_account_jobs"]["value"]
     yield Limit("textract_account_jobs", "Textract: documents at once", "extract", seconds, account, "at once", "the quota")

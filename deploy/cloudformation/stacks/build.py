@@ -40,7 +40,8 @@ MINUTES: Final = 13  # that a build may take: less than the function that waits 
 GIVEN: Final = Parameter(
     name="ExistingImageUri",
     label="Image that exists",
-    help="URI of the platform's image in ECR in this region, with its tag or digest. Empty: it is built from the release.",
+    help="URI of the platform's image in ECR in this account and region, with its tag or digest. Empty: it is built from the "
+    "release.",
     default="",
     pattern="([0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+)?",
     hint="the URI of an image in ECR, or nothing",

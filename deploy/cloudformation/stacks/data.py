@@ -73,7 +73,9 @@ def _outputs(platform: Platform) -> tuple[Output, ...]:
         Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
         Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),
         Output("CollectionArn", GetAtt("Vectors", "Arn"), "ARN of the collection of vectors."),
-        Output("CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where it is reached.", shown=True),
+        Output(
+            "CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where the collection of vectors is reached.", shown=True
+        ),
         *(
             Output(f"{logical('queue', queue.name)}Name", GetAtt(logical("queue", queue.name), "QueueName"), "A queue's name.")
             for queue in platform.queues

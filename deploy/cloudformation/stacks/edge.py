@@ -126,7 +126,7 @@ def stack(platform: Platform) -> Stack:
             Output(
                 "ApiTarget",
                 If("OwnDomain", GetAtt("Domain", "RegionalDomainName"), "none"),
-                "Where the API's own domain must point.",
+                "Where the API's own domain must point; none without one.",
                 shown=True,
             ),
             Output("ApiId", Ref("Api"), "The REST API."),

@@ -1,6 +1,6 @@
 """An account and region of AWS before a deployment: who we are, what is there already, whether the services are there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -51,17 +51,53 @@ def stack(settings: Settings, name: str) -> str:
 
 
 def left(settings: Settings) -> str:
-    """That no table and no bucket of a former deployment of that name stayed. OSError names the first that did."""
+    """That nothing of a former deployment of that name stayed that has such a name. OSError names the first that did."""
     prefix = f"{settings.deployment}-"
-    with answering("DynamoDB"):  # names come in no order of the alphabet's, but each deployment has but few tables
-        pages = client("dynamodb", settings).get_paginator("list_tables").paginate()
-        tables = [name for page in pages for name in page["TableNames"] if name.startswith(prefix)]
-    with answering("S3"):
-        buckets = [each["Name"] for each in client("s3", settings).list_buckets()["Buckets"]]
-    ours = [name for name in buckets if name.startswith(prefix) and name.endswith(f"-{settings.aws_region}")]
-    if tables or ours:
-        raise OSError(f"{len(tables)} tables and {len(ours)} buckets are there already: {', '.join((*tables, *ours))[:200]}")
+    kinds = {"tables": _tables, "buckets": _buckets, "queues": _queues, "secrets": _secrets, "repositories and vaults": _others}
+    found = {kind: [*named(settings, prefix)] for kind, named in kinds.items()}
+    if any(found.values()):
+        counts = ", ".join(f"{len(names)} {kind}" for kind, names in found.items() if names)
+        first = ", ".join(names[0] for names in found.values() if names)
+        raise OSError(f"{counts} are there already, for example {first}")
     return f"nothing is named {prefix}… yet"
+
+
+def _tables(settings: Settings, prefix: str) -> Iterator[str]:
+    with answering("DynamoDB"):  # names come in no order of the alphabet's, but each deployment has but few tables
+        for page in client("dynamodb", settings).get_paginator("list_tables").paginate():
+            yield from (name for name in page["TableNames"] if name.startswith(prefix))
+
+
+def _buckets(settings: Settings, prefix: str) -> Iterator[str]:
+    with answering("S3"):
+        names = [each["Name"] for each in client("s3", settings).list_buckets()["Buckets"]]
+    yield from (name for name in names if name.startswith(prefix) and name.endswith(f"-{settings.aws_region}"))
+
+
+def _queues(settings: Settings, prefix: str) -> Iterator[str]:
+    with answering("SQS"):
+        for page in client("sqs", settings).get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
+            yield from (url.rpartition("/")[2] for url in page.get("QueueUrls", []))
+
+
+def _secrets(settings: Settings, prefix: str) -> Iterator[str]:
+    """Those of settings, also while they wait for their deletion: until then AWS gives their names to no other."""
+    asked = {"IncludePlannedDeletion": True, "Filters": [{"Key": "name", "Values": [f"{prefix}settings/"]}]}
+    with answering("Secrets Manager"):
+        for page in client("secretsmanager", settings).get_paginator("list_secrets").paginate(**asked):
+            yield from (each["Name"] for each in page["SecretList"])
+
+
+def _others(settings: Settings, prefix: str) -> Iterator[str]:
+    with answering("ECR"):
+        for page in client("ecr", settings).get_paginator("describe_repositories").paginate():
+            yield from (
+                each["repositoryName"] for each in page["repositories"] if each["repositoryName"] == f"{prefix}platform"
+            )
+    with answering("AWS Backup"):
+        for page in client("backup", settings).get_paginator("list_backup_vaults").paginate():
+            names = (each["BackupVaultName"] for each in page["BackupVaultList"])
+            yield from (name for name in names if name == f"{prefix}backups")
 
 
 def log_role(settings: Settings) -> str:
