@@ -21,12 +21,15 @@ UPLOAD: Final = "Upload what is missing, into a bucket of this region: docs/depl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A deployment that is to be made. bucket: where its release is, if that is to be looked at; keys: what must be there."""
+    """A deployment that is to be made. names: those that must be free; bucket: where its release is, if that is to be looked
+    at; keys: what must be there.
+    """
 
     region: str
     deployment: str
     stack: str
     needs: Sequence[Need]
+    names: Sequence[str] = ()
     bucket: str = ""
     keys: Sequence[str] = ()
 
@@ -50,7 +53,7 @@ def findings(plan: Plan) -> Iterator[Finding]:
     for need in plan.needs:
         yield found(f"quota of {need.what}", partial(quotas.room, there, need), MORE)
     yield found("stack", partial(account.stack, there, plan.stack), "Update it, or choose another name for the stack.")
-    yield found("names", partial(account.left, there), STAYED)
+    yield found("names", partial(account.left, there, plan.names), STAYED)
     yield found("vectors", partial(account.collections, there), STAYED)
     yield found("role for logs", partial(account.log_role, there), "See docs/deploy.md, Before you begin.")
     if plan.bucket:

@@ -81,6 +81,18 @@ def test_what_a_stack_alone_has_to_be_told_is_the_output_that_its_question_names
         assert found and found[1] == name and name in template(f"{found[2]}.json")["Outputs"], name
 
 
+def test_the_guide_says_which_settings_further_settings_cannot_take() -> None:
+    (paragraph,) = re.findall(r"\*\*Any other setting\.\*\*(.+?)\n\n", GUIDE, re.DOTALL)
+    ours, _, rest = paragraph.partition("Not what containers are told anyway")
+    theirs, _, more = rest.partition(")")
+    tasks = resources("services.json", "AWS::ECS::TaskDefinition").values()
+    containers = [task["ContainerDefinitions"][0] for task in tasks]
+    told = {each["Name"] for container in containers for each in (*container["Environment"], *container["Secrets"])}
+    assert {*re.findall("[A-Z]+_[A-Z_]+", theirs)} <= told
+    free = {*re.findall("[A-Z]+_[A-Z_]+", ours + more)}
+    assert free and free & told == set()
+
+
 def test_what_the_guide_asks_of_deploy_check_it_knows() -> None:
     usage = load_command_class("foundation", "deploy-check").create_parser("manage.py", "deploy-check").format_usage()
     commands = [line for line in GUIDE.splitlines() if "manage.py deploy-check" in line]

@@ -13,7 +13,7 @@ import pytest
 from botocore.stub import Stubber
 from django.core.management import call_command
 
-from deploy.cloudformation import house, needs
+from deploy.cloudformation import house, needs, taken
 from foundation import after_deployment
 from foundation.adapters.aws import names, quotas, tables
 from foundation.adapters.aws.quotas import Need
@@ -231,6 +231,21 @@ def test_what_stayed_of_a_former_deployment_is_in_the_way(told: Mapping[str, str
     assert code == 1
     for subject in ("stack", "names", "vectors"):
         assert not found[subject]["good"] and "already" in found[subject]["text"] and found[subject]["remedy"]
+
+
+def test_a_deployment_whose_name_begins_alike_is_not_in_the_way(account: Moto) -> None:
+    queues: Any = boto3.session.Session(KEY, SECRET).client("sqs", region_name=REGION, endpoint_url=account.url)
+    queues.create_queue(QueueName=names.queue_name("beside-two", "chunking"))
+    for deployment, free in (("beside", True), ("beside-two", False)):
+        _, found = checked("--before", "--deployment", deployment, "--stack", deployment)
+        assert found["names"]["good"] is free, found["names"]
+
+
+def test_every_name_that_stays_taken_is_looked_for() -> None:
+    known = taken.taken("us-west-2", "mine")
+    assert {"mine-settings/secret-key", "mine-platform", "mine-backups", "mine-files-{account}-us-west-2"} < set(known)
+    assert {names.table_name("mine", kind) for kind in PLATFORM.records} < set(known)
+    assert {names.dead_queue_name("mine", queue.name) for queue in PLATFORM.queues} < set(known)
 
 
 def test_a_secret_that_waits_for_its_deletion_is_in_the_way(account: Moto) -> None:

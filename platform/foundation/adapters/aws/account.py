@@ -1,6 +1,6 @@
 """An account and region of AWS before a deployment: who we are, what is there already, whether the services are there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -50,54 +50,54 @@ def stack(settings: Settings, name: str) -> str:
     raise OSError(f"the stack {name} is there already, as {found['StackStatus']}")
 
 
-def left(settings: Settings) -> str:
-    """That nothing of a former deployment of that name stayed that has such a name. OSError names the first that did."""
-    prefix = f"{settings.deployment}-"
-    kinds = {"tables": _tables, "buckets": _buckets, "queues": _queues, "secrets": _secrets, "repositories and vaults": _others}
-    found = {kind: [*named(settings, prefix)] for kind, named in kinds.items()}
-    if any(found.values()):
-        counts = ", ".join(f"{len(names)} {kind}" for kind, names in found.items() if names)
-        first = ", ".join(names[0] for names in found.values() if names)
-        raise OSError(f"{counts} are there already, for example {first}")
-    return f"nothing is named {prefix}… yet"
+def left(settings: Settings, names: Collection[str]) -> str:
+    """That none of these names, `{account}` in the place of the account's number, is taken. OSError names the first that is."""
+    with answering("AWS"):
+        number = client("sts", settings).get_caller_identity()["Account"]
+    wanted = {name.format(account=number) for name in names}
+    found = sorted({name for listed in LISTED for name in listed(settings) if name in wanted})
+    if found:
+        raise OSError(f"{len(found)} names of the {len(wanted)} that it needs are taken already: {', '.join(found)[:200]}")
+    return f"the {len(wanted)} names that it keeps are free"
 
 
-def _tables(settings: Settings, prefix: str) -> Iterator[str]:
-    with answering("DynamoDB"):  # names come in no order of the alphabet's, but each deployment has but few tables
+def _tables(settings: Settings) -> Iterator[str]:
+    with answering("DynamoDB"):
         for page in client("dynamodb", settings).get_paginator("list_tables").paginate():
-            yield from (name for name in page["TableNames"] if name.startswith(prefix))
+            yield from page["TableNames"]
 
 
-def _buckets(settings: Settings, prefix: str) -> Iterator[str]:
+def _buckets(settings: Settings) -> Iterator[str]:
     with answering("S3"):
-        names = [each["Name"] for each in client("s3", settings).list_buckets()["Buckets"]]
-    yield from (name for name in names if name.startswith(prefix) and name.endswith(f"-{settings.aws_region}"))
+        yield from (each["Name"] for each in client("s3", settings).list_buckets()["Buckets"])
 
 
-def _queues(settings: Settings, prefix: str) -> Iterator[str]:
+def _queues(settings: Settings) -> Iterator[str]:
     with answering("SQS"):
-        for page in client("sqs", settings).get_paginator("list_queues").paginate(QueueNamePrefix=prefix):
+        for page in client("sqs", settings).get_paginator("list_queues").paginate(QueueNamePrefix=f"{settings.deployment}-"):
             yield from (url.rpartition("/")[2] for url in page.get("QueueUrls", []))
 
 
-def _secrets(settings: Settings, prefix: str) -> Iterator[str]:
-    """Those of settings, also while they wait for their deletion: until then AWS gives their names to no other."""
-    asked = {"IncludePlannedDeletion": True, "Filters": [{"Key": "name", "Values": [f"{prefix}settings/"]}]}
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Also those that wait for their deletion: until then AWS gives their names to no other."""
     with answering("Secrets Manager"):
-        for page in client("secretsmanager", settings).get_paginator("list_secrets").paginate(**asked):
+        for page in client("secretsmanager", settings).get_paginator("list_secrets").paginate(IncludePlannedDeletion=True):
             yield from (each["Name"] for each in page["SecretList"])
 
 
-def _others(settings: Settings, prefix: str) -> Iterator[str]:
+def _repositories(settings: Settings) -> Iterator[str]:
     with answering("ECR"):
         for page in client("ecr", settings).get_paginator("describe_repositories").paginate():
-            yield from (
-                each["repositoryName"] for each in page["repositories"] if each["repositoryName"] == f"{prefix}platform"
-            )
+            yield from (each["repositoryName"] for each in page["repositories"])
+
+
+def _vaults(settings: Settings) -> Iterator[str]:
     with answering("AWS Backup"):
         for page in client("backup", settings).get_paginator("list_backup_vaults").paginate():
-            names = (each["BackupVaultName"] for each in page["BackupVaultList"])
-            yield from (name for name in names if name == f"{prefix}backups")
+            yield from (each["BackupVaultName"] for each in page["BackupVaultList"])
+
+
+LISTED: Final = (_tables, _buckets, _queues, _secrets, _repositories, _vaults)  # of what keeps its name when its stack goes
 
 
 def log_role(settings: Settings) -> str:

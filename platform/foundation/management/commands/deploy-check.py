@@ -54,6 +54,7 @@ def plan(options: Mapping[str, Any]) -> Plan:
         deployment=options["deployment"],
         stack=options["stack"],
         needs=import_module("deploy.cloudformation.needs").needs(options["profile"]),
+        names=import_module("deploy.cloudformation.taken").taken(options["region"], options["deployment"]),
         bucket=options["bucket"],
         keys=[f"{options['prefix']}{name}" for name in files],
     )
