@@ -1,11 +1,12 @@
 """The one base of every API view: parse, find the caller, validate, call, render; errors in the contract's shapes."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
@@ -174,6 +175,16 @@ def by_method(**endpoints: type[Endpoint]) -> type[SeveralMethods]:
     return type(
         first.__name__, (SeveralMethods,), {"__doc__": first.__doc__, "failure": first.failure, "endpoints": named, **methods}
     )
+
+
+def failure_at(path: str) -> Callable[[Problem], tuple[int, Mapping[str, Any]]]:
+    """How the endpoint of a path says a problem that was met before Django had the request."""
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return Endpoint().failure
+    endpoint: type[Endpoint] = getattr(view, "cls", Endpoint)
+    return endpoint().failure
 
 
 def form_of(request: Request) -> Any:

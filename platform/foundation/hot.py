@@ -25,7 +25,7 @@ import msgspec
 
 from foundation.ambient import new_timed_id
 from foundation.body import Receive, issue, limit_of, parsed, whole, within
-from foundation.endpoint import as_problem
+from foundation.endpoint import as_problem, failure_at
 from foundation.errors import MethodNotAllowed, Problem, Unprocessable
 from foundation.identity import Caller, credential, identified
 from foundation.leaving import Left, unless_left
@@ -115,7 +115,7 @@ class Front:
         except Exception as raised:
             problem = as_problem(raised, scope["path"])
             problem.headers = problem.headers or ((REQUEST_ID, new_timed_id().encode()),)
-            status, body = (route.failure if route is not None else failure)(problem)
+            status, body = (route.failure if route is not None else failure_at(scope["path"]))(problem)
             await respond(send, status, msgspec.json.encode(body), (*retry_header(problem), *problem.headers))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -83,6 +83,12 @@ async def test_21_a_body_of_thirty_megabytes_is_413(door: Door):
     assert "BODY_LIMIT_MB" in answer.json["detail"]
 
 
+async def test_21_a_body_of_thirty_megabytes_is_413_in_openais_words_where_django_answers(door: Door):
+    answer = await door.post("/v1/batches", b'{"input_file_id":"' + b"x" * 30 * 2**20 + b'"}')
+    assert (answer.status, answer.json["error"]["type"]) == (413, "invalid_request_error")
+    assert "BODY_LIMIT_MB" in answer.json["error"]["message"]
+
+
 @pytest.mark.parametrize("name", ["x" * 200_000, "\x00", "a\nb", "../../etc/passwd", "\u202egnp.exe"])
 async def test_21_an_odd_model_name_is_400_or_422(door: Door, name):
     for path, body in (("/model/invoke", {"prompt": "x"}), ("/model/embed", {"input_text": "x"})):
