@@ -24,8 +24,8 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {  # of what stays: in words, and 
     "AWS::SQS::Queue": ("queues and their dead letters", "delete; a name is free after a minute"),
     "AWS::SecretsManager::Secret": (
         "secrets of settings",
-        "`aws secretsmanager delete-secret --force-delete-without-recovery` in CloudShell; the console waits for 7 to 30 days, "
-        "and until then the name is taken",
+        "`aws secretsmanager delete-secret --force-delete-without-recovery --secret-id NAME` in CloudShell; "
+        "the console waits for 7 to 30 days, and until then the name is taken",
     ),
 }
 
