@@ -167,7 +167,7 @@ def _modules() -> Iterator[Module]:
 
 def _scope(module: Module, modules: Mapping[str, Module]) -> None:
     """What the module's names stand for: imports, wherever they are, and what it defines itself."""
-    for node in ast.walk(module.tree):
+    for node in _statements(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 whole = alias.name if alias.asname else alias.name.partition(".")[0]
@@ -179,6 +179,15 @@ def _scope(module: Module, modules: Mapping[str, Module]) -> None:
     for node in module.tree.body:
         for name in _defined(node):
             module.scope[name] = (module.name, name)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements in a node, and what else holds statements."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inner = getattr(node, part, ())
+        for each in inner if isinstance(inner, list) else ():
+            yield each
+            yield from _statements(each)
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:

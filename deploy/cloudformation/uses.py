@@ -49,7 +49,7 @@ class Use:
 
 def uses(code: Code, unit: Unit) -> Iterator[Use]:
     """All of a unit."""
-    if unit.name in FOR_OTHERS:
+    if unit.name in FOR_OTHERS or not _mentions_ports(unit):
         return
     nodes = [node for top in unit.nodes for node in parts(top)]
     calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
@@ -61,6 +61,11 @@ def uses(code: Code, unit: Unit) -> Iterator[Use]:
         elif isinstance(node, ast.Call) and (found := code.resolved(unit.name[0], node.func)[0]) in FOR_OTHERS:
             verb, place, further = FOR_OTHERS[found]
             yield Use("records", verb, kind_of(code, unit, node.args[place]) or ANY, "", further)
+
+
+def _mentions_ports(unit: Unit) -> bool:
+    """Whether it can have any: most have none, and need not be gone through."""
+    return unit.name[0].startswith(PORTS) or any(each[0] == PORTS or each in FOR_OTHERS for each in unit.mentions)
 
 
 def _port(code: Code, unit: Unit, node: ast.AST) -> str | None:
