@@ -7,6 +7,7 @@ is put together is taken to be every adapter of the capability. So more is reach
 """
 
 import ast
+import gc
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -133,7 +134,16 @@ class Code:
 
 @cache
 def code() -> Code:
-    """The code as it is in the folder of this platform."""
+    """The code as it is in the folder of this platform. It stays, so the collector is not to go through it again and again."""
+    gc.disable()
+    try:
+        return _read()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _read() -> Code:
     modules = {module.name: module for module in _modules()}
     for module in modules.values():
         _scope(module, modules)
