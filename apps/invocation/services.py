@@ -43,8 +43,9 @@ from foundation.identity import Caller
 from foundation.records import update
 from foundation.visits import Visit
 
-# what listing.py adds to this door
+# what listing.py adds to this door, and how a circuit is told of
 __all__ = [
+    "Standing",
     "answering",
     "find_model",
     "is_changed",

@@ -14,7 +14,6 @@ from django.views.decorators.debug import sensitive_variables
 from msgspec.structs import replace
 
 from apps.invocation import services
-from apps.invocation.breaker import Standing
 from apps.invocation.records import Deployment, Model
 from apps.portal.model_forms import ModelForm, NewModelForm, PlaceForm, switched
 from apps.portal.pages import Page, shown
@@ -33,7 +32,7 @@ def address(model: Model) -> str:
     return f"{reverse('portal-model')}?{urlencode({'name': model.name})}"
 
 
-def places(deployments: Iterable[Deployment]) -> list[tuple[Deployment, str, Standing | None]]:
+def places(deployments: Iterable[Deployment]) -> list[tuple[Deployment, str, services.Standing | None]]:
     """Where a model runs, the own time limits of each place, and how its circuit stands where this process has called it."""
     return [(place, limits(place), services.circuit(place)) for place in deployments]
 

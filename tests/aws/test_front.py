@@ -21,4 +21,4 @@ def test_the_portals_process_tells_of_the_whole_api_and_serves_only_its_own(depl
 
 def test_another_process_tells_of_what_it_serves(prompts: str) -> None:
     paths = requests.get(f"{prompts}/openapi.json", timeout=60).json()["paths"]
-    assert all(path.startswith(("/prompt/", "/service/")) for path in paths)
+    assert all(path.startswith(("/prompt/", "/service/", "/metrics")) for path in paths)
