@@ -8,7 +8,6 @@ dialects only report.
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from typing import Final
 
 from apps.invocation import admission
@@ -21,7 +20,12 @@ from apps.invocation.ports import Connection, Selective
 from apps.invocation.records import Kind, Model
 from foundation.errors import InvalidParameter
 
-DIALECTS: Final = "apps.invocation.dialects"
+DIALECTS: Final = {  # the modules of those that have names of their own for what is asked
+    "platform": "platform",
+    "openai_chat": "openai.chat",
+    "openai_responses": "openai.responses",
+    "anthropic_messages": "anthropic.messages",
+}
 REPORTING: Final = frozenset({"platform", "raw", "async"})
 NOTHING: Final[frozenset[str]] = frozenset()
 MEANING: Final = frozenset(
@@ -163,18 +167,9 @@ def suits(call: Call, model: Model) -> bool:
     return any(fits(call, Place(model, deployment)) for deployment in model.usable)
 
 
-class Words:
-    """A dialect's own names of the inner request's fields: WORDS of its module, where they differ."""
-
-    def __init__(self, dialect: str) -> None:
-        known = dialect and find_spec(f"{DIALECTS}.{dialect}")
-        self.words: Mapping[str, str] = getattr(importlib.import_module(known.name), "WORDS", {}) if known else {}
-
-    def __call__(self, field: str) -> str:
-        return self.words.get(field, field)
-
-
 @cache
-def words(dialect: str) -> Words:
-    """The names of a dialect, looked up once a process."""
-    return Words(dialect)
+def words(dialect: str) -> Callable[[str], str]:
+    """A dialect's own name of a field of the inner request: by WORDS of its module, where they differ."""
+    module = DIALECTS.get(dialect)
+    own: Mapping[str, str] = importlib.import_module(f"apps.invocation.dialects.{module}").WORDS if module else {}
+    return lambda field: own.get(field, field)
