@@ -1,5 +1,6 @@
 """The servers of the tests end with them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ with server([sys.executable, "-m", "http.server", sys.argv[1]], int(sys.argv[1])
 def test_a_server_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-c", HOLDS, str(port), str(tmp_path / "log")]
-    tests = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": f"{ROOT}:{ROOT}/platform"})
+    tests = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/platform"})
     wait_for(lambda: listens(port))
     tests.send_signal(signal.SIGKILL)
     tests.wait(30)
