@@ -85,8 +85,10 @@ class Catalogue:
 
         For one that is switched off nobody does: an alias would bring back what an administrator took away.
         """
-        if model.usable or model.state is State.DISABLED:
-            return model if model.usable else None
+        if model.usable:
+            return model
+        if model.state is State.DISABLED:
+            return None
         return next((self.models[alias.target] for alias in self.aliases if alias.covers(model)), None)
 
     def serving(self, name: str, kind: Kind) -> Served:

@@ -8,6 +8,7 @@ dialects only report.
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Final
 
 from apps.invocation import admission
@@ -43,6 +44,7 @@ ADJUSTED: Final[Mapping[str, str]] = {SYSTEM_TURNS: "messages=system-first", TEX
 FIELDS: Final = tuple(
     field for field in Request.__struct_fields__ if field not in ("model", "messages", "system", "labels", "prompt")
 )
+VALUES: Final = attrgetter(*FIELDS)
 PARTS: Final[Mapping[type[Part], str]] = {
     Image: "image",
     Document: "document",
@@ -99,7 +101,7 @@ def lost(call: Call, place: Place) -> frozenset[str]:
 
 def asked(request: Request) -> frozenset[str]:
     """The optional fields that a request has, and the kinds of its parts: the names that Provider.honours has."""
-    named = {field for field in FIELDS if getattr(request, field) not in (None, ())}
+    named = {field for field, value in zip(FIELDS, VALUES(request), strict=True) if value is not None and value != ()}
     named.update(kinds(request))
     if request.tool_choice is not None and request.tool_choice.mode == "auto":
         named.discard("tool_choice")

@@ -1,6 +1,7 @@
 """OpenAI's chat completions: POST /v1/chat/completions, as its SDKs and those of many others speak it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from apps.invocation import labels
@@ -68,7 +69,11 @@ NOT_HERE: Final[Mapping[str, str]] = {
     "moderation": "the application's guard does this; an administrator sets it",
     "web_search_options": "models here search nothing; give them a tool that does",
 }
-SAYS_NOTHING: Final[Mapping[str, tuple[Any, ...]]] = {"logit_bias": (None, {}), "moderation": (None, False)}
+SAYS_NOTHING: Final[Mapping[str, Any]] = {
+    "logit_bias": {},
+    "moderation": False,
+}  # beside None; of the others, nothing in a list
+UNHONOURED: Final = attrgetter(*NOT_HERE)
 CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("any")}
 MODES: Final[Mapping[str, Literal["off", "adaptive"] | None]] = {"enabled": None, "disabled": "off", "adaptive": "adaptive"}
 NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
@@ -108,8 +113,8 @@ def request(wanted: ChatRequest) -> Request:
 
 def refuse(wanted: ChatRequest) -> None:
     """Raise for what cannot be done here, whichever model is asked."""
-    for name, why in NOT_HERE.items():
-        if getattr(wanted, name) not in SAYS_NOTHING.get(name, (None, [])):
+    for (name, why), value in zip(NOT_HERE.items(), UNHONOURED(wanted), strict=True):
+        if value is not None and value != SAYS_NOTHING.get(name, []):
             raise InvalidParameter(f"{name} cannot be honoured: {why}", param=name)
     if wanted.n not in (None, 1):
         raise InvalidParameter(f"n ({wanted.n}) must be 1: send the request again for another answer", param="n")
