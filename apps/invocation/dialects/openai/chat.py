@@ -69,10 +69,7 @@ NOT_HERE: Final[Mapping[str, str]] = {
     "moderation": "the application's guard does this; an administrator sets it",
     "web_search_options": "models here search nothing; give them a tool that does",
 }
-SAYS_NOTHING: Final[Mapping[str, Any]] = {
-    "logit_bias": {},
-    "moderation": False,
-}  # beside None; of the others, nothing in a list
+SAYS_NOTHING: Final[Mapping[str, Any]] = {"logit_bias": {}, "moderation": False}  # beside None; of the others, []
 UNHONOURED: Final = attrgetter(*NOT_HERE)
 CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("any")}
 MODES: Final[Mapping[str, Literal["off", "adaptive"] | None]] = {"enabled": None, "disabled": "off", "adaptive": "adaptive"}
