@@ -134,7 +134,7 @@ def settle(call: Call) -> None:
         with suppress(Full):  # then it is settled from the account
             steps.later(Settlement(reservation(call.caller.application, call.invocation), used))
     counted = call.spent.input_tokens
-    if counted and call.size is not None and not (call.cache or call.estimated):
+    if counted and call.size is not None and not (call.cache or call.is_estimated):
         excess.learn(call.by.name, call.size, counted)
     if call.probes:
         excess.asking.discard(call.probes)

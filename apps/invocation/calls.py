@@ -110,6 +110,11 @@ class Call:
         self.estimated = True
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether tokens are in its account that no provider told."""
+        return self.estimated or self.spent.estimated
+
+    @property
     def tokens(self) -> int:
         """All tokens that count in its limits."""
         return self.spent.input_tokens + self.spent.output_tokens + self.unanswered.input_tokens
@@ -171,7 +176,7 @@ class Call:
             provider=self.deployment.provider if self.deployment else "",
             finish=self.finish,
             until=usage.until(),
-            estimated=self.estimated,
+            estimated=self.is_estimated,
         )
 
     def _since(self, moment: float) -> int:

@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 CacheLife: TypeAlias = Literal["5m", "1h"]
 
@@ -185,11 +185,16 @@ def length(part: Part) -> int:
     return BINARY
 
 
+# As a provider counts them. A count beyond this is none: sums of it would not fit in a store.
+Tokens: TypeAlias = Annotated[int, Meta(le=2**40)]
+
+
 class Usage(Struct, frozen=True):
     """Tokens read and tokens written.
 
     input_tokens: all that were read; cached_tokens of them came from the provider's cache, cache_written_tokens were put
-    there. output_tokens: all that were written; reasoning_tokens of them are thoughts.
+    there. output_tokens: all that were written; reasoning_tokens of them are thoughts. estimated: the provider did not tell
+    all of it.
     """
 
     input_tokens: int
@@ -197,6 +202,7 @@ class Usage(Struct, frozen=True):
     cached_tokens: int = 0
     cache_written_tokens: int = 0
     reasoning_tokens: int = 0
+    estimated: bool = False
 
 
 NOTHING: Final = Usage(0, 0)
@@ -278,11 +284,12 @@ class Embeddings(Struct, frozen=True):
     input_tokens: int
     model: str = ""
     served_by: str = ""
+    estimated: bool = False
 
     @property
     def usage(self) -> Usage:
         """Tokens read; none are written."""
-        return Usage(self.input_tokens, 0)
+        return Usage(self.input_tokens, 0, estimated=self.estimated)
 
 
 class Ranked(Struct, frozen=True):

@@ -43,8 +43,8 @@ class Invocation(Record):
     them. cost: millionths of a US dollar; None: the model's prices are not known. first_token_ms: None: nothing came.
     tries: every deployment that was tried, the last one served. cache: `exact` or `semantic` where the answer was kept
     from before. prompt: the template's name and version; labels: the caller's own. findings: what the guard noted. finish:
-    why the model ended its answer, where it says so. until: when the row is removed, None: never. estimated: the tokens are
-    counted here, not told by the provider, of tries that broke off or were not answered.
+    why the model ended its answer, where it says so. until: when the row is removed, None: never. estimated: tokens
+    are counted here, not told by the provider: it told none, or a try broke off or was not answered.
     """
 
     application: str

@@ -78,7 +78,7 @@ class OneCall(serializers.Serializer[Invocation]):
     cache_written_tokens = serializers.IntegerField()
     reasoning_tokens = serializers.IntegerField()
     estimated = serializers.BooleanField(
-        help_text="Tokens are in it that were counted here: a try broke off, or had no answer."
+        help_text="Tokens are in it that were counted here: the provider told none, or a try broke off or had no answer."
     )
     cost_usd = serializers.FloatField(allow_null=True, help_text="US dollars; null where the model's prices are not known.")
     latency_ms = serializers.IntegerField()

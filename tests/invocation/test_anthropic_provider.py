@@ -184,7 +184,7 @@ async def test_counts_are_those_so_far_and_the_cache_is_part_of_what_was_read():
 
 async def test_what_is_not_counted_is_estimated():
     start, end = {"type": "message_start", "message": {"type": "message"}}, {**END, "usage": None}
-    assert (await answered(streamed(start, *said("Hello"), end, STOP))).usage == Usage(2, 2)
+    assert (await answered(streamed(start, *said("Hello"), end, STOP))).usage == Usage(2, 2, estimated=True)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ async def test_a_server_that_does_not_stream_is_understood():
 async def test_40_missing_usage_is_estimated_at_four_characters_a_token():
     async with serving(events(piece("Hello", "stop"))) as server:
         answer = await answered(server)
-    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (5, 2)
+    assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.estimated) == (5, 2, True)
 
 
 BAD_STATUS = [

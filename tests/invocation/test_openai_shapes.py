@@ -171,8 +171,8 @@ async def test_likelihoods_come_with_their_text():
 @pytest.mark.parametrize(
     ("usage", "counted"),
     [
-        (None, Usage(2, 1)),
-        ({"prompt_tokens": 7}, Usage(7, 1)),
+        (None, Usage(2, 1, estimated=True)),
+        ({"prompt_tokens": 7}, Usage(7, 1, estimated=True)),
         ({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": None}, Usage(7, 3)),
         ({"prompt_tokens": 7, "completion_tokens": 3, "prompt_cache_hit_tokens": 5}, Usage(7, 3, 5)),
         ({"prompt_tokens": 7, "completion_tokens": -3, "prompt_tokens_details": {"cached_tokens": 99}}, Usage(7, 0, 7)),

@@ -51,7 +51,9 @@ async def test_a_ranking_is_on_the_account(door: Door, upstream: OpenAIServer):
         lambda: [row for row in usage.calls(door.caller.application, limit=500).items if row.invocation == name]
     )
     assert [(row.model_kind, row.dialect, row.outcome) for row in rows] == [("rerank", "rerank", "success")]
-    assert rows[0].input_tokens == answer.json["usage"]["prompt_tokens"] > 0
+    words = sum(len(text.split()) for text in ("capital", *DOCUMENTS))  # as the server counts them, in total_tokens alone
+    assert rows[0].input_tokens == answer.json["usage"]["prompt_tokens"] == words
+    assert not rows[0].estimated
     assert rows[0].cost == rows[0].input_tokens
 
 

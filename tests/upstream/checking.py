@@ -60,11 +60,13 @@ def deployed(server: Unruly, case: str, behaviour: str, url: str = "http", **cha
 
 
 @contextmanager
-def listed(*places: Deployment, prices: tuple[float, float] = (1.0, 10.0), **more: Any) -> Iterator[str]:
+def listed(
+    *places: Deployment, prices: tuple[float, float] = (1.0, 10.0), kind: Kind = Kind.TEXT, **more: Any
+) -> Iterator[str]:
     """A model that runs at these places, for as long as the block lasts, in the catalogue that is held; its name, which no
     other has."""
     name = f"model-{uuid.uuid4().hex[:10]}"
-    model = Model(name, "", Kind.TEXT, "", prices=Prices(*prices), deployments=places, **more)
+    model = Model(name, "", kind, "", prices=Prices(*prices), deployments=places, **more)
     listing.save_model(model)
     current()
     try:

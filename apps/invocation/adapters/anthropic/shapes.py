@@ -17,6 +17,7 @@ from apps.invocation.invocations import (
     StopReason,
     TextDelta,
     ThinkingDelta,
+    Tokens,
     ToolDelta,
     ToolStart,
     Usage,
@@ -36,16 +37,16 @@ REASONS: Final[Mapping[str, StopReason]] = {
 class Thoughts(Struct, frozen=True):
     """Of the tokens written, those that are thoughts."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: Tokens | None = None
 
 
 class Counted(Struct, frozen=True):
     """Tokens as Anthropic counts them, those so far. input_tokens are neither read from the cache nor put there."""
 
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Tokens | None = None
+    cache_creation_input_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
     output_tokens_details: Thoughts | None = None
 
 
@@ -225,7 +226,8 @@ class Reading:
         put, cached = counts.get("put", 0), counts.get("cached", 0)
         read = counts["read"] + put + cached if "read" in counts else estimated(self.request.characters)
         written = counts["written"] if "written" in counts else estimated(self.written)
-        return Usage(max(read, put + cached), written, cached, put, counts.get("thought", 0))
+        guessed = not counts.keys() >= {"read", "written"}
+        return Usage(max(read, put + cached), written, cached, put, counts.get("thought", 0), guessed)
 
 
 def completion(request: Request, said: Said) -> Completion:

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.invocations import Usage
+from apps.invocation.invocations import Tokens, Usage
 
 
 class TokenUsage(Struct, frozen=True, rename="camel"):
     """Tokens as Bedrock counts them: inputTokens are those that neither came from the cache nor were put there."""
 
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
+    input_tokens: Tokens
+    output_tokens: Tokens
+    cache_read_input_tokens: Tokens | None = None
+    cache_write_input_tokens: Tokens | None = None
 
     @property
     def usage(self) -> Usage:

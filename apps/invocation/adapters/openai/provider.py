@@ -15,9 +15,9 @@ from apps.invocation.adapters.openai.shapes import (
     Counted,
     Reading,
     completion,
-    estimated,
     order,
     read,
+    told,
     vectors,
 )
 from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
@@ -103,25 +103,25 @@ class OpenAICompatible:
         wanted = {"model": model, "query": query, "documents": documents}
         body = wanted if top is None else {**wanted, "top_n": top}
         answer = read(RANKING, await self.server.whole("rerank", ENCODE(body)))
-        counted = (answer.usage or Counted()).prompt_tokens
-        tokens = estimated(len(query) + sum(map(len, documents))) if counted is None else counted
-        return Ranking(order(answer, len(documents))[:top], Usage(tokens, 0))
+        counted = (answer.usage or Counted()).read
+        tokens = told(counted, len(query) + sum(map(len, documents)))
+        return Ranking(order(answer, len(documents))[:top], Usage(tokens, 0, estimated=counted is None))
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         made: list[Sequence[float]] = []
-        tokens = 0
+        tokens, guessed = 0, False
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[start : start + TEXTS_AT_ONCE]
             answer = read(EMBEDDINGS, await self.server.whole("embeddings", ENCODE(embedding(model, part, dimensions))))
             found = vectors(answer)
             if len(found) != len(part):
                 raise UpstreamFailed(f"{model} made {len(found)} embeddings of {len(part)} texts")
-            counted = (answer.usage or Counted()).prompt_tokens
-            tokens += estimated(sum(map(len, part))) if counted is None else counted
+            counted = (answer.usage or Counted()).read
+            tokens, guessed = tokens + told(counted, sum(map(len, part))), guessed or counted is None
             made += found
         if dimensions is not None and any(len(vector) != dimensions for vector in made):
             raise Invalid(f"{model} makes vectors of {len(made[0])} dimensions, not of {dimensions}")
-        return Embeddings(made, tokens)
+        return Embeddings(made, tokens, estimated=guessed)
 
     def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> Problem:
         """What a bad status means; what the server's own filter kept back is Blocked."""

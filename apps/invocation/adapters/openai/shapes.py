@@ -17,6 +17,7 @@ from apps.invocation.invocations import (
     StopReason,
     TextDelta,
     ThinkingDelta,
+    Tokens,
     ToolDelta,
     ToolStart,
     Usage,
@@ -87,19 +88,24 @@ class Choice(Struct, frozen=True):
 class Details(Struct, frozen=True):
     """What of the tokens came from the cache, or was thought."""
 
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: Tokens | None = None
+    reasoning_tokens: Tokens | None = None
 
 
 class Counted(Struct, frozen=True):
     """Tokens as the server counts them; `prompt_cache_hit_tokens` is DeepSeek's."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
     prompt_tokens_details: Details | None = None
     completion_tokens_details: Details | None = None
-    prompt_cache_hit_tokens: int | None = None
+    prompt_cache_hit_tokens: Tokens | None = None
+
+    @property
+    def read(self) -> int | None:
+        """Tokens read where none are written: of rankings vLLM tells the total alone."""
+        return self.total_tokens if self.prompt_tokens is None else self.prompt_tokens
 
 
 class Chunk(Struct, frozen=True):
@@ -246,14 +252,14 @@ class Reading:
     def usage(self) -> Usage:
         """As counted; what the server has not counted is a token for each 4 characters."""
         counted = self.counted or Counted()
-        read, written = counted.prompt_tokens, counted.completion_tokens
-        read = estimated(self.request.characters) if read is None else max(read, 0)
-        written = estimated(self.written) if written is None else max(written, 0)
+        guessed = counted.prompt_tokens is None or counted.completion_tokens is None
+        read = told(counted.prompt_tokens, self.request.characters)
+        written = told(counted.completion_tokens, self.written)
         cached = (counted.prompt_tokens_details or Details()).cached_tokens or counted.prompt_cache_hit_tokens or 0
         thought = (counted.completion_tokens_details or Details()).reasoning_tokens or 0
         if thought:  # xAI and Gemini count thoughts in the total alone
             written = max(written, (counted.total_tokens or 0) - read, thought)
-        return Usage(read, written, min(max(cached, 0), read), 0, max(thought, 0))
+        return Usage(read, written, min(max(cached, 0), read), 0, max(thought, 0), guessed)
 
 
 def completion(request: Request, chunk: Chunk) -> Completion:
@@ -268,6 +274,11 @@ def completion(request: Request, chunk: Chunk) -> Completion:
 def thoughts(piece: Piece) -> str:
     """What a part of a list of content thinks."""
     return piece.thinking if isinstance(piece.thinking, str) else "".join(each.text for each in piece.thinking)
+
+
+def told(count: int | None, characters: int) -> int:
+    """As many tokens as a server says, never less than none; where it says nothing, about as many as so many characters are."""
+    return estimated(characters) if count is None else max(count, 0)
 
 
 def estimated(characters: int) -> int:
