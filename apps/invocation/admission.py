@@ -7,13 +7,12 @@ default), and in dollars the most that the call can cost: with all that the dear
 
 from collections.abc import Iterable
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from apps.applications.records import Policy
 from apps.invocation import budgets, excess, measuring
+from apps.invocation.balance import allows
 from apps.invocation.calls import Call
 from apps.invocation.claims import (
     COST,
@@ -27,7 +26,7 @@ from apps.invocation.claims import (
     prompt_tokens,
     whole_seconds,
 )
-from apps.invocation.records import Kind, Model
+from apps.invocation.records import Kind
 from apps.usage.records import amounts, reservation
 from foundation.adapters import limits
 from foundation.ambient import now
@@ -61,11 +60,6 @@ def permit(call: Call) -> None:
     unbounded = call.request.max_tokens is None and call.by.output_limit is None and call.asked.kind is Kind.TEXT
     if unbounded and in_dollars(call.policy, call.asked.name):
         call.request = replace(call.request, max_tokens=call.by.default_max_tokens)
-
-
-def allows(policy: Policy, model: Model) -> bool:
-    """Whether an application with this policy may call this model."""
-    return not policy.models or any(fnmatchcase(model.name, pattern) for pattern in policy.models)
 
 
 async def reserve(call: Call) -> None:

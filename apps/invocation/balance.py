@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
+from apps.applications.records import Policy
 from apps.invocation.adapters import provider
 from apps.invocation.catalogue import held
 from apps.invocation.ports import Provider
@@ -28,13 +30,18 @@ class Place:
         return provider(self.deployment.connection)
 
 
-def itinerary(model: Model) -> Iterator[Place]:
+def allows(policy: Policy, model: Model) -> bool:
+    """Whether an application with this policy may call this model."""
+    return not policy.models or any(fnmatchcase(model.name, pattern) for pattern in policy.models)
+
+
+def itinerary(model: Model, policy: Policy) -> Iterator[Place]:
     """Where a call goes, try after try, as long as it may.
 
     The model's deployments by weight, a lone one twice; then those of its fallbacks; then all of them again.
     """
     groups: list[Sequence[Place]] = []
-    for each in chain(model):
+    for each in chain(model, policy):
         group = ordered(each)
         groups.append(group)
         yield from group
@@ -45,13 +52,15 @@ def itinerary(model: Model) -> Iterator[Place]:
             yield from group
 
 
-def chain(model: Model) -> Iterator[Model]:
-    """The model, then those of its fallbacks that can be called. The fallbacks of a fallback are not followed."""
+def chain(model: Model, policy: Policy) -> Iterator[Model]:
+    """The model, then those of its fallbacks that can be called, and that the application may call. The fallbacks of a
+    fallback are not followed."""
     yield model
     if model.fallbacks:
         models = held().models
         named = (models.get(name) for name in dict.fromkeys(model.fallbacks) if name != model.name)
-        yield from (each for each in named if each is not None and each.kind is model.kind and each.usable)
+        there = (each for each in named if each is not None and each.kind is model.kind and each.usable)
+        yield from (each for each in there if allows(policy, each))
 
 
 def ordered(model: Model) -> Sequence[Place]:

@@ -130,7 +130,7 @@ def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: in
     it. Forbidden for a call in dollars by a model without known prices."""
     amounts = dict(ONE)
     if call.size is not None:
-        read = [(model, caution * excess.most_read(model.name, call.size)) for model in chain(call.by)]
+        read = [(model, caution * excess.most_read(model.name, call.size)) for model in chain(call.by, call.policy)]
         amounts["tokens"] = max([prompt for _, prompt in read]) + answer_tokens(call)
     for limit, scope, most in bounds:
         if limit.kind == COST and COST not in amounts:

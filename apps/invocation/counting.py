@@ -29,7 +29,7 @@ async def tokens(call: Call) -> Count:
     await guarding.before(call)
     call.counts = REQUESTS
     await admission.reserve(call)
-    place = next(itinerary(call.by))
+    place = next(itinerary(call.by, call.policy))
     call.by, call.deployment = place.model, place.deployment
     honoured.tell(call, place)
     provider = place.provider

@@ -11,9 +11,8 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Final
 
-from apps.invocation import admission
 from apps.invocation.adapters import provider
-from apps.invocation.balance import Place, chain
+from apps.invocation.balance import Place, allows, chain
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import held
 from apps.invocation.invocations import Document, Image, Part, Request, Role, Thinking, ToolResult, ToolUse
@@ -58,7 +57,7 @@ def check(call: Call) -> None:
     """Put on the call what it asks for. InvalidParameter, in the dialect's word, when no model of it can honour that."""
     call.asks, call.wanted_tokens = one(asked(call.request)), call.request.max_tokens
     call.needs = NOTHING if call.dialect in REPORTING else one(call.asks & MEANING)
-    if call.needs and not any(fits(call, place) for place in places(call.by)):
+    if call.needs and not any(fits(call, place) for place in places(call)):
         raise refusal(call)
 
 
@@ -132,9 +131,9 @@ def kinds(request: Request) -> Iterator[str]:
         yield "cache"
 
 
-def places(model: Model) -> Iterator[Place]:
-    """Every place that a call to this model may go to."""
-    return (Place(each, deployment) for each in chain(model) for deployment in each.usable)
+def places(call: Call) -> Iterator[Place]:
+    """Every place that a call may go to."""
+    return (Place(each, deployment) for each in chain(call.by, call.policy) for deployment in each.usable)
 
 
 @cache
@@ -154,7 +153,7 @@ def telling(connection: Connection) -> Callable[[str, frozenset[str]], frozenset
 
 def refusal(call: Call) -> InvalidParameter:
     """Says what cannot be honoured, and which other model could."""
-    best = min((call.needs & lost(call, place) for place in places(call.by)), key=len)
+    best = min((call.needs & lost(call, place) for place in places(call)), key=len)
     param = words(call.dialect)(min(best))
     other = next((model.name for model in held().models.values() if suits(call, model)), None)
     answering = "" if call.by is call.asked else f", which answers for {call.asked.name}"
@@ -164,7 +163,7 @@ def refusal(call: Call) -> InvalidParameter:
 
 def suits(call: Call, model: Model) -> bool:
     """Whether the application could make the same call to another model."""
-    if model.kind is not call.asked.kind or not admission.allows(call.policy, model):
+    if model.kind is not call.asked.kind or not allows(call.policy, model):
         return False
     return any(fits(call, Place(model, deployment)) for deployment in model.usable)
 

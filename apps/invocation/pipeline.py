@@ -172,7 +172,7 @@ async def found(call: Call) -> Completion | None:
     kept = await caching.find(call)
     await admission.reserve(call)
     if kept is not None:
-        honoured.tell(call, next(place for place in honoured.places(call.by) if honoured.fits(call, place)))
+        honoured.tell(call, next(place for place in honoured.places(call) if honoured.fits(call, place)))
     return kept
 
 

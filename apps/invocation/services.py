@@ -17,6 +17,7 @@ from apps.applications import services as applications
 from apps.applications.records import Policy
 from apps.invocation import admission, breaker, contents, pipeline, refused
 from apps.invocation.adapters import provider
+from apps.invocation.balance import allows
 from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import current
@@ -103,7 +104,7 @@ def circuit(place: Deployment) -> Standing | None:
 def callable_models(caller: Caller) -> Sequence[tuple[Model, Model]]:
     """The models that the caller may call and that somebody answers for, with the one that does."""
     policy = applications.policies.get(caller.application)
-    return [(model, answering) for model, answering in models() if answering is not None and admission.allows(policy, model)]
+    return [(model, answering) for model, answering in models() if answering is not None and allows(policy, model)]
 
 
 def callable_model(caller: Caller, name: str) -> tuple[Model, Model]:

@@ -45,7 +45,7 @@ class Route:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.end = time.monotonic() + CHOSEN.route_deadline
-        self.places = itinerary(call.by)
+        self.places = itinerary(call.by, call.policy)
         self.seen: dict[Circuit, tuple[Place, int]] = {}
         self.given_up: set[Circuit] = set()
         self.too_long: int | None = None  # the context window that was too small; 0: it is not known

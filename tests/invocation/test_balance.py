@@ -3,10 +3,13 @@
 from collections import Counter
 from itertools import islice
 
+from apps.applications.records import Policy
 from apps.invocation.balance import itinerary, ordered
 from apps.invocation.records import Deployment, Kind, Model
 from foundation.settings import CHOSEN
 from tests.upstream.checking import listed
+
+ANY = Policy("an application that may call every model")
 
 
 def place(name: str, weight: int = 1) -> Deployment:
@@ -45,18 +48,18 @@ def test_only_deployments_of_providers_that_there_are_count():
 
 def test_a_lone_deployment_is_tried_twice_before_a_fallback_answers_in_its_stead():
     with listed(place("b1"), place("b2")) as second, listed(place("c")) as third:
-        way = [(each.model.name, each.deployment.name) for each in itinerary(model(place("a"), fallbacks=(second, third)))]
+        way = [(each.model.name, each.deployment.name) for each in itinerary(model(place("a"), fallbacks=(second, third)), ANY)]
     assert way[:2] == [("m", "a"), ("m", "a")]
     assert {name for _, name in way[2:4]} == {"b1", "b2"} and {name for name, _ in way[2:4]} == {second}
     assert way[4:6] == [(third, "c"), (third, "c")]
 
 
 def test_the_way_goes_round_again_and_ends():
-    way = [each.deployment.name for each in itinerary(model(place("a"), place("b")))]
+    way = [each.deployment.name for each in itinerary(model(place("a"), place("b")), ANY)]
     assert len(way) == 2 * (CHOSEN.route_tries + 1) and set(way) == {"a", "b"}
 
 
 def test_fallbacks_that_cannot_be_called_are_left_out():
     with listed(place("b")) as good:
-        way = itinerary(model(place("a"), fallbacks=("gone", "TITAN_TEXT_LITE_V1", "all-minilm-l6-v2", good)))
+        way = itinerary(model(place("a"), fallbacks=("gone", "TITAN_TEXT_LITE_V1", "all-minilm-l6-v2", good)), ANY)
         assert [each.model.name for each in islice(way, 3)] == ["m", "m", good]

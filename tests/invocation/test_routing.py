@@ -57,6 +57,20 @@ async def test_a_fallback_of_another_provider_answers_and_its_price_is_paid(clie
 
 
 @EVERY_CLIENT
+async def test_a_fallback_that_the_application_may_not_call_does_not_answer_it(client: Client):
+    async with serving(OPENAI, BEHAVIOURS) as first, serving(BEDROCK, BEHAVIOURS) as second:
+        with (
+            listed(deployed(second, "spare", "good")) as spare,
+            listed(deployed(first, "main", "failed"), fallbacks=(spare,)) as model,
+        ):
+            failed = await asked(onboarded(models=(model,)), client, model)
+            answer = await asked(onboarded(models=(model, spare)), client, model)
+    assert (failed.status, failed.headers["x-served-by"]) == (502, model)
+    assert (answer.status, answer.headers["x-served-by"]) == (200, spare)
+    assert len(second.asked["spare"]) == 1
+
+
+@EVERY_CLIENT
 async def test_a_refusal_after_tries_says_who_was_asked_and_one_before_them_does_not(client: Client, door: Door):
     async with serving(OPENAI, BEHAVIOURS) as server:
         with listed(deployed(server, "main", "failed")) as model:
