@@ -100,6 +100,12 @@ async def test_the_provider_gets_masks_wherever_the_request_has_text(upstream: O
     assert json.loads(upstream.last["messages"][2]["tool_calls"][0]["function"]["arguments"]) == {"to": "[EMAIL]"}
 
 
+async def test_a_number_that_two_forms_fit_is_found_once(upstream: OpenAIServer):
+    door = onboarded(guard=NOTING)
+    await say(door, "I am +1 415 555 2671, she is +1 (212) 555-0123.")
+    assert (await row(door)).findings[0] == "phone: 2 noted in messages[0].content[0]"
+
+
 async def test_documents_that_are_text_are_masked_too(upstream: OpenAIServer):
     door = onboarded(guard=MASKING)
     data = base64.b64encode(b'{"from": "bob@example.com"}').decode()
@@ -152,7 +158,7 @@ async def test_a_blocked_request_reaches_no_provider_and_the_refusal_names_the_r
     answer = await say(door, [{"role": "system", "content": "Hi"}, {"role": "user", "content": f"My token is {TOKEN}"}])
     assert (answer.status, len(upstream.asked)) == (400, count)
     assert "github_token" in answer.json["error"]["message"]
-    assert "messages[0].content[0]" in answer.json["error"]["message"]
+    assert answer.json["error"]["message"].endswith("messages[0].content[0]; leave it out")
     refused = await row(door)
     assert (refused.outcome, refused.findings) == ("content_blocked", ("github_token: 1 blocked in messages[0].content[0]",))
     assert TOKEN not in f"{answer.body!r} {refused}"
@@ -161,7 +167,8 @@ async def test_a_blocked_request_reaches_no_provider_and_the_refusal_names_the_r
 async def test_a_blocked_answer_is_refused_and_a_stream_of_it_ends_with_an_error_before_what_is_blocked(upstream: OpenAIServer):
     door = onboarded(guard=Guard(phrases=Action.BLOCK, denied=("You said",)))
     answer = await say(door, "hello")
-    assert (answer.status, answer.json["error"]["message"].count("the answer's text")) == (400, 1)
+    assert answer.status == 400
+    assert answer.json["error"]["message"].endswith("the answer's text")  # which who asked can leave nothing out of
     other = onboarded(guard=Guard(personal=Action.BLOCK))
     stream = await say(other, "x", tools=[MAIL], stream=True)
     last = chunks(stream)[-1] if stream.status == 200 else stream.json

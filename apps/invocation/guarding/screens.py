@@ -54,7 +54,7 @@ class Screen:
         if self.phrases is not None:
             found += [Span(first, last, f"phrase {n}", self.denying) for first, last, n in self.phrases.spans(text, start)]
         found.sort()
-        return found
+        return once(found)
 
     def begun(self, text: str) -> int:
         """From where a plain text that goes on could hold something that is not whole yet.
@@ -78,22 +78,37 @@ def matches(row: Detector, text: str, start: int) -> Iterable[tuple[int, int]]:
         start = match.start() + 1 if end == NONE else end
 
 
+def once(spans: Iterable[Span]) -> list[Span]:
+    """Spans in their order; those of one rule that overlap, as two of its forms find the same thing, as one."""
+    apart: list[Span] = []
+    latest: dict[str, int] = {}  # the place of each rule's last one
+    for span in spans:
+        place = latest.get(span.rule)
+        if place is not None and span.start < apart[place].end:
+            apart[place] = apart[place]._replace(end=max(apart[place].end, span.end))
+        else:
+            latest[span.rule] = len(apart)
+            apart.append(span)
+    return apart
+
+
 def mask(rule: str) -> str:
     """What stands in the place of what a rule found."""
     return f"[{rule.partition(' ')[0].upper()}]"
 
 
 class Findings:
-    """What was found in one request or answer: rules, counts and places; never any text."""
+    """What was found in one request or answer: rules, counts and places; never any text. remedy: what its author can do."""
 
-    def __init__(self) -> None:
+    def __init__(self, remedy: str = "") -> None:
+        self.remedy = remedy
         self.counted: dict[tuple[str, Action], dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def add(self, rule: str, action: Action, place: str) -> None:
         """One more. Blocked when the guard blocks it."""
         self.counted[rule, action][place] += 1
         if action is Action.BLOCK:
-            raise Blocked(f"the guard of this application blocks {rule}, which it found in {place}; leave it out")
+            raise Blocked(f"the guard of this application blocks {rule}, which it found in {place}{self.remedy}")
 
     def blocked(self, rule: str, place: str) -> None:
         """One more that is blocked, by who says so itself."""
