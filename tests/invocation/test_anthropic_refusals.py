@@ -51,6 +51,8 @@ async def test_what_goes_to_no_model_is_reported(door: Door, server: AnthropicSe
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools.0"),
         ({"tools": [{"name": "a"}]}, "tools.0.input_schema"),
         ({"tool_choice": {"type": "tool"}}, "tool_choice.name"),
+        ({"tool_choice": {"type": "any"}}, "tool_choice asks for a tool that is not among tools"),
+        ({"tool_choice": {"type": "tool", "name": "b"}, "tools": [WEATHER]}, "tool_choice asks for a tool that is not among"),
         ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens"),
         ({"messages": [{"role": "system", "content": "x"}]}, "messages"),
         ({"messages": []}, "messages"),

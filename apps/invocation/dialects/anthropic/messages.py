@@ -1,7 +1,7 @@
 """Anthropic's Messages API, inwards: what POST /v1/messages and /v1/messages/count_tokens ask, as the inner request."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -87,12 +87,13 @@ def request(wanted: CountTokensRequest) -> Request:
         raise InvalidParameter("messages holds no turn of the user or the assistant", param="messages")
     said, messages = folding.conversation(map(turn, wanted.messages))
     config = wanted.output_config
+    tools = tuple(tool(place, each) for place, each in enumerate(wanted.tools or ()))
     made = Request(
         model=wanted.model,
         messages=messages,
         system=(*system(texts(wanted.system), "system"), *said),
-        tools=tuple(tool(place, each) for place, each in enumerate(wanted.tools or ())),
-        tool_choice=choice(wanted.tool_choice),
+        tools=tools,
+        tool_choice=choice(wanted.tool_choice, tools),
         parallel_tools=parallel(wanted.tool_choice),
         output=output(wanted),
         thinking_tokens=budget(wanted.thinking),
@@ -239,12 +240,14 @@ def tool(place: int, wanted: ToolParam) -> Tool:
     return Tool(wanted.name, wanted.description, wanted.input_schema, wanted.strict, life(wanted.cache_control))
 
 
-def choice(wanted: ToolChoiceParam | None) -> ToolChoice | None:
-    """Whether a tool must be asked for."""
-    if wanted is None:
+def choice(wanted: ToolChoiceParam | None, tools: Sequence[Tool]) -> ToolChoice | None:
+    """Whether a tool must be asked for; InvalidParameter where there is none that could be."""
+    if wanted is None or (not tools and wanted.type in ("auto", "none")):
         return None
     if wanted.type == "tool" and not wanted.name:
         raise InvalidParameter("tool_choice.name is missing", param="tool_choice.name")
+    if not tools or (wanted.name and all(each.name != wanted.name for each in tools)):
+        raise InvalidParameter("tool_choice asks for a tool that is not among tools", param="tool_choice")
     return ToolChoice(wanted.type, wanted.name)
 
 
