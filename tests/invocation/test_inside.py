@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.invocation import services
+from apps.invocation.adapters import refusals
 from apps.invocation.catalogue import catalogue
 from apps.invocation.records import Deployment, Kind, Model, State
 from foundation.errors import ModelUnavailable
@@ -49,6 +50,21 @@ async def test_a_stream_that_breaks_off_names_no_address_either(wire: Any, door:
             )
     assert b"127.0.0.1" not in answer.body
     assert b'"error"' in answer.body
+
+
+@EVERY_CLIENT
+@pytest.mark.parametrize("how", ["failed", "limited"])
+async def test_what_a_provider_says_of_itself_is_in_the_log_and_in_no_answer(
+    how: str, client: Client, door: Door, caplog: pytest.LogCaptureFixture
+):
+    wire = WIRES[0]
+    async with serving(wire, BEHAVIOURS) as server:
+        with listed(deployed(server, "case", how)) as model, caplog.at_level(logging.WARNING):
+            answer = await asked(door, client, model)
+    words = refusals.words(wire.refusal(how).body)
+    assert words not in message(answer)
+    assert message(answer).endswith(f"; ask your administrator about request {answer.headers['x-request-id']}")
+    assert any(words in line for line in caplog.messages)
 
 
 @EVERY_CLIENT

@@ -50,14 +50,18 @@ TOO_LONG: Final = (
 
 
 def problem(status: int, body: bytes, headers: Mapping[str, str], refusals: Refusals = REFUSALS) -> Problem:
-    """What a bad status means, with the server's own words and the seconds that it wants to be left alone."""
+    """What a bad status means, with the seconds that the server wants to be left alone. Its own words are for the caller only
+    where they are about the request; others may name its insides, or the platform's own key or account."""
     kind, meaning = refusals.get(status, (UpstreamFailed, f"the model server failed with status {status}"))
     said = words(body)
     if kind is Invalid and any(phrase in said.lower() for phrase in TOO_LONG):
         kind, meaning = TooLong, "the prompt is too long for the model"
-    if kind is UpstreamDenied:  # such words may name the platform's own key or account
-        return kind(meaning, retry_after=retry_after(headers.get("retry-after", "")))
-    return kind(f"{meaning}: {said}", retry_after=retry_after(headers.get("retry-after", "")))
+    wait = retry_after(headers.get("retry-after", ""))
+    if kind is UpstreamDenied:
+        return kind(meaning, retry_after=wait)
+    if issubclass(kind, Invalid):
+        return kind(f"{meaning}: {said}", retry_after=wait)
+    return kind(meaning, retry_after=wait, inside=f"{meaning}: {said}")
 
 
 def retry_after(said: str) -> int | None:

@@ -116,8 +116,10 @@ def meant(code: str, said: str, wait: int | None = None) -> Problem:
     if meaning.kind is UpstreamDenied:  # Bedrock's own words may name the platform's account and roles
         return UpstreamDenied(f"{meaning.before}. {meaning.after}", retry_after=pause)
     text = f"{meaning.before}: {said}"
-    inside = f"{text.rstrip('.')}. {meaning.after}" if meaning.after else ""
-    return meaning.kind(text, retry_after=pause, inside=inside)
+    inside = f"{text.rstrip('.')}. {meaning.after}" if meaning.after else text
+    if not issubclass(meaning.kind, Invalid):  # what is not about the request may name Bedrock's insides
+        return meaning.kind(meaning.before, retry_after=pause, inside=inside)
+    return meaning.kind(text, retry_after=pause, inside=inside if meaning.after else "")
 
 
 def _type(body: bytes) -> str:
