@@ -1,6 +1,7 @@
 """Commands of several actions, which say what they did to people or, with --json, to programs."""
 
 import json
+from abc import ABC, abstractmethod
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
@@ -13,7 +14,7 @@ Action: TypeAlias = Callable[[Mapping[str, Any]], Any]
 NONE: Final = "none"  # as an argument: there shall be none
 
 
-class ActionsCommand(BaseCommand):
+class ActionsCommand(BaseCommand, ABC):
     """A command with `actions`: by name, a line of help and what is done with the arguments, which returns what JSON can hold.
 
     A Problem that an action raises is the command's error.
@@ -21,13 +22,13 @@ class ActionsCommand(BaseCommand):
 
     actions: Mapping[str, tuple[str, Action]]
 
+    @abstractmethod
     def arguments(self, action: str, parser: ArgumentParser) -> None:
         """Declare what an action takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self, told: Any) -> Iterable[str]:
         """What an action returned, for people."""
-        raise NotImplementedError
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
