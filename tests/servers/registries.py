@@ -16,11 +16,11 @@ NODE = "this needs Node 20 or newer and npm (on Debian: apt-get install nodejs n
 
 
 @cache
-def python_program(name: str, requirements: Path) -> Path:
-    """The folder of the programs of a virtual environment that has exactly what a requirements file pins."""
+def python_program(name: str, requirements: Path, python: str = sys.executable) -> Path:
+    """The folder of the programs of a virtual environment of this Python that has exactly what a requirements file pins."""
 
     def fill(folder: Path) -> None:
-        ran([sys.executable, "-m", "venv", "--clear", str(folder / "environment")], folder)
+        ran([python, "-m", "venv", "--clear", str(folder / "environment")], folder)
         pip = [str(folder / "environment/bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
         ran([*pip, "--no-deps", "--require-hashes", "-r", str(requirements)], folder)
 
