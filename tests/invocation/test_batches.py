@@ -1,148 +1,18 @@
-"""OpenAI's files and batches through the door, with the work done as workers do it."""
+"""OpenAI's batches through the door: answered line by line, refused, cancelled, expired, given up."""
 
-import asyncio
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from apps.applications import services as applications
-from apps.applications.records import Allowance, Policy
 from apps.invocation import tasks
-from apps.invocation.batches.records import Batch, UploadedFile
+from apps.invocation.batches.records import Batch
 from apps.usage import services as usage
-from foundation.adapters import directory, files, queues, records
+from foundation.adapters import records
 from foundation.ambient import now
-from foundation.errors import NotFound
-from foundation.openapi import described
-from tests.invocation.door import Answer, Door, ask, onboarded, opened
+from tests.invocation.batched import CHAT, EMBEDDER, EMBEDDINGS, answered, begun, delete, kept, line, made, read, worked
+from tests.invocation.door import Door, opened
 from tests.usage.shipped import shipped
-
-CHAT = "/v1/chat/completions"
-EMBEDDINGS = "/v1/embeddings"
-EMBEDDER = "all-minilm-l6-v2"
-BOUNDARY = "the-boundary"
-
-
-def line(custom_id: str, body: Any = None, url: str = EMBEDDINGS, **changed: Any) -> dict[str, Any]:
-    """A line of a batch's file."""
-    wanted = {"model": EMBEDDER, "input": f"text {custom_id}"} if body is None else body
-    return {"custom_id": custom_id, "method": "POST", "url": url, "body": wanted, **changed}
-
-
-def form(content: bytes, **fields: str) -> bytes:
-    """A multipart form with a file."""
-    parts = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{fields[name]}\r\n' for name in fields]
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="in.jsonl"\r\n\r\n'
-    return "".join(parts).encode() + head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
-async def uploaded(door: Door, content: bytes, **fields: str) -> Answer:
-    body = form(content, **{"purpose": "batch", **fields})
-    return await door.post("/v1/files", body, content_type=f"multipart/form-data; boundary={BOUNDARY}")
-
-
-async def kept(door: Door, *lines: Any) -> str:
-    """The id of a new file with these lines: values as JSON, or bytes as they are."""
-    written = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in lines]
-    answer = await uploaded(door, b"\n".join(written))
-    assert answer.status == 200, answer.body
-    return str(answer.json["id"])
-
-
-async def made(door: Door, file: str, endpoint: str = EMBEDDINGS, **changed: Any) -> str:
-    wanted = {"input_file_id": file, "endpoint": endpoint, "completion_window": "24h", **changed}
-    answer = await door.post("/v1/batches", wanted)
-    assert answer.status == 200, answer.body
-    assert answer.json["status"] == "validating"
-    return str(answer.json["id"])
-
-
-async def begun(door: Door, batch: str) -> int:
-    """The first message of a batch, worked on; the number of the others."""
-    await asyncio.to_thread(tasks.begin_batch, door.caller.application, batch)
-    found = records.get(Batch, door.caller.application, batch)
-    assert found is not None
-    return found.parts
-
-
-async def answered(door: Door, batch: str, part: int) -> None:
-    await asyncio.to_thread(tasks.answer_part, door.caller.application, batch, str(part))
-
-
-async def worked(door: Door, batch: str) -> Any:
-    """All the messages of a batch, worked on; the batch then."""
-    for part in range(await begun(door, batch)):
-        await answered(door, batch, part)
-    return (await door.get(f"/v1/batches/{batch}")).json
-
-
-async def delete(door: Door, path: str) -> Answer:
-    return await ask("DELETE", path, b"", door.token, {})
-
-
-async def read(door: Door, file: str) -> list[Any]:
-    """The lines of a file."""
-    answer = await door.get(f"/v1/files/{file}/content")
-    assert answer.status == 200, answer.body
-    return [json.loads(each) for each in answer.body.splitlines()]
-
-
-async def test_a_file_is_kept_as_it_is_and_is_told_as_openai_tells_it(door: Door):
-    content = b"".join(b'{"n":%d}\n' % number for number in range(5))
-    answer = await uploaded(door, content)
-    assert answer.status == 200, answer.body
-    told = answer.json
-    assert (told["object"], told["bytes"], told["filename"], told["purpose"]) == ("file", len(content), "in.jsonl", "batch")
-    assert told["expires_at"] - told["created_at"] == 30 * 24 * 3600
-    assert (await door.get(f"/v1/files/{told['id']}")).json == told
-    read_back = await door.get(f"/v1/files/{told['id']}/content")
-    assert (read_back.body, read_back.headers["content-length"]) == (content, str(len(content)))
-
-
-async def test_a_file_larger_than_a_body_may_be_is_taken(door: Door):
-    content = b'{"a":1}\n' * (11 * 2**20 // 8)
-    answer = await uploaded(door, content)
-    assert (answer.status, answer.json["bytes"]) == (200, len(content))
-    assert (await delete(door, f"/v1/files/{answer.json['id']}")).status == 200
-
-
-@pytest.mark.parametrize(
-    ("content", "fields", "param"),
-    [(b"{}", {"purpose": "assistants"}, "purpose"), (b"", {}, "file"), (b"{}", {"colour": "red"}, "colour")],
-)
-async def test_what_is_no_upload_is_refused_in_openais_words(door: Door, content: bytes, fields: dict[str, str], param: str):
-    answer = await uploaded(door, content, **fields)
-    assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
-    assert answer.json["error"]["param"] == param
-
-
-async def test_a_body_that_is_no_form_is_refused(door: Door):
-    for content_type in ("application/json", "multipart/form-data", f"multipart/form-data; boundary={BOUNDARY}"):
-        answer = await door.post("/v1/files", b"{}", content_type=content_type)
-        assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error"), content_type
-
-
-async def test_a_deleted_file_is_gone_with_its_content(door: Door):
-    file = await kept(door, line("a"))
-    path = records.get(UploadedFile, door.caller.application, file).path  # type: ignore[union-attr]
-    assert (await delete(door, f"/v1/files/{file}")).json == {"id": file, "object": "file", "deleted": True}
-    assert {(await door.get(f"/v1/files/{file}{rest}")).status for rest in ("", "/content")} == {404}
-    with pytest.raises(NotFound):
-        files.read(path)
-
-
-async def test_files_are_listed_in_pages_by_time_and_purpose():
-    door = opened()
-    three = [await kept(door, line("a")) for _ in range(3)]
-    first = (await door.get("/v1/files?limit=2")).json
-    assert ([each["id"] for each in first["data"]], first["has_more"]) == (three[:0:-1], True)
-    rest = (await door.get(f"/v1/files?limit=2&after={first['last_id']}")).json
-    assert ([each["id"] for each in rest["data"]], rest["has_more"]) == (three[:1], False)
-    ascending = (await door.get(f"/v1/files?order=asc&after={three[0]}&purpose=batch")).json
-    assert [each["id"] for each in ascending["data"]] == three[1:]
-    assert (await door.get("/v1/files?purpose=batch_output")).json["data"] == []
 
 
 async def test_a_batch_is_answered_line_by_line(door: Door):
@@ -317,20 +187,6 @@ async def test_a_batch_can_be_cancelled_before_it_is_begun_and_not_when_it_is_ov
     assert (refused.status, "completed" in refused.json["error"]["message"]) == (400, True)
 
 
-async def test_the_lines_of_a_deactivated_application_are_not_answered():
-    door = opened()
-    batch = await made(door, await kept(door, line("a")))
-    assert await begun(door, batch) == 1
-    directory.set_active(door.caller.client, False)
-    await answered(door, batch, 0)
-    found = records.get(Batch, door.caller.application, batch)
-    assert found is not None
-    assert (found.completed, found.failed) == (0, 1)
-    assert b"deactivated" in files.read(f"batches/{door.caller.application}/{batch}/errors/00000.jsonl")
-    shipped()
-    assert usage.metrics(door.caller.application, None, None) == {}
-
-
 async def test_what_has_not_begun_by_the_deadline_expires(door: Door):
     batch = await made(door, await kept(door, line("a"), line("b")))
     await begun(door, batch)
@@ -361,88 +217,3 @@ async def test_a_batch_that_could_not_be_begun_is_failed_with_the_reason(door: D
     tasks.abandon_batch("the store does not answer", door.caller.application, batch)
     told = (await door.get(f"/v1/batches/{batch}")).json
     assert (told["status"], "the store does not answer" in told["errors"]["data"][0]["message"]) == ("failed", True)
-
-
-async def test_limits_hold_and_a_line_over_one_waits_for_it():
-    door = onboarded(allowance=Allowance(concurrent=1))
-    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(4))))
-    assert (await worked(door, batch))["request_counts"] == {"total": 4, "completed": 4, "failed": 0}
-    shipped()
-    counted = usage.metrics(door.caller.application, None, None)[EMBEDDER]
-    assert (counted.calls - counted.failed, counted.failed > 0) == (4, True)
-
-
-async def test_lines_over_a_limit_that_is_far_away_wait_in_the_queue_with_what_is_done():
-    door = onboarded(allowance=Allowance(requests_per_minute=2))
-    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(5))))
-    await begun(door, batch)
-    delayed = queues.depth("batches").delayed
-    await answered(door, batch, 0)
-    assert queues.depth("batches").delayed == delayed + 1
-    told = (await door.get(f"/v1/batches/{batch}")).json
-    assert (told["status"], told["request_counts"]["completed"]) == ("in_progress", 0)
-    policy = records.get(Policy, door.caller.application)
-    assert policy is not None
-    applications.set_policy(replace(policy, allowance=Allowance()))
-    await answered(door, batch, 0)
-    told = (await door.get(f"/v1/batches/{batch}")).json
-    assert (told["status"], told["request_counts"]["completed"]) == ("completed", 5)
-    assert [each["custom_id"] for each in await read(door, told["output_file_id"])] == ["0", "1", "2", "3", "4"]
-    shipped()
-    counted = usage.metrics(door.caller.application, None, None)[EMBEDDER]
-    assert counted.calls - counted.failed == 5, "what was done was not done again"
-
-
-async def test_what_waits_for_a_limit_is_cancelled_and_what_is_done_stays():
-    door = onboarded(allowance=Allowance(requests_per_minute=2))
-    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(5))))
-    await begun(door, batch)
-    await answered(door, batch, 0)
-    await door.post(f"/v1/batches/{batch}/cancel", b"")
-    await answered(door, batch, 0)
-    told = (await door.get(f"/v1/batches/{batch}")).json
-    assert (told["status"], told["request_counts"]["completed"]) == ("cancelled", 2)
-    assert len(await read(door, told["output_file_id"])) == 2
-
-
-async def test_a_method_that_a_path_does_not_have_is_refused_in_openais_words(door: Door):
-    answer = await ask("PUT", "/v1/files", b"", door.token, {})
-    assert (answer.status, answer.json["error"]["code"]) == (405, "method_not_allowed")
-    assert (await ask("HEAD", "/v1/files", b"", door.token, {})).status == 200
-
-
-def test_every_method_is_in_the_document_with_its_own_shapes():
-    paths = described()["paths"]
-    assert paths["/v1/files"].keys() == {"get", "post"}
-    assert paths["/v1/files/{file_id}"].keys() == {"get", "delete"}
-    (form,) = paths["/v1/files"]["post"]["requestBody"]["content"].items()
-    assert (form[0], form[1]["schema"]["$ref"].rpartition("/")[2]) == ("multipart/form-data", "Upload")
-    assert {each["name"] for each in paths["/v1/batches"]["get"]["parameters"]} == {"after", "limit"}
-    for method, shape in (("get", "OpenAIBatchList"), ("post", "OpenAIBatch")):
-        responses = paths["/v1/batches"][method]["responses"]
-        assert responses["200"]["content"]["application/json"]["schema"]["$ref"].endswith(f"/{shape}")
-        assert responses["404"]["content"]["application/json"]["schema"]["$ref"].endswith("/OpenAIError")
-
-
-async def test_a_line_that_is_larger_than_a_limit_does_not_wait_for_it():
-    door = onboarded(allowance=Allowance(tokens_per_minute=10))
-    ended = await worked(door, await made(door, await kept(door, line("a", {"model": EMBEDDER, "input": "word " * 100}))))
-    (result,) = await read(door, ended["error_file_id"])
-    assert result["response"]["status_code"] == 429
-
-
-async def test_a_policy_holds_for_every_line():
-    door = onboarded(models=("smollm2-135m-instruct",))
-    ended = await worked(door, await made(door, await kept(door, line("a"))))
-    (result,) = await read(door, ended["error_file_id"])
-    assert result["response"]["status_code"] == 403
-
-
-async def test_every_line_is_on_the_account_with_its_batch_and_custom_id():
-    door = opened()
-    batch = await made(door, await kept(door, line("one, two = 3")))
-    ended = await worked(door, batch)
-    (result,) = await read(door, ended["output_file_id"])
-    shipped()
-    row, _ = usage.call(door.caller.application, result["response"]["request_id"])
-    assert row.labels == {"batch": batch, "custom_id": "one%2C two = 3"}

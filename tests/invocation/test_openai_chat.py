@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: what the model is asked, what the client gets, and what is refused in its own words."""
+"""POST /v1/chat/completions: what the model is asked, and what the client gets."""
 
 import json
 from collections.abc import Iterator
@@ -6,20 +6,14 @@ from typing import Any
 
 import pytest
 
-from apps.applications.records import Allowance
 from apps.invocation import services
-from apps.invocation.records import Deployment, Kind, Model, Prices
-from apps.usage import services as usage
-from apps.usage.records import Invocation
+from apps.invocation.records import Deployment, Kind, Model
 from foundation import keys
 from tests.invocation import unruly
-from tests.invocation.door import Answer, Door, ask, onboarded
-from tests.upstream.checking import eventually
-from tests.upstream.openai_server import OpenAIServer, running
+from tests.invocation.chats import CHAT, CLOCK, LOCAL, PIXEL, QUESTION, accounted, answering, asked, chunks
+from tests.invocation.door import Answer, Door, ask
+from tests.upstream.openai_server import OpenAIServer
 
-CHAT = "/v1/chat/completions"
-LOCAL = "smollm2-135m-instruct"
-QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 WEATHER = {
     "type": "function",
     "function": {
@@ -28,33 +22,12 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
-CLOCK = {"type": "function", "function": {"name": "clock"}}
-PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIServer]:
-    """A server with OpenAI's API, whose model is called `upstream` here."""
-    with running() as server:
-        place = Deployment("there", "openai_compatible", "gpt-4o", base_url=server.url)
-        services.save_model(Model("upstream", "", Kind.TEXT, "", prices=Prices(1.0, 2.0, cached=0.5), deployments=(place,)))
+    with answering() as server:
         yield server
-        services.remove_model("upstream")
-
-
-async def asked(door: Door, body: Any, **headers: str) -> Any:
-    """The JSON of a good answer of `upstream`."""
-    answer = await door.post(CHAT, {"model": "upstream", "messages": QUESTION, **body}, **headers)
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
-def chunks(answer: Answer) -> list[Any]:
-    """The JSON of the events of a stream that ended as it should."""
-    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8"), answer.body
-    lines = [line.removeprefix("data: ") for line in answer.body.decode().split("\n\n") if line]
-    assert lines.pop() == "[DONE]"
-    return [json.loads(line) for line in lines]
 
 
 def deltas(answer: Answer) -> list[Any]:
@@ -95,16 +68,6 @@ async def test_a_stream_gives_what_the_whole_answer_gives_and_costs_the_same(doo
     rows = await accounted(door, whole, stream)
     assert len({(row.input_tokens, row.output_tokens, row.cost, row.outcome, row.dialect) for row in rows}) == 1
     assert [row.streamed for row in rows] == [False, True]
-
-
-async def accounted(door: Door, *answers: Answer) -> list[Invocation]:
-    """The rows of these answers on the account."""
-
-    def rows() -> list[Invocation]:
-        found = {row.invocation: row for row in usage.calls(door.caller.application, limit=500).items}
-        return [found[answer.headers["x-request-id"]] for answer in answers if answer.headers["x-request-id"] in found]
-
-    return await eventually(lambda: found if len(found := rows()) == len(answers) else None)
 
 
 async def test_without_include_usage_no_chunk_tells_tokens(door: Door):
@@ -249,87 +212,6 @@ async def test_cached_tokens_are_told_and_cost_less(door: Door, upstream: OpenAI
     assert row.cost == (counted["prompt_tokens"] - 4) * 1 + 4 * 0.5 + counted["completion_tokens"] * 2
 
 
-REFUSED: list[tuple[Any, str]] = [
-    ({"n": 2}, "n"),
-    ({"messages": []}, "messages"),
-    ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
-    ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0].type"),
-    ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
-    ({"messages": [{"role": "assistant"}]}, "messages[0]"),
-    ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
-    ({"temperature": 3}, "temperature"),
-    ({"top_logprobs": 3}, "top_logprobs"),
-    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
-    ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
-    ({"tools": [CLOCK], "tool_choice": "always"}, "tool_choice"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"tools": [CLOCK], "tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice"),
-    ({"response_format": {"type": "xml"}}, "response_format.type"),
-    ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format.json_schema.schema"),
-    ({"functions": [{"name": "x"}]}, "functions"),
-    ({"function_call": "auto"}, "function_call"),
-    ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
-    ({"modalities": ["text", "audio"]}, "modalities"),
-    ({"logit_bias": {"50256": -100}}, "logit_bias"),
-    ({"web_search_options": {"search_context_size": "low"}}, "web_search_options"),
-    ({"web_search_options": {}}, "web_search_options"),
-    ({"thinking": {"type": "enabled"}}, "thinking"),
-    ({"metadata": {str(number): "x" for number in range(17)}}, "metadata"),
-    ({"metadata": {"name": "x" * 513}}, "metadata"),
-    ({"metadata": {"name": 1}}, "metadata"),
-    ({"model": None}, "model"),
-]
-
-
-@pytest.mark.parametrize(("changed", "param"), REFUSED, ids=str)
-async def test_what_cannot_be_done_is_refused_by_its_name(door: Door, upstream: OpenAIServer, changed, param):
-    before = len(upstream.asked)
-    answer = await door.post(CHAT, {"model": "upstream", "messages": QUESTION, **changed})
-    assert answer.status == 400, answer.body
-    error = answer.json["error"]
-    assert error.keys() == {"message", "type", "param", "code"}
-    assert (error["type"], error["param"]) == ("invalid_request_error", param if param != "metadata" else error["param"])
-    assert error["param"].startswith(param)
-    assert error["message"]
-    assert len(upstream.asked) == before
-
-
-@pytest.mark.parametrize("url", ["", "cat.png", "ftp://x/cat.png", "file:///etc/passwd", "data:image/png,x", "data:;base64,x"])
-async def test_a_picture_that_is_none_is_refused_by_its_place(door: Door, upstream: OpenAIServer, url):
-    content = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": url}}]
-    answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "user", "content": content}]})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "messages[0].content[1].image_url.url")
-
-
-async def test_a_file_by_its_id_is_refused(door: Door, upstream: OpenAIServer):
-    content = [{"type": "file", "file": {"file_id": "file-1"}}]
-    answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "user", "content": content}]})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "messages[0].content[0].file.file_id")
-    assert "the document itself" in answer.json["error"]["message"]
-
-
-async def test_members_that_nobody_knows_are_named_in_a_header(door: Door):
-    body = {"model": LOCAL, "messages": QUESTION, "max_tokens": 1, "min_p": 0.1, "änd": 1, "a\r\nx-evil": 1}
-    for stream in (False, True):
-        answer = await door.post(CHAT, {**body, "stream": stream})
-        assert answer.headers["x-ignored-parameters"] == "a%0D%0Ax-evil,min_p,%C3%A4nd"
-        assert "x-evil" not in answer.headers
-
-
-async def test_who_speaks_and_how_a_picture_is_looked_at_are_named_in_a_header(door: Door, upstream: OpenAIServer):
-    picture = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "high"}}
-    turns = [{"role": "user", "name": "ada", "content": [picture]}, {"role": "user", "name": "bob", "content": "Hi."}]
-    answer = await door.post(CHAT, {"model": "upstream", "messages": turns})
-    assert answer.headers["x-ignored-parameters"] == "messages.name,image_url.detail"
-
-
-async def test_an_empty_turn_of_the_model_is_left_out(door: Door, upstream: OpenAIServer):
-    await asked(door, {"messages": [*QUESTION, {"role": "assistant", "content": ""}, *QUESTION]})
-    assert upstream.last["messages"] == [*QUESTION, *QUESTION]
-    answer = await door.post(CHAT, {"model": "upstream", "messages": [{"role": "assistant", "content": ""}]})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "messages")
-
-
 async def test_labels_prompt_and_trace_are_on_the_account(door: Door):
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     body = {"model": LOCAL, "messages": QUESTION, "max_tokens": 1, "metadata": {"team": "search"}}
@@ -339,72 +221,12 @@ async def test_labels_prompt_and_trace_are_on_the_account(door: Door):
     assert (row.prompt, row.trace) == ("greeting 3", trace)
 
 
-@pytest.mark.parametrize(
-    ("header", "value"),
-    [("x_labels", "team"), ("x_labels", "=x"), ("x_labels", f"a={'x' * 513}"), ("x_prompt", "greeting"), ("x_prompt", "g@x")],
-)
-async def test_a_header_without_its_form_is_refused_by_its_name(door: Door, header, value):
-    answer = await door.post(CHAT, {"model": LOCAL, "messages": QUESTION}, **{header: value})
-    assert (answer.status, answer.json["error"]["param"]) == (400, header.replace("_", "-"))
-
-
-@pytest.mark.parametrize(
-    "trace", ["", "x", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", f"00-{'0' * 32}-{'1' * 16}-01"]
-)
-async def test_a_trace_that_is_none_is_left_out(door: Door, trace):
-    answer = await door.post(CHAT, {"model": LOCAL, "messages": QUESTION, "max_tokens": 1}, traceparent=trace)
-    (row,) = await accounted(door, answer)
-    assert row.trace == ""
-
-
-async def test_an_unknown_model_is_404(door: Door):
-    answer = await door.post(CHAT, {"model": "nothing", "messages": QUESTION})
-    error = answer.json["error"]
-    assert (answer.status, error["code"], error["param"]) == (404, "model_not_found", "model")
-    assert "nothing" in error["message"]
-
-
-@pytest.mark.parametrize(
-    ("body", "code"), [(b"{", "invalid_json"), (b"[]", "invalid_value"), (b"{}", "missing_required_parameter")]
-)
-async def test_a_body_that_is_none_is_400(door: Door, body, code):
-    answer = await door.post(CHAT, body)
-    assert (answer.status, answer.json["error"]["code"]) == (400, code)
-
-
-@pytest.mark.parametrize("token", [None, "nonsense", "gaf_nonsense"])
-async def test_nobody_is_401_in_openais_words(token):
-    answer = await ask("POST", CHAT, json.dumps({"model": LOCAL, "messages": QUESTION}).encode(), token, {})
-    assert (answer.status, answer.json["error"]["code"]) == (401, "invalid_api_key")
-
-
 async def test_an_api_key_does_as_a_bearer_and_as_x_api_key(door: Door):
     _, key = keys.create(door.caller.application, door.caller.client, "for tests")
     body = json.dumps({"model": LOCAL, "messages": QUESTION, "max_tokens": 1}).encode()
     for headers in ({"authorization": f"Bearer {key}"}, {"x_api_key": key}):
         answer = await ask("POST", CHAT, body, None, headers)
         assert answer.status == 200, answer.body
-
-
-async def test_a_model_that_the_application_may_not_call_is_403():
-    door = onboarded(models=("all-*",))
-    answer = await door.post(CHAT, {"model": LOCAL, "messages": QUESTION})
-    assert (answer.status, answer.json["error"]["code"]) == (403, "forbidden")
-
-
-async def test_over_its_limit_the_application_is_429_and_told_when_to_come_again():
-    door = onboarded(allowance=Allowance(requests_per_minute=1))
-    body = {"model": LOCAL, "messages": QUESTION, "max_tokens": 1}
-    first, second = [await door.post(CHAT, body) for _ in range(2)]
-    assert (first.status, first.headers["x-ratelimit-remaining-requests"]) == (200, "0")
-    assert (second.status, second.json["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert 0 < int(second.headers["retry-after"]) <= 60
-
-
-async def test_over_its_budget_the_application_is_402(upstream: OpenAIServer):
-    door = onboarded(allowance=Allowance(usd_per_day=0.01))
-    answer = await door.post(CHAT, {"model": "upstream", "messages": QUESTION, "max_tokens": 10_000})
-    assert (answer.status, answer.json["error"]["code"]) == (402, "insufficient_quota")
 
 
 async def test_a_stream_that_fails_says_so_and_never_looks_complete(door: Door):
@@ -421,8 +243,3 @@ async def test_a_stream_that_fails_says_so_and_never_looks_complete(door: Door):
     assert b"[DONE]" not in answer.body
     (row,) = await accounted(door, answer)
     assert (row.outcome, row.streamed) == ("upstream_failed", True)
-
-
-async def test_a_stream_that_fails_before_it_begins_has_a_status(door: Door):
-    answer = await door.post(CHAT, {"model": "nothing", "messages": QUESTION, "stream": True})
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/json")

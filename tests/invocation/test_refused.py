@@ -15,8 +15,8 @@ from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.errors import Invalid
 from foundation.settings import CHOSEN
+from tests.invocation.batched import kept, line, made, read, worked
 from tests.invocation.door import Answer, Door, ask, onboarded, opened
-from tests.invocation.test_batches import kept, line, made, read, worked
 from tests.usage.shipped import shipped
 
 HELLO = [{"role": "user", "content": "Hello"}]
