@@ -1,11 +1,13 @@
 """Servers that the conformance classes share, each started with the first test that asks for it."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from foundation.records import Records
 from tests.conformance.shapes import KINDS
+from tests.conformance.stores import STORES
 from tests.servers.dynamodb import Dynamo
 from tests.servers.redis import RedisServer
 
@@ -29,3 +31,15 @@ def tables(dynamo: Dynamo, deployment: str) -> Iterator[str]:
     """The name of a deployment that has the tables of what only these tests store."""
     with dynamo.tables(deployment, KINDS):
         yield deployment
+
+
+@pytest.fixture
+def again(request: pytest.FixtureRequest) -> Callable[[], Records]:
+    """Opens the same store of records a second time."""
+    return STORES[request.node.callspec.params["records"]](request)
+
+
+@pytest.fixture
+def records(again: Callable[[], Records]) -> Records:
+    """A store of records, by its name in STORES."""
+    return again()

@@ -21,7 +21,7 @@ from foundation.ambient import new_id
 from foundation.errors import Conflict, Invalid, Problem, TooLarge, Unavailable
 from foundation.records import ANY, Record, update
 from tests.conformance.shapes import Event, Guest, Note, Parcel
-from tests.conformance.test_records import noise
+from tests.conformance.stores import noise
 from tests.conftest import free_port
 from tests.servers.dynamo_front import LOST, DynamoFront, in_front_of
 from tests.servers.dynamodb import CREDENTIALS, REGION, Dynamo
