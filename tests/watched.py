@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deploy.cloudformation.code import Name, code
 from deploy.cloudformation.reach import uses_of
-from deploy.cloudformation.uses import ANY, HOLDS, VERBS
+from deploy.cloudformation.uses import ANY, VERBS
 from foundation import adapters, tally
 from foundation.records import update
 
@@ -69,7 +69,7 @@ def _covers(use: Any, port: str, verb: str, on: str, named: dict[str, Any]) -> b
 def _things(port: str, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> Iterator[str]:
     """The tables, folders, queues or secrets that a call is about."""
     if port == "records":
-        held = (given[0] if verb == "batch" else given[:1]) if verb in HOLDS else given[:1]
+        held = given[0] if verb in ("batch", "remove") else given[:1]
         yield from {each.kind.table for each in held}
     elif port == "files":
         yield given[0].partition("/")[0]

@@ -103,7 +103,7 @@ def delete_store(caller: Caller, identifier: str) -> VectorStore:
     found, listed = together(lambda: store(caller, identifier), lambda: _placed(caller, identifier))
     while listed:
         for each in listed:
-            delete_index(caller, each.index)
+            _remove(each)
         listed = _placed(caller, identifier)
     backend().delete_store(found.application, found.store)
     records.delete(VectorStore, found.application, found.store)
@@ -122,7 +122,7 @@ def create_index(caller: Caller, identifier: str, name: str, model: str | None =
     answering, dimension = measured(caller, model or CHOSEN.vector_model)
     made = VectorIndex(place.application, new_id(), place.store, name, answering, dimension, now())
     try:
-        records.batch([IndexName(place.application, place.store, name, made.index), made])
+        records.batch([_name_of(made), made])
     except Conflict:  # somebody else was faster with the same name
         return create_index(caller, identifier, name, model)
     backend().create_index(shelf_of(made), dimension)
@@ -148,13 +148,12 @@ def index_status(caller: Caller, identifier: str) -> str:
 
 
 def delete_index(caller: Caller, identifier: str) -> VectorIndex:
-    """Remove an index with its vectors, and return what it was. Its name is free again. NotFound when it is gone already."""
+    """Remove an index with its vectors, and return what it was. Its name is free again. NotFound when it is gone already.
+
+    A repeat finishes what was cut off.
+    """
     found = _index(caller, identifier)
-    backend().delete_index(shelf_of(found))
-    named = records.get(IndexName, found.application, found.store, found.name)
-    if named is not None and named.index == found.index:
-        records.delete(IndexName, found.application, found.store, found.name)
-    records.delete(VectorIndex, found.application, found.index)
+    _remove(found)
     return found
 
 
@@ -257,6 +256,19 @@ def _placed(caller: Caller, identifier: str) -> tuple[VectorIndex, ...]:
     return records.query(VectorIndex, caller.application, identifier, index="by_store", limit=MAXIMUM_PAGE).items
 
 
+def _remove(found: VectorIndex) -> None:
+    """Remove an index: first its vectors, then its record and its name together."""
+    backend().delete_index(shelf_of(found))
+    try:
+        records.remove([_name_of(found), found], same=["index"])
+    except Conflict:  # both are gone already; or the name is not its own, and stays
+        records.delete(VectorIndex, found.application, found.index)
+
+
+def _name_of(found: VectorIndex) -> IndexName:
+    return IndexName(found.application, found.store, found.name, found.index)
+
+
 def _taken(caller: Caller, identifier: str, name: str) -> IndexName | None:
     """Who has a name in a store; Invalid for one that nobody may have."""
     names.check("index_name", name)
@@ -277,7 +289,7 @@ def _send(started: VectorizeJob, delay: int = 0) -> None:
 
 def _again(caller: Caller, taken: IndexName, model: str | None) -> VectorIndex:
     """The index that has the name; a creation that was cut off is completed."""
-    found = index(caller, taken.index)
+    found = _index(caller, taken.index)
     if model is not None and measured(caller, model)[0] != found.model:
         raise Invalid(f"the index {found.name} has vectors of {found.model}, not of {model}; choose another index_name")
     backend().create_index(shelf_of(found), found.dimension)

@@ -29,7 +29,7 @@ RECORDS: Final[Needs] = {
     "dynamodb:Query": frozenset({"query"}),
     "dynamodb:PutItem": frozenset({"put", "batch", "increment initial"}),
     "dynamodb:UpdateItem": frozenset({"put", "batch", "update", "increment"}),
-    "dynamodb:DeleteItem": frozenset({"delete"}),
+    "dynamodb:DeleteItem": frozenset({"delete", "remove"}),
     "dynamodb:BatchWriteItem": frozenset({"increment once"}),
 }
 FILES: Final[Needs] = {

@@ -14,12 +14,12 @@ from deploy.cloudformation.code import PORTS, Code, Name, Unit, parts
 from foundation.records import Record
 
 VERBS: Final[Mapping[str, frozenset[str]]] = {
-    "records": frozenset({"get", "put", "delete", "query", "increment", "batch"}),
+    "records": frozenset({"get", "put", "delete", "query", "increment", "batch", "remove"}),
     "files": frozenset({"write", "read", "open", "find", "delete", "seal", "upload_url", "download_url"}),
     "queues": frozenset({"send", "depth", "dead", "redrive"}),
     "secrets": frozenset({"get", "put", "create"}),
 }
-HOLDS: Final = frozenset({"put", "batch"})  # verbs of records that get records; the others get their class
+HOLDS: Final = frozenset({"put", "batch", "remove"})  # verbs of records that get records; the others get their class
 UPDATE: Final = ("foundation.records", "update")
 TALLY: Final = ("foundation.tally", "count")
 FOR_OTHERS: Final[

@@ -144,6 +144,13 @@ class Records(Protocol):
         """Put up to 100 records as `put` does, all or none; Invalid for more. Conflict when any of them is stale, or two
         have one key. TooLarge when the store does not take so much; any takes 4 MB."""
 
+    def remove(self, records: Sequence[Record], *, same: Sequence[str]) -> None:
+        """Remove up to 100 records, with all that was counted once on them, all or none; Invalid for more.
+
+        Each must be there with the values that it is given with in the fields of `same`, which are not None; else Conflict
+        is raised and nothing changes. What was removed and made anew may have its revision again: name what tells it apart.
+        """
+
 
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""

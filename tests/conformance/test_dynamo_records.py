@@ -38,6 +38,7 @@ VERBS = {
     "increment": lambda records: records.increment(Note, "a", "n", by={"amount": 1}),
     "count": lambda records: records.increment(Note, "a", "n", by={"amount": 1}, once="token"),
     "batch": lambda records: records.batch([Note("a", "first"), Note("a", "second")]),
+    "remove": lambda records: records.remove([Note("a", "n")], same=["rank"]),
 }
 
 
@@ -59,8 +60,9 @@ GRANTED = {  # as the grants name verbs, and what of each asks for different thi
         lambda records: records.increment(Note, "a", "other", by={"amount": 1}, initial=Note("a", "other")),
     ],
     "batch": [VERBS["batch"]],
+    "remove": [VERBS["remove"]],
 }
-TOGETHER = {"TransactWriteItems": ("PutItem", "UpdateItem")}  # needs what its parts need
+TOGETHER = {"batch": ("PutItem", "UpdateItem"), "remove": ("DeleteItem",)}  # a transaction needs what its parts need
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def item_of(dynamo: Dynamo, deployment: str, kind: type[Record], group: str, pla
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("verb", ["get", "put", "count", "batch"])
+    @pytest.mark.parametrize("verb", ["get", "put", "count", "batch", "remove"])
     def test_without_throughput_it_is_unavailable_and_says_when_to_come_again(
         self, records: DynamoRecords, front: DynamoFront, verb: str
     ) -> None:
@@ -165,6 +167,10 @@ class TestLostAnswers:
         records.batch([Note("a", "first"), Note("a", "n", rank=1, revision=1)])
         assert records.get(Note, "a", "n") == Note("a", "n", rank=1, revision=2)
 
+    def test_what_was_removed_is_gone_and_no_conflict(self, records: DynamoRecords) -> None:
+        records.remove([Note("a", "n", revision=1)], same=["revision"])
+        assert records.get(Note, "a", "n") is None
+
 
 class TestWhatIsAsked:
     @pytest.mark.parametrize("verb", VERBS)
@@ -196,7 +202,7 @@ class TestWhatIsAsked:
             records.put(Note("a", "n"), expect=ANY)
             front.asked.clear()
             ask(records)
-            asked.update(part for each in front.asked for part in TOGETHER.get(each, (each,)))
+            asked.update(part for each in front.asked for part in (TOGETHER[verb] if each == "TransactWriteItems" else (each,)))
         needed = {action for action, verbs in grants.RECORDS.items() if verbs & {verb, verb.partition(" ")[0]}}
         assert {f"dynamodb:{each}" for each in asked} == needed
 

@@ -128,30 +128,6 @@ class TestPut:
 
 
 @pytest.mark.parametrize("records", list(STORES), indirect=True)
-class TestDelete:
-    def test_it_is_gone_from_everywhere(self, records: Records) -> None:
-        records.put(Note("a", "n", NOON, "t"))
-        assert records.delete(Note, "a", "n") is True
-        assert records.get(Note, "a", "n") is None
-        assert names(records.query(Note, "a")) == names(records.query(Note, "a", index="by_written")) == []
-
-    def test_what_is_not_there_is_false(self, records: Records) -> None:
-        assert records.delete(Note, "a", "n") is False
-
-    def test_nothing_else_is_touched(self, records: Records) -> None:
-        for owner, name in (("a", "n"), ("a", "nn"), ("an", ""), ("b", "n")):
-            records.put(Note(owner, name))
-        records.delete(Note, "a", "n")
-        assert [bool(records.get(Note, *key)) for key in (("a", "nn"), ("an", ""), ("b", "n"))] == [True] * 3
-
-    def test_tokens_counted_on_it_count_anew(self, records: Records) -> None:
-        records.increment(Note, "a", "n", by={"amount": 1}, once="token", initial=Note("a", "n"))
-        records.delete(Note, "a", "n")
-        again = records.increment(Note, "a", "n", by={"amount": 1}, once="token", initial=Note("a", "n"))
-        assert again.amount == 1
-
-
-@pytest.mark.parametrize("records", list(STORES), indirect=True)
 class TestBatch:
     def test_all_are_put(self, records: Records) -> None:
         records.batch([Note("a", "n"), BookPage("a", "b", 1)])

@@ -1,10 +1,16 @@
 """Stores and the indexes in them."""
 
+from contextlib import suppress
+
 import pytest
 
 from apps.vectors import services
+from apps.vectors.adapters import backend
+from apps.vectors.records import IndexName
+from foundation.adapters import records
 from foundation.errors import Invalid, NotFound
 from foundation.identity import Caller
+from tests.conformance.processes import at_once
 from tests.vectors.indexes import chunked, finished, found, new_index
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -74,6 +80,35 @@ def test_a_deleted_index_is_gone_with_its_vectors_and_its_name_is_free(caller: C
     fresh = services.create_index(caller, old.store, "name").index
     assert fresh.index != old.index
     assert found(caller, fresh, "cats") == []
+
+
+def test_a_removal_that_was_cut_off_once_the_vectors_were_gone_is_finished_by_a_repeat(caller: Caller) -> None:
+    old = new_index(caller, "name")
+    backend().delete_index(services.shelf_of(old))
+    services.delete_index(caller, old.index)
+    assert services.indexes(caller, old.store).items == ()
+    assert services.create_index(caller, old.store, "name").index.index != old.index
+
+
+def test_an_index_whose_name_another_has_goes_without_it(caller: Caller) -> None:
+    old = new_index(caller, "name")
+    records.delete(IndexName, old.application, old.store, "name")
+    other = services.create_index(caller, old.store, "name").index
+    services.delete_index(caller, old.index)
+    assert [each.index for each in services.indexes(caller, old.store).items] == [other.index]
+    assert services.create_index(caller, old.store, "name").index.index == other.index
+
+
+def test_of_many_that_remove_an_index_at_once_all_find_it_gone_and_its_name_free(caller: Caller) -> None:
+    old = new_index(caller, "name")
+
+    def remove(_: int) -> None:
+        with suppress(NotFound):
+            services.delete_index(caller, old.index)
+
+    at_once(8, remove)
+    assert services.indexes(caller, old.store).items == ()
+    assert records.get(IndexName, old.application, old.store, "name") is None
 
 
 def test_a_deleted_store_takes_its_indexes_with_it(caller: Caller) -> None:

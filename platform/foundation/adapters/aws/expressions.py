@@ -1,13 +1,13 @@
 """What DynamoDB is asked to do with one item: conditions and changes, as its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from foundation.adapters.aws.tables import table_of
-from foundation.adapters.aws.values import Attribute, item_of, removable
+from foundation.adapters.aws.tables import place_of, table_of
+from foundation.adapters.aws.values import Attribute, item_of, removable, value_of
 from foundation.ambient import now
-from foundation.records import ANY, Absent, Record, sortable
+from foundation.records import ANY, Absent, Record, key_of, sortable
 
 ALL_OLD = "ALL_OLD"
 
@@ -88,5 +88,18 @@ def changed(table: str, record: Record, expect: int | Absent) -> dict[str, Any]:
         "ConditionExpression": condition,
         "ReturnValuesOnConditionCheckFailure": ALL_OLD,
         **({"ReturnValues": "UPDATED_NEW"} if expect is ANY else {}),
+        **terms.parameters(),
+    }
+
+
+def removed(table: str, record: Record, same: Sequence[str]) -> dict[str, Any]:
+    """Removes the record where it is there with the record's own values in these fields."""
+    kind, terms = type(record), Terms()
+    held = [f"{terms.name(name)} = {terms.value(value_of(getattr(record, name)))}" for name in same]
+    place = place_of(table_of(kind), key_of(record, kind.kind.key))
+    return {
+        "TableName": table,
+        "Key": {name: {"S": text} for name, text in place.items()},
+        "ConditionExpression": " AND ".join([f"({alive(terms, kind)})", *held]),
         **terms.parameters(),
     }

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from foundation.adapters.aws.clients import answering, client
 from foundation.adapters.aws.counting import Life, Lives, addition, is_marked, short, spill_if_full
-from foundation.adapters.aws.expressions import changed, stored_anew
+from foundation.adapters.aws.expressions import changed, removed, stored_anew
 from foundation.adapters.aws.names import table_name
 from foundation.adapters.aws.queries import Range, range_of
 from foundation.adapters.aws.tables import Order, groups, place_of, table_of
@@ -152,6 +152,13 @@ class DynamoRecords:
         stale = transact(self.client, requests) if requests else None
         if stale is not None:
             raise _stale(records[stale])
+
+    def remove(self, records: Sequence[Record], *, same: Sequence[str]) -> None:
+        batchable(records)
+        requests = [removed(self._table(type(record)), record, same) for record in records]
+        other = transact(self.client, requests) if requests else None
+        if other is not None:
+            raise Conflict(f"{records[other].kind.table}: somebody else changed or removed it; read it and try again")
 
     def _item(self, kind: type[Record], key: Sequence[Any]) -> Item | None:
         """The item of a key as it is now."""

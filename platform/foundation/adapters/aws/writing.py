@@ -68,7 +68,7 @@ def transact(client: Any, requests: Sequence[Mapping[str, Any]]) -> int | None:
 
     One that AWS's client sent again is made once: it carries a token. Unavailable as for `write`.
     """
-    together = [{"Put" if "Item" in request else "Update": request} for request in requests]
+    together = [{_part(request): request} for request in requests]
     reasons: list[str] = []
     for tried in range(TRIES):
         with answering(WHAT):
@@ -87,3 +87,8 @@ def transact(client: Any, requests: Sequence[Mapping[str, Any]]) -> int | None:
             break
         pause(tried)
     raise Unavailable(f"DynamoDB does not take the writes together: {', '.join(reasons)}", retry_after=5)
+
+
+def _part(request: Mapping[str, Any]) -> str:
+    """What a request is called as a part of a transaction."""
+    return "Put" if "Item" in request else "Update" if "UpdateExpression" in request else "Delete"

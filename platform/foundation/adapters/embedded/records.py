@@ -211,6 +211,14 @@ class SqliteRecords:
             for record in records:
                 self._put(connection, record, record.revision)
 
+    def remove(self, records: Sequence[Record], *, same: Sequence[str]) -> None:
+        batchable(records)
+        for record in records:
+            self._sql(type(record))
+        with self.database.writing() as connection:
+            for record in records:
+                self._remove(connection, record, same)
+
     def _added(self, records: Sequence[Record]) -> bool:
         """Add records that are all new, those of a class in one statement; when one is not, nothing happens."""
         if any(record.revision for record in records):
@@ -261,6 +269,15 @@ class SqliteRecords:
         kept = revised(record, stored + 1)
         connection.execute(sql.put, row(kept, place))
         return kept
+
+    def _remove(self, connection: Connection, record: Record, same: Sequence[str]) -> None:
+        kind, place = type(record), position(key_of(record, record.kind.key))
+        sql = self.known[kind]
+        stored = connection.execute(sql.get, (*place, now().timestamp())).fetchone()
+        if stored is None or key_of(sql.decoder.decode(stored[0]), same) != key_of(record, same):
+            raise Conflict(f"{record.kind.table}: somebody else changed or removed it; read it and try again")
+        connection.execute(sql.delete, place)
+        self._forget(connection, kind, place)
 
     def _expire(self, connection: Connection, kind: type[Record], place: tuple[str, str]) -> None:
         if kind.kind.expires and connection.execute(self.known[kind].expire, (*place, now().timestamp())).rowcount:
