@@ -12,7 +12,12 @@ class Extraction(Capability):
         services=("document",),
         records=(ExtractionJob, ExtractedFile),
         queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
-        files=(Folder("uploads", writes=True, days=30), Folder("documents", writes=True), Folder("extracted", writes=True)),
+        files=(
+            Folder("uploads", writes=True, days=30),
+            Folder("documents", writes=True),
+            Folder("parts", writes=True, days=7),
+            Folder("extracted", writes=True),
+        ),
         actions=(
             Action(
                 "textract:StartDocumentAnalysis",

@@ -99,10 +99,10 @@ def in_store(bucket: str, name: str) -> bytes | None:
         return None
 
 
-def engine_on(server: TextractServer, limits: Limits, most: int = 100) -> Textract:
-    """The engine on a server, which waits for nothing."""
+def engine_on(server: TextractServer, limits: Limits, most: int = 100, pace: Pace = AT_ONCE) -> Textract:
+    """The engine on a server; if nothing else is said, it waits for nothing."""
     with server.reached():
-        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), lambda: 0, AT_ONCE)
+        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), lambda: 0, pace)
 
 
 def document(content: bytes, kind: Kind) -> Document:

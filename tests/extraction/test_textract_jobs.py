@@ -1,23 +1,20 @@
 """Jobs whose documents Textract reads: messages that come again until they are done, and no worker that waits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from apps.extraction import services, tasks, work
+from apps.extraction import services, work
 from apps.extraction.adapters.textract import Textract
 from apps.extraction.adapters.textract_turns import Ticket
 from apps.extraction.records import FileStatus
-from foundation import messages
 from foundation.adapters import directory, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
-from foundation.adapters.embedded.queues import store
-from foundation.celery import deliver
-from foundation.settings import CHOSEN
+from tests.extraction.delivering import own_dead, received, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
 from tests.faults.test_26_chunking_worker_killed import killed_at
@@ -37,35 +34,6 @@ def server() -> Iterator[TextractServer]:
 @pytest.fixture
 def engine(server: TextractServer, tmp_path: Path) -> Textract:
     return engine_on(server, SqliteLimits(Database(tmp_path / "limits.db", SCHEMA)))
-
-
-def worker(engine: Textract, application: str) -> Callable[[], int]:
-    """What takes each message of an application's documents that is visible now to a worker; how many there were."""
-
-    def extract_document(application: str, job: str, file: str, turn: str = "0") -> None:
-        work.extract(application, job, file, int(turn), reader=engine)
-
-    def once() -> int:
-        kept, done = store(CHOSEN), 0
-        for message in kept.receive([work.QUEUE], 1000):
-            order = messages.read(message.body)
-            if order.ids.get("application") == application and order.task == "extract_document":
-                known = {"delivery_info": {"receipt": message.receipt, "deliveries": message.deliveries}}
-                deliver(known, extract_document, tasks.abandon_document, 5, (), order.ids)
-                done += 1
-            kept.dispose(acknowledged=[message.receipt])
-        return done
-
-    return once
-
-
-def worked(engine: Textract, application: str) -> int:
-    """Work until there is no message; how many there were."""
-    once, taken = worker(engine, application), 0
-    while now := once():
-        taken += now
-        assert taken < 500
-    return taken
 
 
 def starts(server: TextractServer) -> int:
@@ -231,16 +199,3 @@ def test_what_still_waits_for_its_turn_is_not_read_for_a_deactivated_application
     worked(engine, caller.application)
     assert counts(owner, job) == ("COMPLETED_WITH_ERRORS", 2, 1, 1)
     assert len(server.jobs) == 1
-
-
-def received(application: str) -> None:
-    """Take every message of an application that is visible now."""
-    kept = store(CHOSEN)
-    for message in kept.receive([work.QUEUE], 1000):
-        assert messages.read(message.body).ids["application"] == application
-        kept.dispose(acknowledged=[message.receipt])
-
-
-def own_dead(application: str) -> list:
-    """The dead letters of one application."""
-    return [letter for letter in queues.dead(work.QUEUE, limit=1000).items if letter.ids.get("application") == application]

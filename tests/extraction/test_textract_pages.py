@@ -170,11 +170,11 @@ def test_blocks_on_disk_give_the_pages_that_blocks_in_memory_give(name):
     blocks = answer_of(name)["Blocks"]
     spool = Spool(io.BytesIO())
     for first in range(0, len(blocks), 70):
-        spool.add(blocks[first : first + 70])
+        spool.add({"Blocks": blocks[first : first + 70]})
     assert tuple(map(page_from, spool.pages(1))) == pages(name)
 
 
 def test_a_page_without_any_block_is_an_empty_page():
     spool = Spool(io.BytesIO())
-    spool.add([block(3, "LINE", (0.1, 0.1, 0.9, 0.2), Text="third")])
+    spool.add({"Blocks": [block(3, "LINE", (0.1, 0.1, 0.9, 0.2), Text="third")]})
     assert [(page.number, page.text) for page in map(page_from, spool.pages(4))] == [(1, ""), (2, ""), (3, "third"), (4, "")]

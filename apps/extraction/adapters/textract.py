@@ -6,23 +6,25 @@ https://docs.aws.amazon.com/textract/latest/dg/async.html. No call waits for a j
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from apps.extraction.adapters.spool import Spool
-from apps.extraction.adapters.textract_reasons import BUSY, LOST, NO_TEXT, remark, trouble
+from apps.extraction.adapters.textract_reasons import BUSY, LOST, NO_TEXT, OUT_OF_PLACE, remark, trouble
 from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
 from apps.extraction.blocks.pages import page_from
 from apps.extraction.names import Kind
 from apps.extraction.ports import QUEUE, Document, Extracted, Pending
 from apps.extraction.results import Unreadable
-from foundation.adapters import limits, queues
+from foundation.adapters import files, limits, queues
 from foundation.adapters.aws.clients import answering, client, code_of
 from foundation.ambient import now, number_between
+from foundation.errors import NotFound
 from foundation.fresh import Fresh
 from foundation.settings import Settings
 
@@ -30,10 +32,10 @@ logger = logging.getLogger(__name__)
 WHAT: Final = "Textract"
 FEATURES: Final = ("LAYOUT", "TABLES", "FORMS")
 BLOCKS: Final = 1000  # in one answer; Textract gives no more
+ANSWERS: Final = 100  # of one delivery; what more there is, another one fetches
 ROUNDS: Final = 3  # jobs for one document, where the fault is not the document's
 LONGEST: Final = 24 * 3600  # seconds that a job may take
 PACE: Final = Pace()
-FETCHING: Final = 8 * 60.0  # seconds that fetching may be held up; the message is visible again after 15 minutes
 
 
 class Busy(Exception):
@@ -42,6 +44,10 @@ class Busy(Exception):
 
 class Lost(Exception):
     """Textract does not know the job any more, or cannot begin it under its token."""
+
+
+class OutOfPlace(Exception):
+    """Textract does not go on where fetching stopped."""
 
 
 def adapter(settings: Settings) -> "Textract":
@@ -91,6 +97,8 @@ class Textract:
         """Ask for the job, and fetch what it found when it is done."""
         waited = since(ticket.begun)
         try:
+            if ticket.token:
+                return self._fetched(document, ticket, {"NextToken": ticket.token})
             answer = self._asked(document.kind, ticket.job)
             status = answer["JobStatus"]
             if status == "IN_PROGRESS" and waited <= LONGEST:
@@ -98,9 +106,11 @@ class Textract:
                 return Pending(self.pace.look(waited), ticket.text)
             self.places.give(document.id)
             if status in ("SUCCEEDED", "PARTIAL_SUCCESS"):
-                return self._fetched(document.kind, ticket, answer)
+                return self._fetched(document, ticket, answer)
         except Busy:
             return Pending(self.pace.look(waited), ticket.text)
+        except (OutOfPlace, NotFound) as stopped:
+            return self._anew(ticket, f"fetching cannot go on ({stopped})", ticket.job)
         except Lost:
             self.places.give(document.id)
             return self._anew(ticket, "its results are not kept any more")
@@ -110,27 +120,45 @@ class Textract:
             raise refused
         return self._anew(ticket, message)
 
-    def _anew(self, ticket: Ticket, why: str) -> Pending:
-        """Begin once more, as another job; Unreadable when that was done often enough."""
+    def _anew(self, ticket: Ticket, why: str, job: str = "") -> Pending:
+        """Begin once more, as another job, or with fetching what this one found; Unreadable when that was done often enough."""
         logger.warning("Textract job %s of round %d: %s", ticket.job, ticket.round, why)
         if ticket.round >= ROUNDS:
             raise Unreadable(f"Textract could not read the document {ROUNDS} times ({why}). Save it anew and upload it again.")
-        return Pending(self.pace.look(0), Ticket(ticket.round + 1).text)
+        return Pending(self.pace.look(0), Ticket(ticket.round + 1, ticket.begun if job else 0, job).text)
 
-    def _fetched(self, kind: Kind, ticket: Ticket, answer: Any) -> Extracted:
-        """What the job found, of which `answer` has the first blocks. Of the whole document only text is held in memory."""
-        warnings, end = list(answer.get("Warnings") or ()), time.monotonic() + FETCHING
+    def _fetched(self, document: Document, ticket: Ticket, answer: Any) -> Extracted | Pending:
+        """What the job found from `answer` on; Pending when that is more than one delivery fetches.
+
+        Then this part is kept. A repeat keeps the same part in the same place, and nothing before it is fetched again.
+        """
+        end = time.monotonic() + self.pace.fetching
+        with tempfile.TemporaryFile() as file:
+            spool, answers = Spool(file), int("JobStatus" in answer)
+            spool.add(answer)
+            while (token := answer.get("NextToken")) and answers < ANSWERS:
+                answer = self._patiently(partial(self._asked, document.kind, ticket.job, token), end)
+                spool.add(answer)
+                answers += 1
+            if token:
+                files.write(part_of(document, ticket), spool.content())
+                return Pending(0, replace(ticket, parts=ticket.parts + 1, token=token).text)
+            return self._whole(document, ticket, spool, answer)
+
+    def _whole(self, document: Document, ticket: Ticket, rest: Spool, last: Any) -> Extracted:
+        """The pages of all parts, the rest of which is here. Of the whole document only text is held in memory."""
         with tempfile.TemporaryFile() as file:
             spool = Spool(file)
-            spool.add(answer.get("Blocks") or ())
-            while token := answer.get("NextToken"):
-                answer = self._patiently(partial(self._asked, kind, ticket.job, NextToken=token), end)
-                warnings += answer.get("Warnings") or ()
-                spool.add(answer.get("Blocks") or ())
-            pages = tuple(map(page_from, spool.pages(answer["DocumentMetadata"]["Pages"])))
+            for number in range(ticket.parts):
+                with closing(files.open(part_of(document, replace(ticket, parts=number)))) as part:
+                    spool.load(part)
+            rest.file.seek(0)
+            spool.load(rest.file)
+            pages = tuple(map(page_from, spool.pages(last["DocumentMetadata"]["Pages"])))
+            missing = remark(spool.warnings()) if last["JobStatus"] == "PARTIAL_SUCCESS" else None
         if not any(page.text for page in pages):
             raise Unreadable(NO_TEXT)
-        return Extracted(pages, remark(warnings) if answer["JobStatus"] == "PARTIAL_SUCCESS" else None)
+        return Extracted(pages, missing)
 
     def _patiently(self, ask: Callable[[], Any], end: float) -> Any:
         """An answer in the middle of fetching; Busy when there is no room for it until `end`."""
@@ -142,9 +170,15 @@ class Textract:
                     raise
                 time.sleep(number_between(0.5, 1.5) * self.pace.between)
 
-    def _asked(self, kind: Kind, job: str, **more: str) -> Any:
-        with heard(kind):
-            return self.client.get_document_analysis(JobId=job, MaxResults=BLOCKS, **more)
+    def _asked(self, kind: Kind, job: str, token: str = "") -> Any:
+        further = {"NextToken": token} if token else {}
+        with heard(kind, OUT_OF_PLACE if token else ()):
+            return self.client.get_document_analysis(JobId=job, MaxResults=BLOCKS, **further)
+
+
+def part_of(document: Document, ticket: Ticket) -> str:
+    """Where the next part of what a job found is kept until all are there."""
+    return f"parts/{document.path.partition('/')[2]}/{ticket.round}-{ticket.parts}"
 
 
 def since(moment: float) -> float:
@@ -153,8 +187,8 @@ def since(moment: float) -> float:
 
 
 @contextmanager
-def heard(kind: Kind) -> Iterator[None]:
-    """Turns what Textract refuses into Busy, Lost, what a reader or an operator can act on, or Unavailable."""
+def heard(kind: Kind, out_of_place: Collection[str] = ()) -> Iterator[None]:
+    """Turns what Textract refuses into Busy, Lost, OutOfPlace, what a reader or an operator can act on, or Unavailable."""
     with answering(WHAT):
         try:
             yield
@@ -164,6 +198,8 @@ def heard(kind: Kind) -> Iterator[None]:
                 raise Busy(code) from refused
             if code in LOST:
                 raise Lost(code) from refused
+            if code in out_of_place:
+                raise OutOfPlace(code) from refused
             known = trouble(code, kind)
             if known is None:
                 raise

@@ -20,6 +20,7 @@ BUSY: Final = frozenset(
     }
 )
 LOST: Final = frozenset({"InvalidJobIdException", "IdempotentParameterMismatchException"})
+OUT_OF_PLACE: Final = frozenset({"InvalidParameterException"})  # what a token is refused with that is not good any more
 NO_TEXT: Final = "No text was found in the document."
 MOST: Final[Mapping[Kind, str]] = {
     Kind.PDF: "500 MB and 3,000 pages. Split it.",

@@ -13,24 +13,30 @@ HELD: Final = 3600.0  # seconds for which a job that nobody asks for any more ke
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Where a document stands: in which round, and since when (seconds since 1970) which job reads it; none: no job yet."""
+    """Where a document stands: in which round, and since when (seconds since 1970) which job reads it; none: no job yet.
+
+    parts: how many parts of what the job found are kept; token: with which Textract goes on after them, of 1,024 characters
+    at most.
+    """
 
     round: int = 1
     begun: int = 0
     job: str = ""
+    parts: int = 0
+    token: str = ""
 
     @property
     def text(self) -> str:
         """The ticket as it is handed out."""
-        return f"{self.round}:{self.begun}:{self.job}"
+        return f"{self.round}:{self.begun}:{self.job}:{self.parts}:{self.token}"
 
     @classmethod
     def read(cls, text: str | None) -> "Ticket":
         """A ticket that was handed out; without one, the first."""
         if text is None:
             return cls()
-        number, begun, job = text.split(":", 2)
-        return cls(int(number), int(begun), job)
+        number, begun, job, parts, token = text.split(":", 4)
+        return cls(int(number), int(begun), job, int(parts), token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Pace:
     first: after a start. longest_look: between two questions about a job. longest_turn: between two tries to start one; those
     that wait try tries times a second, all together, as long as no one's pause is longer than that.
     between: in the middle of fetching, when there is no room. An account may ask 10 times a second, in some regions once.
+    fetching: how long fetching may be held up so; the message is visible again after 15 minutes.
     """
 
     first: float = 5.0
@@ -47,6 +54,7 @@ class Pace:
     longest_turn: float = 720.0  # with the dice, 900: no message waits longer
     tries: float = 10.0
     between: float = 2.0
+    fetching: float = 480.0
 
     def look(self, waited: float) -> int:
         """How long until a job that has run for so long is asked for."""
