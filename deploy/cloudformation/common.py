@@ -126,6 +126,7 @@ def by_profile(question: str, answer: str) -> Or:
     return Or(Equals(Ref(question), answer), And(Equals(Ref(question), "ByProfile"), Condition("Production")))
 
 
+CLUSTER: Final = "cluster"
 PRIVATE_ENDPOINTS: Final[Mapping[str, Any]] = {**PRODUCTION, "Private": by_profile("PrivateEndpoints", "Yes")}
 
 

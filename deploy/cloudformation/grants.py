@@ -9,7 +9,8 @@ from troposphere import Sub
 from deploy.cloudformation import reach
 from deploy.cloudformation.code import Name
 from deploy.cloudformation.house import Platform, Process
-from deploy.cloudformation.uses import ANY, Use
+from deploy.cloudformation.names import CACHE, CACHE_USER
+from deploy.cloudformation.uses import ANY, SHARED, Use
 from foundation.adapters.aws import names
 from foundation.apps import Foundation
 from foundation.manifest import Capability, Folder, Queue, short
@@ -55,6 +56,7 @@ DEAD_LETTERS: Final[Needs] = {
     "sqs:DeleteMessage": frozenset({"redrive"}),
     "sqs:ChangeMessageVisibility": frozenset({"dead", "redrive"}),  # what was only listed is there for the next who looks
 }
+ELASTICACHE: Final = "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}"
 SECRETS: Final[Needs] = {
     "secretsmanager:GetSecretValue": frozenset({"get", "create"}),
     "secretsmanager:CreateSecret": frozenset({"create"}),  # it is made by the first
@@ -161,6 +163,12 @@ def _foundation(asked: Asked) -> Iterator[Grant]:
         secret = SECRET_ARN.format(name=names.secret_name(DEPLOYMENT, name))  # AWS adds a hyphen and six characters
         verbs = frozenset(use.verb for use in asked.uses if use.port == "secrets" and use.on == name)
         yield from _granted(SECRETS, verbs, secret, "of a secret that processes agree on", FOUNDATION)
+    if any(use.port in SHARED for use in asked.uses):
+        for place in (
+            f"{ELASTICACHE}:serverlesscache:${{Deployment}}-{CACHE}",
+            f"{ELASTICACHE}:user:${{Deployment}}-{CACHE_USER}",
+        ):
+            yield Grant("elasticache:Connect", place, "signs in to the cache of counters and limits", FOUNDATION)
     through = tuple(("StringLike", "kms:ViaService", f"{service}.${{AWS::Region}}.amazonaws.com") for service in ENCRYPTED)
     yield Grant("kms:Decrypt", "${DataKeyArn}", "what is read is encrypted", FOUNDATION, through)
     yield Grant("kms:GenerateDataKey", "${DataKeyArn}", "what is written is encrypted", FOUNDATION, through)

@@ -8,6 +8,8 @@ from foundation.adapters.aws import names
 from foundation.records import Record
 
 DEPLOYMENT: Final = "${Deployment}"
+CACHE: Final = "cache"
+CACHE_USER: Final = "processes"
 
 
 def table_name(kind: type[Record]) -> Sub:

@@ -19,6 +19,7 @@ OTHERS: Final[Mapping[str, str]] = {  # roles that are of no process of ours, an
     "ExecutionRole": "ECS fetches the image, reads the secrets that are settings, opens the log; no container has it",
     "FlowLogRole": "the VPC writes its flow log",
     "GuardsRole": "a function puts the stack policy on the stacks that hold data",
+    "RotationRole": "a function rotates the keys that sign, and has containers start anew with them",
     "WaitsRole": "a function starts the build of the image and waits for it",
 }
 ARN: Final = re.compile(r"arn:\$\{AWS::Partition\}:[a-z0-9-]+:(\$\{AWS::Region\}|\*)?:(\$\{AWS::AccountId\})?:")

@@ -19,6 +19,7 @@ VERBS: Final[Mapping[str, frozenset[str]]] = {
     "queues": frozenset({"send", "depth", "dead", "redrive"}),
     "secrets": frozenset({"get", "put", "create"}),
 }
+SHARED: Final = frozenset({"counters", "limits"})  # ports whose one server lets a process at all of it or at nothing
 HOLDS: Final = frozenset({"put", "batch", "remove"})  # verbs of records that get records; the others get their class
 UPDATE: Final = ("foundation.records", "update")
 TALLY: Final = ("foundation.tally", "count")
@@ -51,6 +52,7 @@ def uses(code: Code, unit: Unit) -> Iterator[Use]:
     """All of a unit."""
     if unit.name in FOR_OTHERS or not _mentions_ports(unit):
         return
+    yield from (Use(each[1], "mention", "") for each in unit.mentions if each[0] == PORTS and each[1] in SHARED)
     nodes = [node for top in unit.nodes for node in parts(top)]
     calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
     for node in nodes:

@@ -127,7 +127,7 @@ BEHIND: Final[Sequence[tuple[str, Callable[[Settings, str], str], str]]] = (  # 
     ("AdministratorsDomain", domain, POOL),
     ("FilesBucket", deployed.bucket, EVENTS),
     ("LogsBucket", deployed.bucket, EVENTS),
-    ("ProviderKeysSecretArn", deployed.secret, EVENTS),
+    ("SigningKeysSecretArn", deployed.secret, EVENTS),
     ("CollectionUrl", deployed.collection, EVENTS),
     ("RepositoryUri", deployed.repository, EVENTS),
     ("ImageUri", deployed.image, EVENTS),

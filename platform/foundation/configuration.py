@@ -7,6 +7,7 @@ from foundation.manifest import load
 from foundation.settings import BASE_DIR, CHOSEN, HOUSE
 
 SECRET_KEY = CHOSEN.secret_key
+SECRET_KEY_FALLBACKS = [*CHOSEN.secret_key_fallbacks]
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # URLs are made from PUBLIC_URL, never from a Host header
 DATABASES: dict[str, Any] = {}

@@ -131,8 +131,8 @@ CHECKS: Final[tuple[tuple[str, Callable[[], str], Mapping[str, str]], ...]] = (
         counters,
         {
             "embedded": FOLDER,
-            "aws": "Check the host, the user and the password in REDIS_URL, rediss:// where the cache wants TLS, and that its "
-            "security group lets this machine in.",
+            "aws": "Check the host, the user and the password in REDIS_URL, rediss:// where the cache wants TLS, that its "
+            "security group lets this machine in, and with REDIS_CACHE that the role may connect as this user.",
         },
     ),
     ("secrets", secrets, {"embedded": FOLDER, "aws": DEPLOYED}),

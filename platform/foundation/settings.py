@@ -23,6 +23,7 @@ from foundation.defaults import (
     vector_model_by_platform,
     vectors_by_platform,
 )
+from foundation.further import FURTHER, SECRETS, members, spread
 from foundation.readers import (
     assignments,
     checked,
@@ -41,7 +42,6 @@ from foundation.readers import (
 )
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
-FURTHER: Final = "FURTHER_SETTINGS"
 AWS_ENDPOINTS: Final = "AWS_ENDPOINT_URL"  # variables that begin so are read by AWS's client itself, when it is first needed
 
 
@@ -77,6 +77,13 @@ class Settings:
     files_bucket: str = setting("FILES_BUCKET", str, NeededOnAws("FILES_BUCKET"), "The S3 bucket of all files.")
     redis_url: str = setting(
         "REDIS_URL", redis_url, NeededOnAws("REDIS_URL"), "The Redis of counters and limits, for example rediss://cache:6379."
+    )
+    redis_cache: str = setting(
+        "REDIS_CACHE",
+        str,
+        "",
+        "The name of the serverless cache of ElastiCache that REDIS_URL leads to: connections sign in with the role of the "
+        "process, as the user of REDIS_URL, which has no password then. Empty: they sign in with what REDIS_URL has.",
     )
     applications_pool: str = setting(
         "APPLICATIONS_POOL", str, NeededOnAws("APPLICATIONS_POOL"), "The Cognito user pool whose clients are applications."
@@ -148,6 +155,12 @@ class Settings:
     )
     tls_key: str = setting("TLS_KEY", str, "", "The private key of TLS_CERTIFICATE.")
     secret_key: str = setting("SECRET_KEY", str, NeededOnAws("SECRET_KEY", kept_secret), "Signs URLs, cursors and sessions.")
+    secret_key_fallbacks: tuple[str, ...] = setting(
+        "SECRET_KEY_FALLBACKS",
+        words,
+        "",
+        "Other keys whose signatures are good, with commas between them: former ones of SECRET_KEY, and the one after it.",
+    )
     token_lifetime: int = setting("TOKEN_LIFETIME", whole(300, 86400), "3600", "Seconds for which an access token is good.")
     body_limit_mb: int = setting("BODY_LIMIT_MB", whole(1, 100), "10", "Largest JSON body of a request.")
     upload_limit_mb: int = setting("UPLOAD_LIMIT_MB", whole(1, 5000), "500", "Largest document that can be uploaded.")
@@ -271,6 +284,13 @@ class Settings:
         "Other settings of this page, as NAME=value with semicolons between them, for example USAGE_DAYS=90;WEB_CONCURRENCY=2; "
         "for deployments, whose containers are told one list. It names none that has a variable of its own.",
     )
+    further_secrets: Mapping[str, str] = setting(
+        SECRETS,
+        members,
+        "",
+        'Settings that are secrets, as a JSON object, for example {"OPENAI_API_KEY": "…", "METRICS_TOKEN": "…"}; for '
+        "deployments, whose containers are given a secret of Secrets Manager. It names none that has a variable of its own.",
+    )
 
     @property
     def secure(self) -> bool:
@@ -284,26 +304,22 @@ class Settings:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def spread(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment with what FURTHER_SETTINGS assigns; ValueError names what it cannot assign, and why."""
-    given = checked(FURTHER, assignments, environment.get(FURTHER, ""))
-    names = {each.metadata["name"] for each in fields(Settings)}
-    for name in given:
-        if name not in names:
-            raise ValueError(f"{FURTHER} names {name}, which is no setting; docs/settings.md has them all")
-        if name in environment:
-            raise ValueError(f"{FURTHER} names {name}, which has a variable of its own here; set it there")
-    return {**environment, **given}
+def signs(redis: str) -> bool:
+    """Whether a URL of Redis leaves the password to who signs in, over TLS."""
+    parts = urlsplit(redis)
+    return parts.scheme == "rediss" and bool(parts.username) and not parts.password
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
-    environment = spread(environment)
+    environment = spread(environment, {each.metadata["name"] for each in fields(Settings)})
     known = read_fields(Settings, environment)
     for name in sorted(each for each in environment if each.startswith(AWS_ENDPOINTS)):
         checked(name, or_nothing(url), environment[name])
     if known.extraction_engine == "textract" and known.platform != "aws":
         raise ValueError("EXTRACTION_ENGINE is 'textract'; it must be local unless PLATFORM is aws")
+    if known.redis_cache and not signs(known.redis_url):
+        raise ValueError("REDIS_URL must be rediss://user@host:port, without a password, when REDIS_CACHE is set")
     return Settings(**vars(known))
 
 

@@ -56,8 +56,8 @@ counters = SqliteCounters(Database(Path(sys.argv[1]), SCHEMA))
 """
 REDIS = """
 from foundation.adapters.aws.counters import RedisCounters
-from foundation.adapters.aws.redis_scripts import scripts
-counters = RedisCounters(scripts(sys.argv[1]), sys.argv[2])
+from foundation.adapters.aws.redis_scripts import Scripts
+counters = RedisCounters(Scripts(sys.argv[1]), sys.argv[2])
 """
 STORES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {"embedded": embedded, "aws": redis}
 

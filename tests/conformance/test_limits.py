@@ -76,8 +76,8 @@ limits = SqliteLimits(Database(Path(sys.argv[1]), SCHEMA))
 """
 REDIS = """
 from foundation.adapters.aws.limits import RedisLimits
-from foundation.adapters.aws.redis_scripts import scripts
-limits = RedisLimits(scripts(sys.argv[1]), sys.argv[2])
+from foundation.adapters.aws.redis_scripts import Scripts
+limits = RedisLimits(Scripts(sys.argv[1]), sys.argv[2])
 """
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Store]] = {"embedded": embedded, "aws": redis}
 

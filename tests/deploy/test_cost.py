@@ -16,7 +16,7 @@ def test_small_costs_less_than_two_fifths_of_the_original_even_before_that_has_v
 def test_small_at_rest_is_seven_small_containers_one_gateway_one_balancer_and_nothing_for_vectors() -> None:
     at_rest = bill(ours("Small"))
     assert (at_rest[prices.VCPU], at_rest[prices.MEMORY]) == (7 * 0.25, 7 * 0.5)
-    assert (at_rest[prices.NAT], at_rest[prices.BALANCER], at_rest[prices.KEY], at_rest[prices.SECRET]) == (1, 1, 2, 4)
+    assert (at_rest[prices.NAT], at_rest[prices.BALANCER], at_rest[prices.KEY], at_rest[prices.SECRET]) == (1, 1, 2, 1)
     assert prices.ENDPOINT not in at_rest
     assert at_rest[prices.OCU] == 0
 

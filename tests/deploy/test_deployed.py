@@ -41,7 +41,7 @@ UNKNOWN: Final = {
         "S3": "BucketPolicy",
         "SNS": "Subscription TopicPolicy",
         "SQS": "QueuePolicy",
-        "SecretsManager": "Secret",
+        "SecretsManager": "RotationSchedule Secret",
         "WAFv2": "LoggingConfiguration WebACL WebACLAssociation",
     }.items()
     for kind in kinds.split()

@@ -185,7 +185,8 @@ def told(task: dict[str, Any]) -> dict[str, Any]:
     """The environment of a task's container: what is said to it, and what comes from a secret."""
     (container,) = task["ContainerDefinitions"]
     said = {each["Name"]: each["Value"] for each in container["Environment"]}
-    secret = {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}
+    given = [each["Fn::If"][1] if "Fn::If" in each else each for each in container["Secrets"]]
+    secret = {each["Name"]: each["ValueFrom"] for each in given}
     assert not {*said} & {*secret}
     return {**said, **secret}
 
@@ -220,12 +221,14 @@ def test_a_container_starts_with_what_it_is_told(task: dict[str, Any]) -> None:
         "EXTRACTION_ENGINE": "textract",
         "FURTHER_SETTINGS": "USAGE_DAYS=90;OPENAI_BASE_URL=https://models.example.com/v1",
         **{name: "https://x.example" for name in told(task) if name.endswith(("_URL", "_DOMAIN"))},
-        "REDIS_URL": "rediss://foundation:x@cache.example:6379",
+        "REDIS_URL": "rediss://foundation-processes@cache.example:6379",
+        "FURTHER_SECRETS": '{"OPENAI_API_KEY": "a key", "METRICS_TOKEN": ""}',
     }
     values = {name: value if isinstance(value, str) else examples.get(name, "x") for name, value in told(task).items()}
     read = read_settings(values)
     assert (read.platform, read.serve, str(read.journal_home)) == ("aws", (values["SERVE"],), "/data/journal")
     assert (read.usage_days, read.openai_base_url) == (90, "https://models.example.com/v1")
+    assert (read.openai_api_key, read.metrics_token) == ("a key", "")
     assert read.applications_issuer == "https://cognito-idp.us-west-2.amazonaws.com/x"
 
 

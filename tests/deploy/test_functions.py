@@ -1,4 +1,4 @@
-"""The functions that CloudFormation calls: where they stand, what they may do there, and who hears that one never answered."""
+"""The functions that AWS calls: where they stand, what they may do there, and who hears that one never answered."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def made(file: str, name: str) -> dict[str, Any]:
 
 
 def test_each_stack_that_needs_one_has_one() -> None:
-    assert {file for file, _ in FUNCTIONS} == {"front.json", "build.json", "guard.json"}
+    assert {file for file, _ in FUNCTIONS} == {"data.json", "front.json", "build.json", "guard.json"}
 
 
 @pytest.mark.parametrize(("file", "name"), FUNCTIONS)
@@ -27,7 +27,8 @@ def test_it_stands_in_the_vpc_and_what_it_cannot_answer_is_told_to_the_administr
         "SubnetIds": {"Ref": "PrivateSubnets"},
         "SecurityGroupIds": [{"Ref": "FunctionsGroupId"}],
     }
-    assert function["DeadLetterConfig"] == {"TargetArn": {"Ref": "AdministratorTopicArn"}}
+    topic = "Destroyed" if file == "data.json" else "AdministratorTopicArn"
+    assert function["DeadLetterConfig"] == {"TargetArn": {"Ref": topic}}
     (mail,) = resources("data.json", "AWS::SNS::Subscription").values()
     assert (mail["TopicArn"], mail["Endpoint"]) == ({"Ref": "Destroyed"}, {"Ref": "AdministratorEmail"})
 

@@ -87,7 +87,12 @@ def test_the_guide_says_which_settings_further_settings_cannot_take() -> None:
     theirs, _, more = rest.partition(")")
     tasks = resources("services.json", "AWS::ECS::TaskDefinition").values()
     containers = [task["ContainerDefinitions"][0] for task in tasks]
-    told = {each["Name"] for container in containers for each in (*container["Environment"], *container["Secrets"])}
+    told = {
+        each["Name"]
+        for container in containers
+        for each in (*container["Environment"], *container["Secrets"])
+        if "Name" in each
+    }
     assert {*re.findall("[A-Z]+_[A-Z_]+", theirs)} <= told
     free = {*re.findall("[A-Z]+_[A-Z_]+", ours + more)}
     assert free and free & told == set()

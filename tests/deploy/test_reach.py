@@ -7,7 +7,7 @@ import pytest
 
 from deploy.cloudformation.code import PORTS, Name, code, parts
 from deploy.cloudformation.reach import asked, uses_of
-from deploy.cloudformation.uses import ANY, UPDATE, VERBS, Use
+from deploy.cloudformation.uses import ANY, SHARED, UPDATE, VERBS, Use
 from foundation.ports import Files, Queues, Secrets
 from foundation.records import Records
 from tests.deploy.reading import PLATFORM
@@ -40,6 +40,12 @@ def test_a_process_asks_for_what_its_own_code_asks_for(process: str, on: str, wa
     assert verbs(process, on) == wanted
 
 
+def test_who_needs_the_cache_is_who_counts_or_limits_and_no_other() -> None:
+    wanted = {name for name, process in PROCESSES.items() if any(use.port in SHARED for use in asked(PLATFORM, process))}
+    assert {"invocation", "extraction-worker", "operations"} <= wanted  # the worker waits for its turn at Textract
+    assert wanted.isdisjoint({"chunking", "chunking-worker", "prompts"})
+
+
 def test_what_is_asked_for_is_declared_by_a_manifest_that_the_process_needs() -> None:
     for process in PLATFORM.processes:
         needed = PLATFORM.needed(process)
@@ -48,7 +54,7 @@ def test_what_is_asked_for_is_declared_by_a_manifest_that_the_process_needs() ->
         folders = {folder.name for folder in PLATFORM.folders} & {f.name for each in needed for f in each.manifest.files}
         here = [(use, units) for use, units in asked(PLATFORM, process).items() if not all(map(is_elsewhere, units))]
         for use, _ in here:
-            known = {"records": own, "queues": queues, "files": {*folders, "uploads"}, "secrets": {use.on}}[use.port]
+            known = {"records": own, "queues": queues, "files": {*folders, "uploads"}, "secrets": {use.on}}.get(use.port, {""})
             assert use.on in {*known, ANY}, (process.name, use)
 
 

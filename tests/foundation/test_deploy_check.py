@@ -129,7 +129,7 @@ def made(account: Moto, deployment: str, endpoints: Endpoints) -> Mapping[str, s
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:{deployment}-mail")
     client("cloudwatch").put_dashboard(DashboardName=f"{deployment}-d", DashboardBody='{"widgets": []}')
     client("backup").create_backup_vault(BackupVaultName=f"{deployment}-backups")
-    secret = client("secretsmanager").create_secret(Name=f"{deployment}-settings/provider-keys", SecretString="{}")
+    secret = client("secretsmanager").create_secret(Name=f"{deployment}-settings/signing-keys", SecretString="{}")
     told = {
         "AdministratorsDomain": endpoints.url,
         "AdministratorsPoolId": pools[1],
@@ -148,7 +148,7 @@ def made(account: Moto, deployment: str, endpoints: Endpoints) -> Mapping[str, s
         "OperationsTask": arn,
         "PortalTarget": "none",
         "PortalUrl": endpoints.url,
-        "ProviderKeysSecretArn": secret["ARN"],
+        "SigningKeysSecretArn": secret["ARN"],
         "RepositoryUri": uri,
         "Scope": SCOPE,
     }
@@ -243,17 +243,17 @@ def test_a_deployment_whose_name_begins_alike_is_not_in_the_way(account: Moto) -
 
 def test_every_name_that_stays_taken_is_looked_for() -> None:
     known = taken.taken("us-west-2", "mine")
-    assert {"mine-settings/secret-key", "mine-platform", "mine-backups", "mine-files-{account}-us-west-2"} < set(known)
+    assert {"mine-settings/signing-keys", "mine-platform", "mine-backups", "mine-files-{account}-us-west-2"} < set(known)
     assert {names.table_name("mine", kind) for kind in PLATFORM.records} < set(known)
     assert {names.dead_queue_name("mine", queue.name) for queue in PLATFORM.queues} < set(known)
 
 
 def test_a_secret_that_waits_for_its_deletion_is_in_the_way(account: Moto) -> None:
     secrets: Any = boto3.session.Session(KEY, SECRET).client("secretsmanager", region_name=REGION, endpoint_url=account.url)
-    secrets.create_secret(Name="removed-settings/secret-key", SecretString="x")
-    secrets.delete_secret(SecretId="removed-settings/secret-key", RecoveryWindowInDays=7)
+    secrets.create_secret(Name="removed-settings/signing-keys", SecretString="x")
+    secrets.delete_secret(SecretId="removed-settings/signing-keys", RecoveryWindowInDays=7)
     _, found = checked("--before", "--deployment", "removed", "--stack", "removed")
-    assert not found["names"]["good"] and "removed-settings/secret-key" in found["names"]["text"]
+    assert not found["names"]["good"] and "removed-settings/signing-keys" in found["names"]["text"]
 
 
 def test_a_release_that_is_not_whole_in_its_bucket_is_told_file_by_file(account: Moto) -> None:

@@ -176,6 +176,32 @@ def test_a_setting_that_has_its_own_variable_is_not_taken_from_the_list(tmp_path
         read_settings({"FOUNDATION_HOME": str(tmp_path), "USAGE_DAYS": own, "FURTHER_SETTINGS": "USAGE_DAYS=90"})
 
 
+def test_one_secret_carries_settings_that_are_secrets_and_empty_ones_are_left_out(tmp_path: Path) -> None:
+    secret = '{"OPENAI_API_KEY": "a key", "METRICS_TOKEN": ""}'
+    place = {"FOUNDATION_HOME": str(tmp_path), "FURTHER_SETTINGS": "USAGE_DAYS=90"}
+    read = read_settings({**place, "FURTHER_SECRETS": secret})
+    assert (read.openai_api_key, read.metrics_token, read.usage_days) == ("a key", "", 90)
+    with pytest.raises(ValueError, match="FURTHER_SECRETS names OPENAI_KEY, which is no setting"):
+        read_settings({**place, "FURTHER_SECRETS": '{"OPENAI_KEY": "a key"}'})
+    for own in ({"OPENAI_API_KEY": "another"}, {"FURTHER_SETTINGS": "OPENAI_API_KEY=another"}):
+        with pytest.raises(ValueError, match="FURTHER_SECRETS names OPENAI_API_KEY, which has a variable of its own"):
+            read_settings({**place, **own, "FURTHER_SECRETS": secret})
+
+
+@pytest.mark.parametrize("wrong", ["sk-a-key", '"sk-a-key"', '{"OPENAI_API_KEY": ["sk-a-key"]}', '["sk-a-key"]'])
+def test_a_secret_that_cannot_be_read_stops_the_start_and_is_not_shown(tmp_path: Path, wrong: str) -> None:
+    ended = started(tmp_path, FURTHER_SECRETS=wrong)
+    assert ended.returncode == 1
+    assert "FURTHER_SECRETS is '…'; it must be a JSON object of names and texts" in ended.stderr
+    assert "sk-a-key" not in ended.stderr
+
+
+@pytest.mark.parametrize("url", ["redis://user@cache:6379", "rediss://cache:6379", "rediss://user:password@cache:6379"])
+def test_who_signs_in_to_the_cache_with_a_role_has_a_user_tls_and_no_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ValueError, match="REDIS_URL must be rediss://user@host:port, without a password, when REDIS_CACHE"):
+        read_settings({"FOUNDATION_HOME": str(tmp_path), "REDIS_CACHE": "cache", "REDIS_URL": url})
+
+
 def test_the_secret_key_is_made_once_for_each_data_folder(tmp_path: Path) -> None:
     made = [read_settings({"FOUNDATION_HOME": str(tmp_path / name)}).secret_key for name in ("a", "a", "b")]
     assert made[0] == made[1] != made[2]

@@ -20,11 +20,13 @@ import requests
 from botocore.exceptions import ClientError
 
 from deploy.cloudformation.house import platform
+from deploy.cloudformation.names import CACHE, CACHE_USER
 from tests.conftest import free_port
 from tests.extraction.recorded import eye
 from tests.running import ROOT, wait_for
 from tests.servers import image
 from tests.servers.aws_calls import COLLECTION, KEY
+from tests.servers.cache_door import cache_door
 from tests.servers.containers import Container, Services, asked_of_api, asked_of_portal, matches, services
 from tests.servers.doors import doors
 from tests.servers.dynamodb import Dynamo
@@ -149,6 +151,7 @@ def account(name: str, home: Path, dynamo: Dynamo, elasticmq: ElasticMq, opensea
         running = enter(moto(free_port(), home / "moto.log", map(key_of, processes)))
         redis = RedisServer(home / "redis")
         enter(redis.running())
+        cache = enter(cache_door(f"{name}-{CACHE}", f"{name}-{CACHE_USER}", redis.port, home, recording.signs_in))
         vectors = enter(collection(opensearch_url, DELAY))
         bedrock = enter(serving(BedrockServer(region=REGION, secret=running.environment["AWS_SECRET_ACCESS_KEY"])))
         reader = enter(textract(stored(running), eye))
@@ -166,7 +169,7 @@ def account(name: str, home: Path, dynamo: Dynamo, elasticmq: ElasticMq, opensea
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": models,
             "APPLICATIONS_ISSUER": f"{own}/{pool}",
         }
-        made = Account(name, home, recording, bedrock, told, {"REDIS_URL": redis.url, "SECRET_KEY": "a secret"})
+        made = Account(name, home, recording, bedrock, told, {"SECRET_KEY": "a secret"})
         made.api, made.portal = opened.open(partial(by_api, made)), opened.open(partial(by_portal, made))
         people = enter(pool_domain(free_port(), made.portal))
         told["ADMINISTRATORS_ISSUER"] = people.url
@@ -175,6 +178,8 @@ def account(name: str, home: Path, dynamo: Dynamo, elasticmq: ElasticMq, opensea
             "AdministratorsDomain": people.url,
             "AdministratorsClient": people.client,
             "CollectionUrl": door(vectors.url),
+            "CacheUrl": cache.url,
+            "CacheName": cache.name,
             "ApiUrl": made.api,
             "PortalUrl": made.portal,
         }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.servers.aws_calls import Need, needs, signer
+from tests.servers.aws_calls import Need, arn, needs, signer
 from tests.servers.doors import Doors, Passed
 from tests.servers.moto import KEY, SECRET
 
@@ -41,6 +41,11 @@ class Recording:
     def before(self, doors: Doors, behind: str) -> str:
         """The URL of a door before a server."""
         return doors.open(lambda method, path: behind, self.see, exchange)
+
+    def signs_in(self, key: str, cache: str, user: str) -> None:
+        """Note who signs in to the cache."""
+        places = (arn("elasticache", f"serverlesscache:{cache}"), arn("elasticache", f"user:{user}"))
+        self.found[self.keys[key]].update(Need("elasticache:Connect", place) for place in places)
 
     def see(self, passed: Passed) -> None:
         """Note what a request needs."""

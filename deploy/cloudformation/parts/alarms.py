@@ -75,6 +75,13 @@ def alarms(platform: Platform) -> Iterator[AWSObject]:
         yield from _of_service(process)
     for queue in platform.queues:
         yield from _of_queue(queue)
+    yield _alarm(
+        "Rotation",
+        "The keys that sign could not be rotated; they stay as they are, and the function's log says why",
+        Measure("AWS/Lambda", "Errors", {"FunctionName": Ref("RotationFunctionName")}, "Sum"),
+        1,
+        periods=1,
+    )
     for service, query in THROTTLED.items():
         yield Alarm(
             f"{service}Throttles",

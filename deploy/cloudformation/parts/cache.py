@@ -1,52 +1,45 @@
-"""The cache of counters and limits: ElastiCache Serverless with Redis's protocol, TLS, one user with a generated password."""
+"""The cache of counters and limits: ElastiCache Serverless with Redis's protocol, TLS, one user whom roles sign in as."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from troposphere import AWSObject, If, Ref, Sub
-from troposphere.elasticache import CacheUsageLimits, DataStorage, ECPUPerSecond, ServerlessCache, User, UserGroup
-from troposphere.secretsmanager import GenerateSecretString, Secret
+from troposphere.elasticache import (
+    AuthenticationMode,
+    CacheUsageLimits,
+    DataStorage,
+    ECPUPerSecond,
+    ServerlessCache,
+    User,
+    UserGroup,
+)
 
-from deploy.cloudformation.common import GONE, KEPT, named, tags
+from deploy.cloudformation.common import GONE, named, tags
+from deploy.cloudformation.frame import Output
+from deploy.cloudformation.names import CACHE, CACHE_USER
+
+URL: Final = "rediss://${CacheUser}@${Cache.Endpoint.Address}:${Cache.Endpoint.Port}"
 
 
 def cache() -> Iterator[AWSObject]:
-    """The password, its user, the cache, and the secret that is the setting REDIS_URL."""
-    yield from _users()
-    yield _cache()
-    yield secret(
-        "RedisUrl",
-        "redis-url",
-        "The setting REDIS_URL.",
-        SecretString=Sub(
-            "rediss://foundation:{{resolve:secretsmanager:${CachePassword}:SecretString}}"
-            "@${Cache.Endpoint.Address}:${Cache.Endpoint.Port}"
-        ),
-    )
-
-
-def _users() -> Iterator[AWSObject]:
-    yield secret(
-        "CachePassword",
-        "cache-password",
-        "The password of the cache.",
-        GenerateSecretString=GenerateSecretString(PasswordLength=64, ExcludePunctuation=True),
-    )
+    """The user, who has no password, and the cache."""
     yield User(
         "CacheUser",
-        UserId=named("cache"),
-        UserName="foundation",
+        UserId=named(CACHE_USER),
+        UserName=named(CACHE_USER),  # the same, as signing in by a role asks
         Engine="valkey",
         AccessString="on ~* &* +@all -@admin -@dangerous",
-        Passwords=[Sub("{{resolve:secretsmanager:${CachePassword}:SecretString}}")],
-        Tags=tags("cache"),
+        AuthenticationMode=AuthenticationMode(Type="iam"),
+        Tags=tags(CACHE_USER),
     )
     yield UserGroup("CacheUsers", UserGroupId=named("cache"), Engine="valkey", UserIds=[Ref("CacheUser")], Tags=tags("cache"))
+    yield _cache()
 
 
 def _cache() -> ServerlessCache:
     return ServerlessCache(
         "Cache",
-        ServerlessCacheName=named("cache"),
+        ServerlessCacheName=named(CACHE),
         Description="Counters and limits of all processes",
         Engine="valkey",
         MajorEngineVersion="8",
@@ -64,30 +57,9 @@ def _cache() -> ServerlessCache:
     )
 
 
-def settings() -> Iterator[AWSObject]:
-    """Secrets that are settings: one that is made here, and the keys of model providers, which an operator fills in."""
-    yield secret(
-        "SecretKey",
-        "secret-key",
-        "The setting SECRET_KEY: signs URLs, cursors and sessions.",
-        GenerateSecretString=GenerateSecretString(PasswordLength=64, ExcludePunctuation=True),
-    )
-    yield secret(
-        "ProviderKeys",
-        "provider-keys",
-        "Keys of model providers outside AWS, by setting; empty ones are not used.",
-        SecretString='{"ANTHROPIC_API_KEY": "", "OPENAI_API_KEY": "", "METRICS_TOKEN": ""}',
-    )
-
-
-def secret(title: str, name: str, meaning: str, **content: object) -> Secret:
-    """A kept secret; its path is another than those that the Secrets port writes to."""
-    return Secret(
-        title,
-        Name=Sub(f"${{Deployment}}-settings/{name}"),
-        Description=meaning,
-        KmsKeyId=Ref("DataKeyArn"),
-        Tags=tags(name),
-        **KEPT,
-        **content,
+def outputs() -> tuple[Output, ...]:
+    """What a process has to know to sign in."""
+    return (
+        Output("CacheUrl", Sub(URL), "Where the cache is reached, and as which user."),
+        Output("CacheName", Ref("Cache"), "Its name, which a role signs for."),
     )

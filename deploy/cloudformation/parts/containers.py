@@ -62,15 +62,15 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "EXTRACTION_ENGINE": If("LocalEngine", "local", "textract"),
     "TEXTRACT_JOBS": Ref("TextractJobs"),
     "FURTHER_SETTINGS": Ref("FurtherSettings"),
+    "REDIS_URL": Ref("CacheUrl"),
+    "REDIS_CACHE": Ref("CacheName"),
     "SECRETS_KEY": Ref("DataKeyArn"),
 }
 SECRETS: Final[Mapping[str, Any]] = {
-    "REDIS_URL": Ref("RedisUrlSecretArn"),
-    "SECRET_KEY": Ref("SecretKeySecretArn"),
-    "ANTHROPIC_API_KEY": Sub("${ProviderKeysSecretArn}:ANTHROPIC_API_KEY::"),
-    "OPENAI_API_KEY": Sub("${ProviderKeysSecretArn}:OPENAI_API_KEY::"),
-    "METRICS_TOKEN": Sub("${ProviderKeysSecretArn}:METRICS_TOKEN::"),
+    "SECRET_KEY": Sub("${SigningKeysSecretArn}:SECRET_KEY::"),
+    "SECRET_KEY_FALLBACKS": Sub("${SigningKeysSecretArn}:SECRET_KEY_FALLBACKS::"),
 }
+FURTHER: Final = Secret(Name="FURTHER_SECRETS", ValueFrom=Ref("FurtherSecretsArn"))
 ANSWERS: Final = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/service/health', timeout=8)"
 ALIVE: Final[Mapping[str, list[str]]] = {
     "service": ["CMD", "python", "-c", ANSWERS],
@@ -128,7 +128,7 @@ def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDe
         MountPoints=[MountPoint(SourceVolume=name, ContainerPath=path, ReadOnly=False) for name, path in WRITABLE.items()],
         StopTimeout=120,
         Environment=[Environment(Name=name, Value=told[name]) for name in sorted(told)],
-        Secrets=[Secret(Name=name, ValueFrom=place) for name, place in SECRETS.items()],
+        Secrets=[*(Secret(Name=name, ValueFrom=place) for name, place in SECRETS.items()), where_given(FURTHER)],
         LogConfiguration=LogConfiguration(
             LogDriver="awslogs",
             Options={
@@ -141,9 +141,14 @@ def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDe
     )
 
 
+def where_given(what: Any) -> If:
+    """What exists only where the operator has named a secret of further settings."""
+    return If("FurtherSecrets", what, Ref("AWS::NoValue"))
+
+
 def execution_role(processes: tuple[Process, ...]) -> Role:
     """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log."""
-    secrets = [Ref(name) for name in ("RedisUrlSecretArn", "SecretKeySecretArn", "ProviderKeysSecretArn")]
+    secrets = [Ref("SigningKeysSecretArn"), where_given(Ref("FurtherSecretsArn"))]
     repository = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
     return role(
         "ExecutionRole",

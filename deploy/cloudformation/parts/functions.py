@@ -1,4 +1,4 @@
-"""Functions that CloudFormation calls while it makes a stack: their code, their role, their log.
+"""Functions that CloudFormation calls while it makes a stack, and Secrets Manager when a secret is due: code, role, log.
 
 They run inside the VPC and reach AWS by its ways out. What one of them could not answer at all is told to the administrator.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from troposphere import AWSObject, GetAtt, If, Ref, Sub
-from troposphere.awslambda import Code, DeadLetterConfig, Function, LoggingConfig, VPCConfig
+from troposphere.awslambda import Code, DeadLetterConfig, Environment, Function, LoggingConfig, VPCConfig
 
 from deploy.cloudformation.common import PRIVATE_SUBNETS, PRODUCTION, log_group, tags, taken
 from deploy.cloudformation.parts.role import ANY, role
@@ -44,16 +44,22 @@ STANDS: Final[tuple[Mapping[str, Any], ...]] = (  # how Lambda puts a function i
         },
     },
 )
-TELLS: Final[tuple[Mapping[str, Any], ...]] = (
-    {"Effect": "Allow", "Action": ("sns:Publish",), "Resource": Ref(TOPIC.name)},
-    {"Effect": "Allow", "Action": ("kms:Decrypt", "kms:GenerateDataKey"), "Resource": Ref("DataKeyArn")},
-)
+ENCRYPTS: Final = {"Effect": "Allow", "Action": ("kms:Decrypt", "kms:GenerateDataKey"), "Resource": Ref("DataKeyArn")}
 
 
-def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]], **more: Any) -> Iterator[AWSObject]:
+def function(
+    title: str,
+    name: str,
+    file: str,
+    may: Sequence[Mapping[str, Any]],
+    *,
+    topic: Ref = Ref(TOPIC.name),  # noqa: B008 (a value that nothing changes)
+    told: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Iterator[AWSObject]:
     """The function of a file of functions/, with a log group and a role that may do what `may` says.
 
-    `more` (a Condition) holds for all three.
+    topic: that of the administrator. told: its environment. `more` (a Condition) holds for all three.
     """
     yield log_group(f"{title}Logs", f"/${{Deployment}}/{name}", **more)
     writes = {
@@ -61,7 +67,9 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": GetAtt(f"{title}Logs", "Arn"),
     }
-    yield role(f"{title}Role", name, "lambda", [writes, *may, *STANDS, *TELLS], when=ANY, **more)
+    tells = {"Effect": "Allow", "Action": ("sns:Publish",), "Resource": topic}
+    knows = {"Environment": Environment(Variables=dict(told)), "KmsKeyArn": Ref("DataKeyArn")} if told else {}
+    yield role(f"{title}Role", name, "lambda", [writes, *may, *STANDS, tells, ENCRYPTS], when=ANY, **more)
     yield Function(
         f"{title}Function",
         Description=(FOLDER / file).read_text().partition("\n")[0].strip('"'),
@@ -75,8 +83,9 @@ def function(title: str, name: str, file: str, may: Sequence[Mapping[str, Any]],
         # A reserve is taken from what all functions of the account may run at once, of which a new account has ten.
         ReservedConcurrentExecutions=If("Production", 1, Ref("AWS::NoValue")),
         VpcConfig=VPCConfig(SubnetIds=Ref(PRIVATE_SUBNETS.name), SecurityGroupIds=[Ref(GROUP.name)]),
-        DeadLetterConfig=DeadLetterConfig(TargetArn=Ref(TOPIC.name)),
+        DeadLetterConfig=DeadLetterConfig(TargetArn=topic),
         LoggingConfig=LoggingConfig(LogGroup=Ref(f"{title}Logs")),
         Tags=tags(name),
+        **knows,
         **more,
     )

@@ -8,6 +8,7 @@ from deploy.cloudformation.common import (
     DEPLOYMENT,
     ENCRYPTION_GROUP,
     LOG_DAYS,
+    LOGS_KEY,
     NETWORK_GROUP,
     OPERATION_GROUP,
     PLATFORM_GROUP,
@@ -18,7 +19,7 @@ from deploy.cloudformation.common import (
 )
 from deploy.cloudformation.frame import Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform
-from deploy.cloudformation.parts import cache, destroyed, files, log_bucket, queues, tables, vectors
+from deploy.cloudformation.parts import cache, destroyed, files, functions, log_bucket, queues, signing, tables, vectors
 from deploy.cloudformation.parts.own_id import own_id
 from deploy.cloudformation.stacks.identity import EMAIL
 from deploy.cloudformation.stacks.network import PRIVATE
@@ -41,8 +42,16 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: tables, files, queues, cache, vectors and secrets.",
         groups=(
             group(PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE),
-            group(NETWORK_GROUP, PRIVATE, VPC, PRIVATE_SUBNETS, _group("Cache", "the cache"), _group("Endpoints", "endpoints")),
-            group(ENCRYPTION_GROUP, DATA_KEY),
+            group(
+                NETWORK_GROUP,
+                PRIVATE,
+                VPC,
+                PRIVATE_SUBNETS,
+                _group("Cache", "the cache"),
+                _group("Endpoints", "endpoints"),
+                functions.GROUP,
+            ),
+            group(ENCRYPTION_GROUP, DATA_KEY, LOGS_KEY),
             group(OPERATION_GROUP, LOG_DAYS),
             group("Administrators", EMAIL),
         ),
@@ -54,7 +63,7 @@ def stack(platform: Platform) -> Stack:
             *files.bucket(platform.folders),
             *(made for queue in platform.queues for made in queues.queue(queue)),
             *cache.cache(),
-            *cache.settings(),
+            *signing.signing(platform),
             *vectors.collection(),
         ),
         outputs=_outputs(platform),
@@ -69,9 +78,9 @@ def _outputs(platform: Platform) -> tuple[Output, ...]:
         Output("AdministratorTopicArn", Ref("Destroyed"), "The topic by which the administrator is told."),
         Output("LogsBucket", Ref("Logs"), "The bucket of access logs.", shown=True),
         Output("LogsBucketDomain", GetAtt("Logs", "RegionalDomainName"), "Its domain, where CloudFront writes."),
-        Output("RedisUrlSecretArn", Ref("RedisUrl"), "ARN of the secret that is REDIS_URL."),
-        Output("SecretKeySecretArn", Ref("SecretKey"), "ARN of the secret that is SECRET_KEY."),
-        Output("ProviderKeysSecretArn", Ref("ProviderKeys"), "ARN of the secret of the providers' keys.", shown=True),
+        *cache.outputs(),
+        Output("SigningKeysSecretArn", Ref("SigningKeys"), "ARN of the secret of the keys that sign.", shown=True),
+        Output("RotationFunctionName", Ref("RotationFunction"), "The function that rotates them."),
         Output("CollectionArn", GetAtt("Vectors", "Arn"), "ARN of the collection of vectors."),
         Output(
             "CollectionUrl", GetAtt("Vectors", "CollectionEndpoint"), "Where the collection of vectors is reached.", shown=True

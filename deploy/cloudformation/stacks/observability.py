@@ -49,6 +49,7 @@ def stack(platform: Platform) -> Stack:
                 "Watched",
                 taken("edge.ApiName", "Name of the API in metrics"),
                 taken("balancer.BalancerName", "Name of the load balancer in metrics"),
+                taken("data.RotationFunctionName", "Name of the function that rotates keys"),
                 *(
                     taken(f"services.{logical(process.name)}TargetsName", f"Targets of {process.name} in metrics")
                     for process in platform.services

@@ -18,6 +18,7 @@ from troposphere.ecs import (
 
 from deploy.cloudformation.common import (
     ARCHITECTURE,
+    CLUSTER,
     COST_PROFILE,
     DATA_KEY,
     DEPLOYMENT,
@@ -87,10 +88,19 @@ FURTHER: Final = Parameter(
     label="Further settings",
     help="Other settings of docs/settings.md, as NAME=value with semicolons between them, for example "
     "USAGE_DAYS=90;OPENAI_BASE_URL=https://models.example.com/v1. Containers check them when they start, and a wrong one "
-    "brings the former containers back. Keys of providers belong into their secret. May be empty.",
+    "brings the former containers back. What is secret belongs into the secret of FurtherSecretsArn. May be empty.",
     default="",
     pattern="([A-Z][A-Z0-9_]*=[^;]+(;[A-Z][A-Z0-9_]*=[^;]+)*)?",
     hint="NAME=value with semicolons between them, or nothing",
+)
+SECRETS: Final = Parameter(
+    name="FurtherSecretsArn",
+    label="Secret with further settings",
+    help="ARN of a secret of yours in Secrets Manager, in this region, whose keys are names of settings, for example "
+    "OPENAI_API_KEY, ANTHROPIC_API_KEY or METRICS_TOKEN. Containers get it when they start. Empty: there is none.",
+    default="",
+    pattern="(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+)?",
+    hint="the whole ARN of a secret, or nothing",
 )
 LEVEL: Final = Parameter(
     name="LogLevel",
@@ -110,6 +120,7 @@ def stack(platform: Platform) -> Stack:
         conditions={
             **PRODUCTION,
             **LOCAL_ENGINE,
+            "FurtherSecrets": Not(Equals(Ref("FurtherSecretsArn"), "")),
             "OwnMost": Not(Equals(Ref("MostContainers"), 0)),
             "OwnBedrockRegion": Not(Equals(Ref("BedrockRegion"), "")),
         },
@@ -141,7 +152,7 @@ def _groups() -> tuple[Group, ...]:
         group(
             PLATFORM_GROUP, DEPLOYMENT, COST_PROFILE, ARCHITECTURE, MOST, IMAGE, BEDROCK, ENGINE, TEXTRACT, ALIASES, PORTAL_URL
         ),
-        group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER),
+        group(OPERATION_GROUP, LOG_DAYS, LEVEL, FURTHER, SECRETS),
         group(
             NETWORK_GROUP,
             VPC,
@@ -155,9 +166,9 @@ def _groups() -> tuple[Group, ...]:
             "Data",
             taken("data.FilesBucket", "Bucket of files"),
             taken("data.FilesBucketArn", "ARN of the bucket of files"),
-            taken("data.RedisUrlSecretArn", "Secret of the cache's URL"),
-            taken("data.SecretKeySecretArn", "Secret that signs"),
-            taken("data.ProviderKeysSecretArn", "Secret of the providers' keys"),
+            taken("data.CacheUrl", "URL of the cache"),
+            taken("data.CacheName", "Name of the cache"),
+            taken("data.SigningKeysSecretArn", "Secret of the keys that sign"),
             taken("data.CollectionArn", "Collection of vectors"),
             taken("data.CollectionUrl", "URL of the collection"),
         ),
@@ -177,12 +188,12 @@ def _groups() -> tuple[Group, ...]:
 def _cluster() -> Cluster:
     return Cluster(
         "Cluster",
-        ClusterName=named("cluster"),
+        ClusterName=named(CLUSTER),
         ClusterSettings=[  # what alarms and dashboard show is free; these metrics of each container are not
             ClusterSetting(Name="containerInsights", Value=If("Production", "enabled", "disabled"))
         ],
         CapacityProviders=["FARGATE", "FARGATE_SPOT"],
-        Tags=tags("cluster"),
+        Tags=tags(CLUSTER),
         Metadata=accepted("CKV_AWS_65", "Production has them; in Small they would cost nearly as much as its containers"),
     )
 

@@ -26,7 +26,7 @@ FORGET: Final = Script("return redis.call('DEL', KEYS[1])")
 
 def adapter(settings: Settings) -> "RedisCounters":
     """The counters of this deployment."""
-    return RedisCounters(scripts(settings.redis_url), settings.deployment)
+    return RedisCounters(scripts(settings), settings.deployment)
 
 
 class RedisCounters:

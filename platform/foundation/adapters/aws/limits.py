@@ -24,7 +24,7 @@ DECODE: Final = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[float]] 
 
 def adapter(settings: Settings) -> "RedisLimits":
     """The limits of this deployment."""
-    return RedisLimits(scripts(settings.redis_url), settings.deployment)
+    return RedisLimits(scripts(settings), settings.deployment)
 
 
 class RedisLimits:

@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, NoScriptError, RedisError
 from redis.retry import Retry
 
+from foundation.adapters.aws.redis_login import SignedConnection, SignedLogin
 from foundation.errors import Problem, Unavailable
+from foundation.settings import Settings
 
 CONNECT_SECONDS: Final = 1.0
 READ_SECONDS: Final = 2.0
@@ -44,22 +47,33 @@ class Run:
     arguments: tuple[bytes | str | int | float, ...]
 
 
+def scripts(settings: Settings) -> "Scripts":
+    """The process's connections to the server of its settings, made with the first run; safe to share between threads."""
+    return shared(settings.redis_url, settings.redis_cache, settings.aws_region)
+
+
 @cache
-def scripts(url: str) -> "Scripts":
-    """The process's connections to this server, made with the first run; safe to share between threads."""
-    return Scripts(url)
+def shared(url: str, signed_for: str = "", region: str = "") -> "Scripts":
+    """The same for the same server: counters and limits share connections."""
+    return Scripts(url, signed_for, region)
 
 
 class Scripts:
     """Runs scripts. Nothing is sent twice: a run whose answer is lost may or may not have happened.
 
+    signed_for: the serverless cache of a region that connections sign in to with the process's role, as the user of the URL.
+
     Unavailable within CONNECT_SECONDS and READ_SECONDS when the server does not answer, and at once for REST_SECONDS after
     that, so that those who wait in line are told. The first run after the rest connects anew.
     """
 
-    def __init__(self, url: str) -> None:
-        pool = ConnectionPool.from_url(
-            url,
+    def __init__(self, url: str, signed_for: str = "", region: str = "") -> None:
+        place: dict[str, Any] = {**parse_url(url)}  # type: ignore[no-untyped-call]  # redis-py's own is not typed
+        if signed_for:
+            login = SignedLogin(place.pop("username"), signed_for, region)
+            place |= {"connection_class": SignedConnection, "credential_provider": login}
+        pool = ConnectionPool(
+            **place,
             protocol=2,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=READ_SECONDS,
