@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 CacheLife: TypeAlias = Literal["5m", "1h"]
 
@@ -183,10 +183,6 @@ def length(part: Part) -> int:
         case Document() if part.is_text:
             return len(part.base64) * 3 // 4
     return BINARY
-
-
-# As a provider counts them. A count beyond this is none: sums of it would not fit in a store.
-Tokens: TypeAlias = Annotated[int, Meta(le=2**40)]
 
 
 class Usage(Struct, frozen=True):

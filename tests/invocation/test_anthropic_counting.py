@@ -11,6 +11,7 @@ from apps.invocation import listing
 from apps.invocation.records import Deployment, Kind, Model
 from foundation.adapters import records
 from foundation.ambient import now
+from tests.invocation import unruly
 from tests.invocation.claudes import CLAUDE, claudes
 from tests.invocation.door import Answer, Door, onboarded, opened
 from tests.invocation.test_anthropic_messages import LOCAL, WEATHER
@@ -70,6 +71,19 @@ async def test_where_the_provider_cannot_count_the_number_is_an_estimate_and_say
     finally:
         listing.remove_model("cannot-count")
     assert (answer.status, answer.json, answer.headers["x-token-count"]) == (200, {"input_tokens": 100}, "estimated")
+
+
+@pytest.mark.parametrize(("said", "tokens"), [("12", 12), (12.0, 12), (None, 100), ("many", 100), ([12], 100)], ids=str)
+async def test_a_count_that_is_no_integer_is_read_or_estimated(door: Door, said: Any, tokens: int):
+    async with unruly.serving(unruly.reply(200, {"input_tokens": said})) as odd:
+        place = Deployment("odd", "anthropic", "x", base_url=odd.url.removesuffix("/v1"))
+        listing.save_model(Model("counts-oddly", "x", Kind.TEXT, "", deployments=(place,)))
+        try:
+            answer = await count(door, "counts-oddly", "x" * 400)
+        finally:
+            listing.remove_model("counts-oddly")
+    how = "counted" if tokens == 12 else "estimated"
+    assert (answer.status, answer.json, answer.headers["x-token-count"]) == (200, {"input_tokens": tokens}, how)
 
 
 async def test_a_count_is_on_the_account_and_costs_nothing(door: Door, server: AnthropicServer):

@@ -12,7 +12,7 @@ import pytest
 
 from apps.invocation.adapters.bedrock.provider import Bedrock
 from apps.invocation.adapters.bedrock.wire import Runtime
-from apps.invocation.invocations import Ranked
+from apps.invocation.invocations import Ranked, Usage
 from foundation.errors import Invalid, TooMany, UpstreamFailed
 from tests.upstream.bedrock_server import BEARER, Asked, BedrockServer, Refusal, serving
 
@@ -84,6 +84,17 @@ async def test_each_text_gets_its_unit_vector_in_order_and_all_tokens_count(
     assert made.input_tokens == 7 * len(server.asked)
     assert len(server.asked) == (2 if "cohere" in model else 120)
     assert server.most_at_once <= 8
+
+
+@pytest.mark.parametrize(("said", "counted"), [("12.0", 12), ("many", 25), (None, 25)])
+async def test_tokens_are_those_that_bedrock_says_or_estimated(
+    bedrock: Bedrock, server: BedrockServer, monkeypatch: pytest.MonkeyPatch, said: str | None, counted: int
+):
+    monkeypatch.setattr(server, "token_count", said)
+    server.answers |= {TITAN_2: ANSWERS[TITAN_2], RERANK: lambda _: {"results": [{"index": 0, "relevance_score": 1.0}]}}
+    embedded = await bedrock.embed(TITAN_2, ["x" * 100])
+    ranked = await bedrock.rerank(RERANK, "x" * 50, ["x" * 50])
+    assert [each.usage for each in (embedded, ranked)] == [Usage(counted, 0, estimated=counted == 25)] * 2
 
 
 async def test_the_order_of_texts_holds_whatever_comes_first(bedrock: Bedrock, server: BedrockServer):

@@ -56,7 +56,8 @@ Answer = Callable[[Asked], Any]
 class BedrockServer:
     """`answers` says what a model answers, by its id: a JSON body, the frames of a stream (bytes, or as they come), or a
     Refusal; or it is a coroutine that does. A model that is not there echoes. `counts` says how many tokens a body has that
-    is to be counted. `models` and `profiles` are what the control plane lists. `secret` is the secret key of who may sign."""
+    is to be counted, `token_count` how many InvokeModel says that it read. `models` and `profiles` are what the control plane
+    lists. `secret` is the secret key of who may sign."""
 
     url: str = ""
     region: str = "eu-central-1"
@@ -64,6 +65,7 @@ class BedrockServer:
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     counts: Callable[[Any], Awaitable[int]] | None = None
+    token_count: str | None = "7"
     models: Sequence[Mapping[str, Any]] = ()
     profiles: Sequence[Mapping[str, Any]] = ()
     under_way: int = 0
@@ -110,7 +112,8 @@ class BedrockServer:
             raise found
         if action == "converse-stream":
             return await streamed(request, found if isinstance(found, bytes | AsyncIterator) else b"".join(frames(found)))
-        headers = {"x-amzn-bedrock-input-token-count": "7"} if action == "invoke" else {}
+        told = action == "invoke" and self.token_count is not None
+        headers = {"x-amzn-bedrock-input-token-count": self.token_count} if told else {}
         return web.json_response(found, headers=headers)
 
     async def tokens(self, model: str, body: Mapping[str, Any]) -> int:

@@ -24,12 +24,13 @@ class Refusal:
 
 class Wire(Protocol):
     """One provider's form. `provider` is its adapter's name, `key` the name of the secret that it wants, `suffix` the end of
-    its base URL, `stream` the type of a stream."""
+    its base URL, `stream` the type of a stream, `usage` what it says of its tokens."""
 
     provider: str
     key: str
     suffix: str
     stream: str
+    usage: Any
 
     def asked(self, path: str, body: Any) -> tuple[str, bool]:
         """The model that is asked, and whether for a stream."""
@@ -65,7 +66,7 @@ class OpenAI:
 
     provider, key, suffix, stream = "openai_compatible", "", "/v1", "text/event-stream"
     reasons: Mapping[str, str] = {"end": "stop", "filtered": "content_filter"}
-    usage = {"prompt_tokens": READ, "completion_tokens": WRITTEN, "total_tokens": READ + WRITTEN}
+    usage: Any = {"prompt_tokens": READ, "completion_tokens": WRITTEN, "total_tokens": READ + WRITTEN}
     refusals: Mapping[str, tuple[int, str, str]] = {
         "limited": (429, "Rate limit reached for requests", "rate_limit_exceeded"),
         "failed": (500, "The server had an error while processing your request", "server_error"),
@@ -114,6 +115,7 @@ class Anthropic:
     """platform.claude.com/docs/en/api/messages, /messages-streaming and /errors."""
 
     provider, key, suffix, stream = "anthropic", "unruly_key", "", "text/event-stream"
+    usage: Any = {"input_tokens": READ, "output_tokens": WRITTEN}
     reasons: Mapping[str, str] = {"end": "end_turn", "filtered": "refusal"}
     refusals: Mapping[str, tuple[int, str, str]] = {
         "limited": (429, "rate_limit_error", "This request would exceed your rate limit"),
@@ -133,12 +135,13 @@ class Anthropic:
         return Refusal(status, encoded({"type": "error", "error": {"type": name, "message": message}}), {})
 
     def whole(self, pieces: Sequence[str], *, counted: bool = True, reason: str = "end") -> bytes:
-        usage = {"usage": {"input_tokens": READ, "output_tokens": WRITTEN}} if counted else {}
+        usage = {"usage": self.usage} if counted else {}
         content = [{"type": "text", "text": "".join(pieces)}]
         return encoded({**self._message(content, self.reasons[reason]), **usage})
 
     def opening(self) -> bytes:
-        message = {**self._message([], None), "usage": {"input_tokens": READ, "output_tokens": 1}}
+        usage = {**self.usage, "output_tokens": 1} if isinstance(self.usage, dict) else self.usage
+        message = {**self._message([], None), "usage": usage}
         block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
         return self._event({"type": "message_start", "message": message}) + self._event(block)
 
@@ -146,7 +149,7 @@ class Anthropic:
         return self._event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
 
     def ending(self, *, counted: bool = True, reason: str = "end") -> bytes:
-        usage = {"usage": {"output_tokens": WRITTEN}} if counted else {}
+        usage = {"usage": self.usage} if counted else {}
         delta = {"type": "message_delta", "delta": {"stop_reason": self.reasons[reason], "stop_sequence": None}, **usage}
         stop = {"type": "content_block_stop", "index": 0}
         return self._event(stop) + self._event(delta) + self._event({"type": "message_stop"})
@@ -170,7 +173,7 @@ class Bedrock:
 
     provider, key, suffix, stream = "bedrock", "unruly_key", "", "application/vnd.amazon.eventstream"
     reasons: Mapping[str, str] = {"end": "end_turn", "filtered": "content_filtered"}
-    usage = {"inputTokens": READ, "outputTokens": WRITTEN, "totalTokens": READ + WRITTEN}
+    usage: Any = {"inputTokens": READ, "outputTokens": WRITTEN, "totalTokens": READ + WRITTEN}
     refusals: Mapping[str, tuple[int, str, str]] = {
         "limited": (429, "ThrottlingException", "Too many requests, please wait before trying again."),
         "failed": (500, "InternalServerException", "The system encountered an unexpected error."),

@@ -8,6 +8,7 @@ import msgspec
 
 from apps.invocation.adapters.anthropic.asking import asked, counted
 from apps.invocation.adapters.anthropic.shapes import COUNT, EVENT, MESSAGE, Reading, Said, completion, read
+from apps.invocation.adapters.counts import count
 from apps.invocation.adapters.http import TIMEOUTS, Server, Timeouts, read_on
 from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, json_of
@@ -111,8 +112,8 @@ class AnthropicApi:
         self._good(said)
         return completion(request, said)
 
-    async def count(self, request: Request) -> int:
-        return read(COUNT, await self.server.whole(TOKENS, ENCODE(counted(request)))).input_tokens
+    async def count(self, request: Request) -> int | None:
+        return count(read(COUNT, await self.server.whole(TOKENS, ENCODE(counted(request)))).input_tokens)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         raise Invalid(f"{model} makes no embeddings: Anthropic has no such model")

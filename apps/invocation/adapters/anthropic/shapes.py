@@ -1,13 +1,13 @@
 """Anthropic's answers: a whole message, or the events of one (platform.claude.com/docs/en/build-with-claude/streaming)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
 from apps.invocation.adapters.anthropic.asking import ANSWER, wants_any_json
-from apps.invocation.adapters.openai.shapes import estimated
+from apps.invocation.adapters.counts import count, estimated
 from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
     Completion,
@@ -17,7 +17,6 @@ from apps.invocation.invocations import (
     StopReason,
     TextDelta,
     ThinkingDelta,
-    Tokens,
     ToolDelta,
     ToolStart,
     Usage,
@@ -34,20 +33,14 @@ REASONS: Final[Mapping[str, StopReason]] = {
 }
 
 
-class Thoughts(Struct, frozen=True):
-    """Of the tokens written, those that are thoughts."""
-
-    thinking_tokens: Tokens | None = None
-
-
-class Counted(Struct, frozen=True):
-    """Tokens as Anthropic counts them, those so far. input_tokens are neither read from the cache nor put there."""
-
-    input_tokens: Tokens | None = None
-    cache_creation_input_tokens: Tokens | None = None
-    cache_read_input_tokens: Tokens | None = None
-    output_tokens: Tokens | None = None
-    output_tokens_details: Thoughts | None = None
+# Tokens as Anthropic counts them, by where it says them. input_tokens are neither read from the cache nor put there.
+COUNTS: Final[Mapping[str, Sequence[str]]] = {
+    "read": ("input_tokens",),
+    "put": ("cache_creation_input_tokens",),
+    "cached": ("cache_read_input_tokens",),
+    "written": ("output_tokens",),
+    "thought": ("output_tokens_details", "thinking_tokens"),
+}
 
 
 class Block(Struct, frozen=True):
@@ -64,13 +57,13 @@ class Block(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """A whole message, or an error in its place."""
+    """A whole message, or an error in its place. usage: as it is said, for `counts.count`."""
 
     type: str
     content: list[Block] = []
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: Counted | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -98,7 +91,7 @@ class Told(Said, frozen=True):
 class TokenCount(Struct, frozen=True):
     """The answer of /v1/messages/count_tokens."""
 
-    input_tokens: int
+    input_tokens: Any = None
 
 
 MESSAGE: Final = msgspec.json.Decoder(Said)
@@ -197,18 +190,12 @@ class Reading:
             yield ThinkingDelta("", self.signature)
             self.signature = ""
 
-    def _count(self, counted: Counted | None) -> None:
+    def _count(self, usage: Any) -> None:
         """Counts are those so far: a later one takes the earlier one's place."""
-        if counted is not None:
-            thoughts = counted.output_tokens_details or Thoughts()
-            seen = {
-                "read": counted.input_tokens,
-                "put": counted.cache_creation_input_tokens,
-                "cached": counted.cache_read_input_tokens,
-                "written": counted.output_tokens,
-                "thought": thoughts.thinking_tokens,
-            }
-            self.counts |= {name: max(count, 0) for name, count in seen.items() if count is not None}
+        for name, path in COUNTS.items():
+            tokens = count(usage, *path)
+            if tokens is not None:
+                self.counts[name] = tokens
 
     def finish(self) -> Finish:
         """The end of the answer; UpstreamFailed when it has not come."""

@@ -15,10 +15,12 @@ from apps.invocation.adapters.bedrock.shapes import (
     Metadata,
     ReasoningText,
 )
+from apps.invocation.adapters.counts import count, estimated, told
 from apps.invocation.invocations import (
     Completion,
     Event,
     Finish,
+    Request,
     StopReason,
     Text,
     TextDelta,
@@ -28,6 +30,7 @@ from apps.invocation.invocations import (
     ToolStart,
     ToolUse,
     Usage,
+    length,
 )
 from foundation.errors import UpstreamFailed
 
@@ -52,22 +55,30 @@ SHAPES: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
 }
 
 
-def completion(body: bytes, tool: str = "") -> Completion:
-    """A whole answer; the input of the tool of this name is its text. UpstreamFailed when it cannot be read."""
+def completion(body: bytes, request: Request, tool: str = "") -> Completion:
+    """A whole answer to the request; the input of the tool of this name is its text. UpstreamFailed when it cannot be read."""
     try:
         answer = ANSWER.decode(body)
         content = tuple(parts(answer.output.message.content, tool))
     except (msgspec.MsgspecError, ValueError, RecursionError) as odd:
         raise UpstreamFailed(f"Bedrock's answer cannot be read: {odd}") from odd
     asks = any(isinstance(part, ToolUse) for part in content)
-    return Completion(
-        content, answer.usage.usage, reason(answer.stop_reason, asks, tool), stopped(answer.additional_model_response_fields)
-    )
+    ended, stop = reason(answer.stop_reason, asks, tool), stopped(answer.additional_model_response_fields)
+    return Completion(content, spent(answer.usage, request, sum(map(length, content))), ended, stop)
 
 
-def counted(body: bytes) -> int:
+def spent(said: Any, request: Request, written: int) -> Usage:
+    """The tokens as Bedrock says them, whose inputTokens neither came from the cache nor were put there; what it does not say
+    is a token for each 4 characters, of which so many were written."""
+    plain, answer = count(said, "inputTokens"), count(said, "outputTokens")
+    cached, put = count(said, "cacheReadInputTokens") or 0, count(said, "cacheWriteInputTokens") or 0
+    read = max(estimated(request.characters), cached + put) if plain is None else plain + cached + put
+    return Usage(read, told(answer, written), cached, put, estimated=plain is None or answer is None)
+
+
+def counted(body: bytes) -> int | None:
     """The tokens that CountTokens counted."""
-    return msgspec.json.decode(body, type=Counted).input_tokens
+    return count(msgspec.json.decode(body, type=Counted).input_tokens)
 
 
 def parts(blocks: Sequence[ContentBlock], tool: str) -> Iterator[Text | Thinking | ToolUse]:
@@ -110,13 +121,14 @@ class Reader:
     """Reads the events of one stream. Where a tool's input is the answer, text is held back until it is known that there is
     no such answer: what a model says before it uses the tool is no part of it."""
 
-    def __init__(self, tool: str = "") -> None:
-        self.tool = tool
+    def __init__(self, request: Request, tool: str = "") -> None:
+        self.request, self.tool = request, tool
         self.tools: dict[int, int] = {}
         self.held: list[str] = []
         self.answered = False
         self.stop: MessageStop | None = None
-        self.usage: Usage | None = None
+        self.metadata: Metadata | None = None
+        self.written = 0
 
     def read(self, kind: str, payload: bytes) -> Event | None:
         """The event that one of Bedrock's is, if it is any; UpstreamFailed when it cannot be read."""
@@ -131,14 +143,17 @@ class Reader:
     def _delta(self, event: BlockDelta) -> Event | None:
         delta = event.delta
         if delta.text:
+            self.written += len(delta.text)
             if not self.tool:
                 return TextDelta(delta.text)
             self.held.append(delta.text)
         elif delta.tool_use is not None and delta.tool_use.input:
             index = self.tools.get(event.content_block_index)
             self.answered = self.answered or index is None
+            self.written += len(delta.tool_use.input)
             return TextDelta(delta.tool_use.input) if index is None else ToolDelta(index, delta.tool_use.input)
         elif (thought := delta.reasoning_content) is not None:
+            self.written += len(thought.text)
             found = ThinkingDelta(thought.text, thought.signature, unwrapped(thought.redacted_content))
             return found if found != NOTHING_THOUGHT else None
         return None
@@ -151,23 +166,24 @@ class Reader:
             case MessageStop():
                 self.stop = event
             case Metadata():
-                self.usage = event.usage.usage
+                self.metadata = event
         return None
 
     def end(self) -> Iterator[Event]:
         """The last events, Finish the very last; UpstreamFailed when they have not come: without messageStop and metadata an
         answer is half."""
-        if self.stop is None or self.usage is None:
+        if self.stop is None or self.metadata is None:
             raise UpstreamFailed("Bedrock broke off its answer before its end")
         if self.held and not self.answered:
             yield TextDelta("".join(self.held))
         stop = stopped(self.stop.additional_model_response_fields)
-        yield Finish(self.usage, reason(self.stop.stop_reason, bool(self.tools), self.tool), stop)
+        usage = spent(self.metadata.usage, self.request, self.written)
+        yield Finish(usage, reason(self.stop.stop_reason, bool(self.tools), self.tool), stop)
 
 
-async def events(frames: AsyncIterator[tuple[str, bytes]], tool: str = "") -> AsyncIterator[Event]:
-    """The events of an answer, Finish the last one. UpstreamFailed when it ends before its end."""
-    reader = Reader(tool)
+async def events(frames: AsyncIterator[tuple[str, bytes]], request: Request, tool: str = "") -> AsyncIterator[Event]:
+    """The events of an answer to the request, Finish the last one. UpstreamFailed when it ends before its end."""
+    reader = Reader(request, tool)
     async for kind, payload in frames:
         event = reader.read(kind, payload)
         if event is not None:

@@ -21,11 +21,10 @@ from foundation.errors import Invalid, UpstreamFailed
 PURPOSE: Final = "search_document"
 
 
-class TitanVector(Struct, frozen=True, rename="camel"):
+class TitanVector(Struct, frozen=True):
     """Titan's answer."""
 
     embedding: list[float]
-    input_text_token_count: int = 0
 
 
 class ByType(Struct, frozen=True):

@@ -13,6 +13,7 @@ from apps.invocation.adapters.bedrock.embeddings import Embedder, embedder, rank
 from apps.invocation.adapters.bedrock.families import family, foundation, lost
 from apps.invocation.adapters.bedrock.requests import asked
 from apps.invocation.adapters.bedrock.wire import Runtime, endpoint
+from apps.invocation.adapters.counts import told
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets
@@ -82,12 +83,12 @@ class Bedrock:
     async def stream(self, request: Request) -> AsyncIterator[Event]:
         wanted = asked(request)
         async with aclosing(self.runtime.stream(request.model, wanted.encoded)) as frames:
-            async for event in events(frames, wanted.tool):
+            async for event in events(frames, request, wanted.tool):
                 yield event
 
     async def complete(self, request: Request) -> Completion:
         wanted = asked(request)
-        return completion(await self.runtime.converse(request.model, wanted.encoded), wanted.tool)
+        return completion(await self.runtime.converse(request.model, wanted.encoded), request, wanted.tool)
 
     async def count(self, request: Request) -> int | None:
         row, body = family(request.model), msgspec.json.encode(asked(request).read)
@@ -107,19 +108,23 @@ class Bedrock:
         cut = [text[: row.characters] for text in texts]
         parts = [cut[start : start + row.together] for start in range(0, len(cut), row.together)]
         made = await at_once([lambda part=part: self._embedded(model, row, part, size) for part in parts])  # type: ignore[misc]
-        return Embeddings([vector for vectors, _ in made for vector in vectors], sum(tokens for _, tokens in made))
+        tokens = sum(told(counted, sum(map(len, part))) for part, (_, counted) in zip(parts, made, strict=True))
+        guessed = any(counted is None for _, counted in made)
+        return Embeddings([vector for vectors, _ in made for vector in vectors], tokens, estimated=guessed)
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
         wanted = reranking(model, query, documents, top)
         if not documents:
             return Ranking(())
-        body, tokens = await self.runtime.invoke(model, msgspec.json.encode(wanted))
-        return Ranking(readable(ranked, body, len(documents)), Usage(tokens or 0, 0))
+        body, counted = await self.runtime.invoke(model, msgspec.json.encode(wanted))
+        tokens = told(counted, len(query) + sum(map(len, documents)))
+        return Ranking(readable(ranked, body, len(documents)), Usage(tokens, 0, estimated=counted is None))
 
     async def _embedded(
         self, model: str, row: Embedder, texts: Sequence[str], size: int | None
-    ) -> tuple[Sequence[Sequence[float]], int]:
-        """Vectors and tokens of texts that go together. Titan refuses a text that is too long: its beginning is tried."""
+    ) -> tuple[Sequence[Sequence[float]], int | None]:
+        """Vectors of texts that go together, and their tokens where Bedrock says them. Titan refuses a text that is too long:
+        its beginning is tried."""
         for _ in range(SHORTENINGS):
             try:
                 body, tokens = await self.runtime.invoke(model, msgspec.json.encode(row.body(texts, size)))
@@ -131,7 +136,7 @@ class Bedrock:
         vectors = readable(row.answer, body)
         if len(vectors) != len(texts):
             raise UpstreamFailed(f"{model} made {len(vectors)} embeddings of {len(texts)} texts")
-        return [unit(vector) for vector in vectors], tokens or 0
+        return [unit(vector) for vector in vectors], tokens
 
 
 def shortened(characters: int, said: str) -> int:

@@ -19,6 +19,7 @@ from botocore.session import Session
 
 from apps.invocation.adapters.bedrock.errors import meant, refused
 from apps.invocation.adapters.connections import Answer
+from apps.invocation.adapters.counts import count
 from apps.invocation.adapters.http import LARGEST_ANSWER, TIMEOUTS, Server, Timeouts, is_json, limited
 from apps.invocation.adapters.refusals import words
 from foundation.errors import Unavailable, UpstreamDenied, UpstreamFailed
@@ -81,8 +82,8 @@ class Runtime:
     async def invoke(self, model: str, body: bytes) -> tuple[bytes, int | None]:
         """The answer to a body in the model's own form, and the tokens read where Bedrock says them."""
         async with self._answer(path(model, "invoke"), body, JSON, in_pieces=False) as answer:
-            count = answer.headers.get("x-amzn-bedrock-input-token-count", "")
-            return await limited(answer, LARGEST_ANSWER), int(count) if count.isascii() and count.isdigit() else None
+            tokens = count(answer.headers.get("x-amzn-bedrock-input-token-count"))
+            return await limited(answer, LARGEST_ANSWER), tokens
 
     async def stream(self, model: str, body: bytes) -> AsyncGenerator[tuple[str, bytes], None]:
         """The events of an answer as they come: the type of each, and its JSON text. Raises the error that an event is.

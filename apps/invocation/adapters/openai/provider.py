@@ -6,18 +6,18 @@ from typing import Any, Final
 
 import msgspec
 
+from apps.invocation.adapters.counts import told
 from apps.invocation.adapters.http import TIMEOUTS, Server, Timeouts, read_on
 from apps.invocation.adapters.openai.asking import chat
 from apps.invocation.adapters.openai.shapes import (
     CHUNK,
     EMBEDDINGS,
     RANKING,
-    Counted,
     Reading,
     completion,
     order,
     read,
-    told,
+    tokens_read,
     vectors,
 )
 from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
@@ -103,7 +103,7 @@ class OpenAICompatible:
         wanted = {"model": model, "query": query, "documents": documents}
         body = wanted if top is None else {**wanted, "top_n": top}
         answer = read(RANKING, await self.server.whole("rerank", ENCODE(body)))
-        counted = (answer.usage or Counted()).read
+        counted = tokens_read(answer.usage)
         tokens = told(counted, len(query) + sum(map(len, documents)))
         return Ranking(order(answer, len(documents))[:top], Usage(tokens, 0, estimated=counted is None))
 
@@ -116,7 +116,7 @@ class OpenAICompatible:
             found = vectors(answer)
             if len(found) != len(part):
                 raise UpstreamFailed(f"{model} made {len(found)} embeddings of {len(part)} texts")
-            counted = (answer.usage or Counted()).read
+            counted = tokens_read(answer.usage)
             tokens, guessed = tokens + told(counted, sum(map(len, part))), guessed or counted is None
             made += found
         if dimensions is not None and any(len(vector) != dimensions for vector in made):

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from apps.invocation.adapters.counts import count, told
 from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
     Completion,
@@ -17,7 +18,6 @@ from apps.invocation.invocations import (
     StopReason,
     TextDelta,
     ThinkingDelta,
-    Tokens,
     ToolDelta,
     ToolStart,
     Usage,
@@ -26,7 +26,6 @@ from apps.invocation.invocations import (
 from foundation.ambient import new_hex_id
 from foundation.errors import UpstreamFailed
 
-CHARACTERS_A_TOKEN: Final = 4
 REASONS: Final[Mapping[str, StopReason]] = {
     "length": StopReason.LENGTH,
     "max_tokens": StopReason.LENGTH,
@@ -85,34 +84,11 @@ class Choice(Struct, frozen=True):
     logprobs: Likelihoods | None = None
 
 
-class Details(Struct, frozen=True):
-    """What of the tokens came from the cache, or was thought."""
-
-    cached_tokens: Tokens | None = None
-    reasoning_tokens: Tokens | None = None
-
-
-class Counted(Struct, frozen=True):
-    """Tokens as the server counts them; `prompt_cache_hit_tokens` is DeepSeek's."""
-
-    prompt_tokens: Tokens | None = None
-    completion_tokens: Tokens | None = None
-    total_tokens: Tokens | None = None
-    prompt_tokens_details: Details | None = None
-    completion_tokens_details: Details | None = None
-    prompt_cache_hit_tokens: Tokens | None = None
-
-    @property
-    def read(self) -> int | None:
-        """Tokens read where none are written: of rankings vLLM tells the total alone."""
-        return self.total_tokens if self.prompt_tokens is None else self.prompt_tokens
-
-
 class Chunk(Struct, frozen=True):
-    """One piece of an answer, or all of it."""
+    """One piece of an answer, or all of it. usage: as it is said, for `counts.count`."""
 
     choices: list[Choice] | None = None
-    usage: Counted | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -127,7 +103,7 @@ class EmbeddingsAnswer(Struct, frozen=True):
     """The answer of the embeddings endpoint."""
 
     data: list[Vector] = []
-    usage: Counted | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -145,7 +121,7 @@ class RankingAnswer(Struct, frozen=True):
     """The answer of the rerank endpoint that vLLM, Jina and others have beside OpenAI's."""
 
     results: list[Place] = []
-    usage: Counted | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -178,7 +154,7 @@ class Reading:
         self.ids: list[str] = []
         self.written, self.reason, self.refused = 0, "", False
         self.stopped: Any = None
-        self.counted: Counted | None = None
+        self.counted: Any = None
 
     def events(self, chunk: Chunk) -> Iterator[Event]:
         """What a piece says. Only the first of several choices counts: one is all that was asked for."""
@@ -251,15 +227,16 @@ class Reading:
     @property
     def usage(self) -> Usage:
         """As counted; what the server has not counted is a token for each 4 characters."""
-        counted = self.counted or Counted()
-        guessed = counted.prompt_tokens is None or counted.completion_tokens is None
-        read = told(counted.prompt_tokens, self.request.characters)
-        written = told(counted.completion_tokens, self.written)
-        cached = (counted.prompt_tokens_details or Details()).cached_tokens or counted.prompt_cache_hit_tokens or 0
-        thought = (counted.completion_tokens_details or Details()).reasoning_tokens or 0
+        said = self.counted
+        prompt, answer = count(said, "prompt_tokens"), count(said, "completion_tokens")
+        read, written = told(prompt, self.request.characters), told(answer, self.written)
+        cached = (
+            count(said, "prompt_tokens_details", "cached_tokens") or count(said, "prompt_cache_hit_tokens") or 0
+        )  # DeepSeek's
+        thought = count(said, "completion_tokens_details", "reasoning_tokens") or 0
         if thought:  # xAI and Gemini count thoughts in the total alone
-            written = max(written, (counted.total_tokens or 0) - read, thought)
-        return Usage(read, written, min(max(cached, 0), read), 0, max(thought, 0), guessed)
+            written = max(written, (count(said, "total_tokens") or 0) - read, thought)
+        return Usage(read, written, min(cached, read), 0, thought, prompt is None or answer is None)
 
 
 def completion(request: Request, chunk: Chunk) -> Completion:
@@ -276,14 +253,10 @@ def thoughts(piece: Piece) -> str:
     return piece.thinking if isinstance(piece.thinking, str) else "".join(each.text for each in piece.thinking)
 
 
-def told(count: int | None, characters: int) -> int:
-    """As many tokens as a server says, never less than none; where it says nothing, about as many as so many characters are."""
-    return estimated(characters) if count is None else max(count, 0)
-
-
-def estimated(characters: int) -> int:
-    """About how many tokens so many characters are."""
-    return math.ceil(characters / CHARACTERS_A_TOKEN)
+def tokens_read(usage: Any) -> int | None:
+    """Tokens read where none are written: of rankings vLLM tells the total alone."""
+    read = count(usage, "prompt_tokens")
+    return count(usage, "total_tokens") if read is None else read
 
 
 def vectors(answer: EmbeddingsAnswer) -> list[Sequence[float]]:
