@@ -7,6 +7,7 @@ provider would get is permitted and guarded as a call's is, for it goes to that 
 from dataclasses import dataclass
 
 from apps.invocation import admission, guarding, honoured
+from apps.invocation.adapters.counts import estimated
 from apps.invocation.balance import itinerary
 from apps.invocation.calls import Call
 from apps.invocation.claims import REQUESTS
@@ -37,3 +38,9 @@ async def tokens(call: Call) -> Count:
     if counted is not None:
         return Count(counted, exact=True)
     return Count(admission.prompt_tokens(call), exact=False)
+
+
+def prompt(call: Call) -> int:
+    """About how many tokens the prompt of a call under way has: as it was measured, if it was, else a token for each 4
+    characters."""
+    return estimated(call.request.characters) if call.size is None else call.size.about

@@ -9,13 +9,14 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
+from apps.applications.records import Allowance
 from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.asgi import application
 from tests.invocation.claudes import CLAUDE, PRICES, claudes
-from tests.invocation.door import Answer, Door, opened
+from tests.invocation.door import Answer, Door, onboarded, opened
 from tests.invocation.test_anthropic_messages import CLOCK, LOCAL, WEATHER
-from tests.upstream.anthropic_server import AnthropicServer
+from tests.upstream.anthropic_server import AnthropicServer, read
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 
@@ -94,6 +95,24 @@ async def test_the_local_models_answer_comes_in_anthropics_events_and_order(door
     assert said[-2]["delta"] == {"stop_reason": "max_tokens", "stop_sequence": None}
     assert said[-2]["usage"]["output_tokens"] == 5
     assert (answer.headers["x-served-by"], answer.headers["x-deployment"]) == (LOCAL, "local_text")
+
+
+def told(said: Sequence[Any]) -> tuple[int, int]:
+    """The tokens read that a stream says at its beginning, and at its end."""
+    return said[0]["message"]["usage"]["input_tokens"], said[-2]["usage"]["input_tokens"]
+
+
+async def test_a_stream_begins_with_an_estimate_of_its_prompt_and_ends_with_what_the_provider_counted(
+    server: AnthropicServer, door: Door
+):
+    first, last = told(events(await door.post("/v1/messages", asked("x" * 400, stream=True))))
+    assert (first, last) == (100, read(server.body))
+
+
+async def test_a_stream_begins_with_the_prompt_as_it_was_measured_where_it_was():
+    body = asked("x" * 40, model=LOCAL, stream=True, max_tokens=2)
+    first, last = told(events(await onboarded(allowance=Allowance(tokens_per_minute=10**6)).post("/v1/messages", body)))
+    assert first == last != 10
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apps.invocation import pipeline, refused
+from apps.invocation import counting, pipeline, refused
 from apps.invocation.dialects import sse
 from apps.invocation.dialects.anthropic import answers as anthropic_answers
 from apps.invocation.dialects.anthropic import errors as anthropic_errors
@@ -26,7 +26,7 @@ async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers, vi
     request = anthropic_messages.request(wanted)
     call = await begun(caller, request, headers, visit, dialect=DIALECT, streamed=wanted.stream, unheard=unheard)
     if wanted.stream:
-        write = MessageEvents(call.invocation, call.asked.name).write
+        write = MessageEvents(call.invocation, call.asked.name, lambda: counting.prompt(call)).write
         events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
         return Reply(events, lambda: anthropic_errors.named(call.headers))
     answer = anthropic_answers.message(call.invocation, await pipeline.complete(call, anthropic_answers.sayable))

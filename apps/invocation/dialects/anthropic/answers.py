@@ -3,6 +3,7 @@
 The events and their order: https://platform.claude.com/docs/en/build-with-claude/streaming (as of 2026-11).
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -165,10 +166,11 @@ def tool_input(part: ToolUse, ended: StopReason) -> dict[str, Any] | Raw:
 
 
 class MessageEvents:
-    """Writes the events of one answer. Tokens are known at its end: message_start says 0, and message_delta all of them."""
+    """Writes the events of one answer. Tokens are known at its end: message_start says about how many the prompt has, by
+    `prompt`, and message_delta all of them."""
 
-    def __init__(self, identifier: str, model: str) -> None:
-        self.identifier, self.model = name(identifier), model
+    def __init__(self, identifier: str, model: str, prompt: Callable[[], int]) -> None:
+        self.identifier, self.model, self.prompt = name(identifier), model, prompt
         self.begun = False
         self.open: type[Event] | int | None = None  # the kind of the open block; of a tool, its place among the tools
         self.blocks = 0
@@ -194,8 +196,9 @@ class MessageEvents:
     def start(self) -> bytes:
         """The beginning of every message."""
         self.begun = True
+        tokens = usage(Usage(self.prompt(), 0))
         empty = MessageAnswer(
-            id=self.identifier, model=self.model, content=[], stop_reason=None, stop_sequence=None, usage=usage(Usage(0, 0))
+            id=self.identifier, model=self.model, content=[], stop_reason=None, stop_sequence=None, usage=tokens
         )
         return sse.named("message_start", {"type": "message_start", "message": empty}) + PING
 
