@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import HttpResponseBase
+from rest_framework.request import Request
+
 from apps.invocation import serializers, services
 from apps.invocation.dialects.anthropic import errors as anthropic_errors
 from apps.invocation.dialects.openai import errors as openai_errors
@@ -46,10 +49,9 @@ class NoSuchPath(OpenAIEndpoint):
 
     schema, open = None, True
 
-    def get(self, rest: str) -> None:
-        raise NotFound(f"Invalid URL ({self.request.method} {self.request.path[:200]})")
-
-    post = put = patch = delete = get
+    def _answer(self, request: Request, path: Mapping[str, Any]) -> HttpResponseBase:
+        self.initial_negotiation(request)
+        raise NotFound(f"Invalid URL ({request.method} {request.path[:200]})")
 
 
 class NoSuchMessagesPath(NoSuchPath):

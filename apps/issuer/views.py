@@ -43,8 +43,7 @@ def _failure(problem: Problem) -> HttpResponse:
     body = problem.body()
     if "error" not in body:
         body = {"error": ERRORS.get(problem.status, "server_error"), "error_description": problem.detail}
-    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-    return JsonResponse(dict(body), status=problem.status, headers=headers)
+    return JsonResponse(dict(body), status=problem.status, headers=dict(problem.told))
 
 
 @csrf_exempt

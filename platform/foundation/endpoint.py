@@ -14,12 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from foundation.body import issue, parsed
-from foundation.errors import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge, Unprocessable
+from foundation.errors import Invalid, MethodNotAllowed, NotFound, Problem, TooLarge, Unprocessable, allow
 from foundation.identity import Caller, credential, identify
 from foundation.records import MAXIMUM_PAGE, Page
 
 logger = logging.getLogger(__name__)
 CURSOR_HEADER = "X-Next-Cursor"
+PAGING = ("limit", "cursor")
 
 
 def issues_of(errors: Any, loc: list[str | int]) -> Iterator[Mapping[str, Any]]:
@@ -40,7 +41,8 @@ class Endpoint(APIView):
     """One URL with one method. A subclass has `post(caller, wanted)` or `get(caller, **path)` and returns what to render.
 
     request: the serializer of the body, whose validated data is `wanted`; None: no body, and `post(caller)`.
-    query: the serializer of the query string, whose validated data is passed on as keywords.
+    query: the serializer of the query string, whose validated data is passed on as keywords; a name that neither it nor
+    `paged` knows is refused. Without one, the query is not read.
     response: the serializer of the answer, with its JSON schema as SCHEMA where its fields do not tell that. many: the answer
     is a list of it.
     refusal: the serializer of what `failure` says, where that is not the platform's own.
@@ -55,7 +57,7 @@ class Endpoint(APIView):
     """
 
     request_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
-    query_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+    query_shape: ClassVar[type[serializers.Serializer[Any]] | None] = None
     response_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     refusal_shape: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
     form: ClassVar[bool] = False
@@ -99,9 +101,11 @@ class Endpoint(APIView):
 
     def _answer(self, request: Request, path: Mapping[str, Any]) -> HttpResponseBase:
         self.initial_negotiation(request)
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=allow(self.allowed_methods))
         handler = getattr(self, str(request.method).lower(), None)
         if request.method not in self.allowed_methods or handler is None:
-            raise MethodNotAllowed("Method Not Allowed")
+            raise MethodNotAllowed(self.allowed_methods)
         given = self._given(request)
         callers = [] if self.open else [self.caller(request)]
         page = paging(request.query_params) if self.paged else {}
@@ -118,8 +122,7 @@ class Endpoint(APIView):
 
     def _failed(self, problem: Problem) -> Response:
         status, body = self.failure(problem)
-        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-        return Response(dict(body), status=status, headers=headers)
+        return Response(dict(body), status=status, headers=dict(problem.told))
 
     def initial_negotiation(self, request: Request) -> None:
         """The one renderer there is, whatever the Accept header says."""
@@ -138,6 +141,14 @@ class Endpoint(APIView):
         if self.query_shape is None:
             return {}
         asked = self.query_shape(data=request.query_params)
+        known = (*asked.fields, *(PAGING if self.paged else ()))
+        unknown = [
+            issue("unknown", ["query", name[:64]], f"this is no filter; there are {', '.join(known)}")
+            for name in request.query_params
+            if name not in known
+        ]
+        if unknown:
+            raise Unprocessable(unknown, self.request.path)
         if not asked.is_valid():
             raise Unprocessable(list(issues_of(asked.errors, ["query"])), self.request.path)
         return dict(asked.validated_data)

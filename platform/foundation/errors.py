@@ -32,6 +32,11 @@ class Problem(Exception):
         """What who runs the platform reads."""
         return self.inside or self.detail
 
+    @property
+    def told(self) -> Mapping[str, str]:
+        """The headers of HTTP that go with it on every response."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
     def tell(self, request: str) -> None:
         """Where the reason is inside, say in the detail who knows it, and by which request's id."""
         if self.inside:
@@ -111,9 +116,22 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The path exists, and not for this method."""
+    """The path exists, and not for this method; `methods` are those that it has, beside OPTIONS."""
 
     status, code = 405, "method_not_allowed"
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        super().__init__("Method Not Allowed")
+        self.methods = methods
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        return allow(self.methods)
+
+
+def allow(methods: Sequence[str]) -> Mapping[str, str]:
+    """The header that names the methods of a path (RFC 9110, 10.2.1)."""
+    return {"Allow": ", ".join((*methods, "OPTIONS"))}
 
 
 class Conflict(Problem):

@@ -26,7 +26,7 @@ import msgspec
 from foundation.ambient import new_timed_id
 from foundation.body import Receive, issue, limit_of, parsed, whole, within
 from foundation.endpoint import as_problem, failure_at
-from foundation.errors import MethodNotAllowed, Problem, Unprocessable
+from foundation.errors import MethodNotAllowed, Problem, Unprocessable, allow
 from foundation.identity import Caller, credential, identified
 from foundation.leaving import Left, unless_left
 from foundation.unread import named, unread
@@ -44,6 +44,7 @@ MANY_SLASHES: Final = re.compile("/{2,}")
 PATH_TO_FIELD: Final = re.compile(r"`\$((?:\.|\[)[^`]*)`")
 EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
 REQUEST_ID: Final = b"x-request-id"
+METHODS: Final = ("POST",)
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -116,7 +117,7 @@ class Front:
             problem = as_problem(raised, scope["path"])
             problem.headers = problem.headers or ((REQUEST_ID, new_timed_id().encode()),)
             status, body = (route.failure if route is not None else failure_at(scope["path"]))(problem)
-            await respond(send, status, msgspec.json.encode(body), (*retry_header(problem), *problem.headers))
+            await respond(send, status, msgspec.json.encode(body), (*encoded(problem.told), *problem.headers))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -130,6 +131,10 @@ class Front:
 async def serve(route: Route, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer by a route. What is raised was raised before anything was sent; who has gone gets no answer."""
     visit = Visit()
+    if scope["method"] == "OPTIONS":
+        headers = [(REQUEST_ID, visit.id.encode()), *encoded(allow(METHODS))]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        return await send({"type": "http.response.body", "body": b""})
     try:
         handling = await asked(route, visit, scope, receive)
         await unless_left(receive, answer(handling, route.seconds, send))
@@ -198,9 +203,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def retry_header(problem: Problem) -> list[tuple[bytes, bytes]]:
-    """Retry-After, where the error says when it may work."""
-    return [] if problem.retry_after is None else [(b"retry-after", str(problem.retry_after).encode())]
+def encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as they are sent."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 async def asked(
@@ -210,7 +215,7 @@ async def asked(
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     try:
         if scope["method"] != "POST":
-            raise MethodNotAllowed("Method Not Allowed")
+            raise MethodNotAllowed(METHODS)
         given = parsed(await whole(within(receive, *limit_of(scope["path"]))), headers.get("content-type", ""))
     except Problem as malformed:
         await book(route, visit, await known(headers), headers, msgspec.UNSET, malformed)

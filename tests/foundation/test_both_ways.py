@@ -203,10 +203,17 @@ async def test_an_error_that_knows_when_to_come_again_says_so(path: str, good_to
 
 
 @each_way
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "BREW"])
-async def test_another_method_is_405(path: str, method: str, good_token: str) -> None:
+async def test_options_says_which_methods_there_are_whoever_asks(path: str) -> None:
+    answer = await ask(path, method="OPTIONS")
+    assert (answer.status, answer.headers["allow"], answer.body) == (204, "POST, OPTIONS", b"")
+    assert answer.headers["x-request-id"]
+
+
+@each_way
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "BREW"])
+async def test_another_method_is_405_with_those_that_there_are(path: str, method: str, good_token: str) -> None:
     answer = await ask(path, b'{"name": "n"}', method=method, token=good_token)
-    assert answer.status == 405
+    assert (answer.status, answer.headers["allow"]) == (405, "POST, OPTIONS")
     if method != "HEAD":
         assert answer.json == {"detail": "Method Not Allowed", "code": "method_not_allowed"}
 

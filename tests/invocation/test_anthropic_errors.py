@@ -85,7 +85,8 @@ async def test_a_body_that_is_no_json_and_one_that_is_too_large_are_errors_of_th
     assert error(await door.post("/v1/messages", b"{")) == (400, "invalid_request_error")
     large = {**HI, "system": "x" * (11 * 2**20)}
     assert error(await door.post("/v1/messages", large)) == (413, "request_too_large")
-    assert error(await door.get("/v1/messages")) == (405, "invalid_request_error")
+    answer = await door.get("/v1/messages")
+    assert (error(answer), answer.headers["allow"]) == ((405, "invalid_request_error"), "POST, OPTIONS")
 
 
 async def test_a_model_that_the_application_may_not_call_is_a_permission_error(door: Door):

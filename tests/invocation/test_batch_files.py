@@ -1,12 +1,15 @@
 """OpenAI's files through the door: uploaded, read, listed and deleted."""
 
+from typing import get_type_hints
+
 import pytest
+from openai.types import BatchCreateParams, FileCreateParams
 
 from apps.invocation.batches.records import UploadedFile
 from foundation.adapters import files, records
 from foundation.errors import NotFound
 from foundation.openapi import described
-from tests.invocation.batched import BOUNDARY, delete, kept, line, uploaded
+from tests.invocation.batched import BOUNDARY, EMBEDDINGS, delete, kept, line, uploaded
 from tests.invocation.door import Door, ask, opened
 
 
@@ -54,6 +57,32 @@ async def test_a_deleted_file_is_gone_with_its_content(door: Door):
         files.read(path)
 
 
+async def test_each_member_that_the_sdk_documents_is_honoured_or_refused_by_its_name(door: Door):
+    decided = {
+        "/v1/files": (FileCreateParams, {"file", "purpose"}, {"expires_after"}),
+        "/v1/batches": (
+            BatchCreateParams,
+            {"input_file_id", "endpoint", "completion_window", "metadata"},
+            {"output_expires_after"},
+        ),
+    }
+    for path, (shape, honoured, refused) in decided.items():
+        assert set(get_type_hints(shape)) == honoured | refused, f"say what becomes of what is new at {path}"
+    file = await uploaded(door, b"{}", **{"expires_after[anchor]": "created_at"})
+    assert (file.status, file.json["error"]["param"]) == (400, "expires_after[anchor]")
+    given = {"input_file_id": await kept(door, line("a")), "endpoint": EMBEDDINGS, "completion_window": "24h"}
+    batch = await door.post("/v1/batches", {**given, "output_expires_after": {"seconds": 3600, "anchor": "created_at"}})
+    assert (batch.status, batch.json["error"]["param"]) == (400, "output_expires_after")
+    assert (await door.post("/v1/batches", {**given, "metadata": {"team": "search"}})).json["metadata"] == {"team": "search"}
+
+
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches"])
+async def test_a_filter_that_a_list_does_not_have_is_refused_by_its_name(door: Door, path: str):
+    answer = await door.get(f"{path}?limit=1&status=completed")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "status")
+    assert "there are after, limit" in answer.json["error"]["message"]
+
+
 async def test_files_are_listed_in_pages_by_time_and_purpose():
     door = opened()
     three = [await kept(door, line("a")) for _ in range(3)]
@@ -69,6 +98,8 @@ async def test_files_are_listed_in_pages_by_time_and_purpose():
 async def test_a_method_that_a_path_does_not_have_is_refused_in_openais_words(door: Door):
     answer = await ask("PUT", "/v1/files", b"", door.token, {})
     assert (answer.status, answer.json["error"]["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, POST, HEAD, OPTIONS"
+    assert (await ask("OPTIONS", "/v1/files", b"", None, {})).headers["allow"] == answer.headers["allow"]
     assert (await ask("HEAD", "/v1/files", b"", door.token, {})).status == 200
 
 

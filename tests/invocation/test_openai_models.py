@@ -83,7 +83,7 @@ async def test_nobody_is_401_and_a_key_is_enough(door: Door):
         assert (await ask("GET", "/v1/models", b"", None, headers)).status == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 async def test_a_path_that_there_is_not_is_told_in_the_dialect_of_its_neighbours(door: Door, method: str):
     ours = await ask(method, "/v1/completions", b"{}", door.token, {})
     assert (ours.status, ours.json["error"]["type"], ours.json["error"]["code"]) == (404, "invalid_request_error", "not_found")

@@ -169,6 +169,13 @@ async def test_a_date_that_is_none_is_refused_by_its_field(door: Door, query, fi
     assert (answer.status, answer.fields) == (422, [field])
 
 
+@pytest.mark.parametrize("path", ["/usage/daily", "/usage/calls"])
+async def test_a_filter_that_there_is_not_is_refused_with_those_that_there_are(door: Door, path: str):
+    answer = await door.get(f"{path}?limit=1&cursor=&start_date=&end_date=&model=gpt")
+    assert (answer.status, answer.fields) == (422, ["query.model"])
+    assert answer.json["issues"][0]["msg"] == "this is no filter; there are start_date, end_date, limit, cursor"
+
+
 async def test_an_empty_date_is_no_date_and_a_page_has_a_cursor(door: Door):
     for name in ("TITAN_TEXT_EMBED_V2", "COHERE_EMBED_ENGLISH_V3"):
         await door.post("/model/embed", {"model_name": name, "input_text": "hello"})

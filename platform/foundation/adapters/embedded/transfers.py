@@ -11,9 +11,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from foundation import adapters
 from foundation.adapters.embedded.files import DiskFiles
-from foundation.errors import MethodNotAllowed, Problem, TooLarge
+from foundation.errors import MethodNotAllowed, Problem, TooLarge, allow
 
 PART: Final = 2**20
+METHODS: Final = ("GET", "HEAD", "PUT")
 
 
 @csrf_exempt
@@ -22,8 +23,10 @@ def transfer(request: HttpRequest, grant: str, name: str) -> HttpResponseBase:
     files = cast(DiskFiles, adapters.files)
     try:
         method = "GET" if request.method == "HEAD" else str(request.method)
-        if method not in ("GET", "PUT"):
-            raise MethodNotAllowed("Method Not Allowed")
+        if method == "OPTIONS":
+            return HttpResponse(status=204, headers=allow(METHODS))
+        if method not in METHODS:
+            raise MethodNotAllowed(METHODS)
         granted = files.grant(grant, method)
         if method == "GET":
             return given(files.open(granted.path), granted.path, whole=request.method == "GET")
@@ -31,8 +34,7 @@ def transfer(request: HttpRequest, grant: str, name: str) -> HttpResponseBase:
             raise TooLarge(f"the file is larger than {granted.limit:,} bytes, the limit of this upload")
         files.receive(granted, cast(Iterator[bytes], iter(partial(request.read, PART), b"")))
     except Problem as problem:
-        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-        return JsonResponse(dict(problem.body()), status=problem.status, headers=headers)
+        return JsonResponse(dict(problem.body()), status=problem.status, headers=dict(problem.told))
     return HttpResponse(status=200)
 
 
