@@ -13,24 +13,34 @@ from apps.invocation import services
 from apps.invocation.records import Deployment, Kind, Model
 from tests.invocation.claudes import claudes
 from tests.invocation.door import Answer, Door
-from tests.invocation.members import chat, messages, responses
+from tests.invocation.members import chat, counting, embeddings, messages, rerank, responses
 from tests.invocation.members.walking import Row, Table, members, plain
 from tests.upstream.openai_server import running
 
-DIALECTS = {"/v1/chat/completions": chat, "/v1/responses": responses, "/v1/messages": messages}
+DIALECTS = {
+    "/v1/chat/completions": chat,
+    "/v1/responses": responses,
+    "/v1/embeddings": embeddings,
+    "/v1/rerank": rerank,
+    "/v1/messages": messages,
+    "/v1/messages/count_tokens": counting,
+}
 ROWS = [(path, name) for path, dialect in DIALECTS.items() for name in dialect.ROWS]
+KINDS = {"able": Kind.TEXT, "embeds": Kind.EMBED, "ranks": Kind.RERANK}
 TOLD = ("x-ignored-parameters", "x-adjusted-parameters")
 
 
 @pytest.fixture(scope="module")
 def wires() -> Iterator[dict[str, list[Any]]]:
     """What servers with OpenAI's and with Anthropic's API were asked, by the dialect that they have in common with the caller;
-    their models, which can do all that there is, are called `able` and `claude-test` here."""
+    their models, which can do all that there is, are called `able`, `embeds`, `ranks` and `claude-test` here."""
     with running() as openai, claudes() as anthropic:
-        there = Deployment("there", "openai_compatible", "gpt-4o", base_url=openai.url)
-        services.save_model(Model("able", "", Kind.TEXT, "", inputs=("image", "document"), deployments=(there,)))
-        yield {"/v1/chat/completions": openai.asked, "/v1/responses": openai.asked, "/v1/messages": anthropic.asked}
-        services.remove_model("able")
+        there = (Deployment("there", "openai_compatible", "gpt-4o", base_url=openai.url),)
+        for name, kind in KINDS.items():
+            services.save_model(Model(name, "", kind, "", inputs=("image", "document"), deployments=there))
+        yield {path: anthropic.asked if "/messages" in path else openai.asked for path in DIALECTS}
+        for name in KINDS:
+            services.remove_model(name)
 
 
 @pytest.mark.parametrize("path", DIALECTS)
