@@ -82,6 +82,11 @@ def tell(call: Call, place: Place) -> None:
     call.adjusted = (*changed, *(how for name, how in ADJUSTED.items() if name in missing)) if missing else changed
 
 
+def without_likelihoods(call: Call) -> None:
+    """Put on the call that it gets none of the likelihoods that it asked for, though its provider takes the parameter."""
+    call.lost = tuple(sorted({*call.lost, words(call.dialect)("logprobs")}))
+
+
 def most_tokens(request: Request, model: Model) -> int | None:
     """How many tokens the answer of this model may have: as many as are asked for, and no more than it can write."""
     limit = model.output_limit

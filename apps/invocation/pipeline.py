@@ -15,7 +15,7 @@ from apps.invocation import admission, caching, catalogue, contents, counting, g
 from apps.invocation.calls import CANCELLED, Call
 from apps.invocation.counting import Count
 from apps.invocation.folding import Answer, events_of
-from apps.invocation.invocations import NOTHING, Completion, Embeddings, Event, Finish, Ranking, Request, Text, Usage
+from apps.invocation.invocations import NOTHING, Completion, Embeddings, Event, Finish, Ranking, Request, Text, TextDelta, Usage
 from apps.invocation.records import Kind
 from apps.invocation.sizes import BYTES_A_TOKEN
 from apps.usage import services as usage
@@ -102,6 +102,8 @@ async def stream(call: Call) -> AsyncGenerator[Event, None]:
     try:
         kept = await found(call)
         source = guarding.filtered(call, routing.stream(call)) if kept is None else replayed(kept)
+        if call.request.logprobs is not None:
+            source = likely(call, source)
         async with aclosing(source) as events:
             async for event in events:
                 call.came()
@@ -145,6 +147,8 @@ async def answered(call: Call, checked: Callable[[Completion], object] | None = 
     else:
         answer = await guarding.after(call, await routing.complete(call))
     call.finish = answer.reason.value
+    if call.request.logprobs is not None and answer.text and not answer.logprobs:
+        honoured.without_likelihoods(call)
     if checked is not None:
         checked(answer)
     if kept is None:
@@ -180,6 +184,17 @@ async def replayed(kept: Completion) -> AsyncGenerator[Event, None]:
     """A kept answer as events."""
     for event in events_of(kept):
         yield event
+
+
+async def likely(call: Call, source: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same events, for a call that asks how likely they are: where its first words do not say so, its headers tell that."""
+    begun = False
+    async with aclosing(source) as events:
+        async for event in events:
+            if not begun and isinstance(event, TextDelta) and not event.logprobs:
+                honoured.without_likelihoods(call)
+            begun = True
+            yield event
 
 
 async def ended(call: Call, failed: BaseException | None = None, said: contents.Said = None) -> None:

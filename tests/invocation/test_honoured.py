@@ -9,7 +9,9 @@ import pytest
 from apps.applications.records import Allowance, Caching
 from apps.invocation import services
 from apps.invocation.records import Deployment, Kind, Model, Prices
+from tests.invocation import unruly
 from tests.invocation.door import Door, onboarded
+from tests.upstream.checking import listed
 from tests.upstream.openai_server import OpenAIServer, running
 
 CHAT = "/v1/chat/completions"
@@ -81,6 +83,31 @@ async def test_what_changes_the_answer_is_refused_by_the_name_that_it_was_asked_
 async def test_likelihoods_are_refused_where_a_provider_tells_none(door: Door, upstream: OpenAIServer):
     answer = await asked(door, "claude", {"logprobs": True})
     assert (answer.status, answer.json["error"]["param"]) == (400, "logprobs")
+
+
+MUTE = unruly.reply(200, {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]})
+
+
+@pytest.mark.parametrize(("reply", "stream"), [(MUTE, False), (unruly.GOOD, True)], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("path", "asks", "told"),
+    [
+        (CHAT, {"messages": QUESTION, "logprobs": True, "top_logprobs": 2}, "logprobs"),
+        ("/v1/responses", {"input": "Say hello.", "top_logprobs": 2}, "top_logprobs"),
+    ],
+    ids=["chat", "responses"],
+)
+async def test_likelihoods_that_a_provider_leaves_out_are_told(
+    door: Door, reply: bytes, stream: bool, path: str, asks: Any, told: str
+):
+    async with unruly.serving(reply) as server:
+        with listed(Deployment("mute", "openai_compatible", "x", base_url=server.url)) as model:
+            answer = await door.post(path, {"model": model, "stream": stream, **asks})
+            said = {name: asks[name] for name in asks if "logprobs" not in name}
+            plain = await door.post(path, {"model": model, "stream": stream, **said})
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, told)
+    assert plain.status == 200
+    assert "x-ignored-parameters" not in plain.headers
 
 
 async def test_a_model_that_can_is_named(door: Door, upstream: OpenAIServer):
