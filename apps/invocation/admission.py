@@ -7,6 +7,7 @@ default), and in dollars the most that the call can cost: with all that the dear
 
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -149,18 +150,26 @@ def refusal(call: Call, claim: Claim, kind: str, left: int, seconds: float) -> P
     if kind == COST:
         span = "day" if ":day:" in claim.key else "month"
         return OverBudget(
-            f"the budget of {whose} for this {span} is {usd(limit)} USD, of which {usd(left)} are left, "
-            f"and this call can cost {usd(claim.amount)}{smaller(call)}",
+            f"the budget of {whose} for this {span} is {usd(limit)} USD, of which {usd(left)} are left, and this call can cost "
+            f"{usd(claim.amount)}; {advice(call, claim, left, f'it may be made when the next {span} begins')}",
             retry_after=wait,
         )
     if claim.amount > limit:
-        return TooMany(f"{whose} may use {limit} {kind} a minute, and this call alone may use {claim.amount}{smaller(call)}")
+        alone = f"{whose} may use {limit} {kind} a minute, and this call alone may use {claim.amount}"
+        return TooMany(f"{alone}; {advice(call, claim, limit)}")
     return TooMany(f"{whose} may use {limit} {kind} a minute, of which {left} are left", retry_after=wait)
 
 
-def smaller(call: Call) -> str:
-    """What makes a call smaller."""
-    return "; a smaller max_tokens makes it less" if call.asked.kind is Kind.TEXT else ""
+def advice(call: Call, claim: Claim, left: int, later: str = "") -> str:
+    """What would let the call in: a shorter answer where that is enough for what is left, else a later moment, else less to
+    read."""
+    shortest = copy(call)
+    shortest.request = replace(call.request, max_tokens=1)
+    amounts = {each.key: each.amount for each, _ in claims_of(shortest, bounds_for(call), now())}
+    least = amounts.get(claim.key, claim.amount)
+    if least <= left:
+        return "a smaller max_tokens makes it less"
+    return later if later and least <= (claim.limit or 0) else "its input alone is more than that: make it shorter"
 
 
 def usd(micro: int) -> str:

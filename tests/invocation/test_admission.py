@@ -62,11 +62,14 @@ async def test_tokens_that_are_not_left_are_refused_before_the_model_is_asked(up
 
 
 async def test_a_call_that_can_never_fit_is_told_so_and_not_to_come_back(upstream: OpenAIServer) -> None:
-    door = onboarded(allowance=Allowance(tokens_per_minute=100))
-    refused = await ask(door, max_tokens=500)
-    assert refused.status == 429
-    assert "retry-after" not in refused.headers
-    assert "624" in refused.json["detail"] and "max_tokens" in refused.json["detail"]
+    for limit, advice in (
+        (200, "a smaller max_tokens makes it less"),
+        (100, "its input alone is more than that: make it shorter"),
+    ):
+        refused = await ask(onboarded(allowance=Allowance(tokens_per_minute=limit)), max_tokens=500)
+        assert refused.status == 429
+        assert "retry-after" not in refused.headers
+        assert refused.json["detail"].endswith(f"this call alone may use 624; {advice}")
 
 
 async def test_what_a_call_that_fails_reserved_is_given_back(upstream: OpenAIServer) -> None:

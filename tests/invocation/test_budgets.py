@@ -9,6 +9,7 @@ import pytest
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Caching
+from apps.invocation.claims import MICRO
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome
 from foundation.ambient import now
@@ -44,6 +45,29 @@ async def test_a_call_that_could_pass_the_budget_is_refused_and_told_by_how_much
     assert abs(int(refused.headers["retry-after"]) - (end - datetime.now(UTC)).total_seconds()) < 5
     assert (await ask(door, max_tokens=15)).status == 200
     assert await outcomes(door, 3) == ["success", "budget_exceeded", "success"]
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "advice"),
+    [
+        (0.2, 0.05, "0.15 are left, and this call can cost 0.164; a smaller max_tokens makes it less"),
+        (0.2, 0.1, "0.10 are left, and this call can cost 0.164; it may be made when the next month begins"),
+        (0.2, 0.2, "0.00 are left, and this call can cost 0.164; it may be made when the next month begins"),
+        (0.1, 0.0, "0.10 are left, and this call can cost 0.164; its input alone is more than that: make it shorter"),
+    ],
+)
+async def test_a_call_over_budget_is_told_what_would_let_it_in(
+    upstream: OpenAIServer, budget: float, spent: float, advice: str
+) -> None:
+    door = onboarded()
+    application = door.caller.application
+    usage.record(on_account(application, now(), "priced", round(spent * MICRO)))
+    await eventually(lambda: usage.daily(application, None, None).items)
+    allowance = Allowance(usd_per_month=budget)
+    applications.change_policy(application, lambda policy: replace(policy, allowance=allowance))
+    refused = await ask(door)
+    assert refused.status == 402
+    assert refused.json["detail"].endswith(advice)
 
 
 async def test_of_two_budgets_the_smaller_holds(upstream: OpenAIServer) -> None:
