@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from foundation import manifest
+from foundation import manifest, started
 from foundation.defaults import (
     NeededOnAws,
     administrators_issuer,
@@ -42,6 +42,7 @@ from foundation.readers import (
 )
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
+HOME: Final = str(BASE_DIR / ".foundation")
 AWS_ENDPOINTS: Final = "AWS_ENDPOINT_URL"  # variables that begin so are read by AWS's client itself, when it is first needed
 
 
@@ -55,9 +56,7 @@ class Settings:
     serve: tuple[str, ...] = setting(
         "SERVE", words, "all", "The capabilities that a process serves, by folder name under apps/."
     )
-    home: Path = setting(
-        "FOUNDATION_HOME", path, str(BASE_DIR / ".foundation"), "The folder that holds all data when embedded."
-    )
+    home: Path = setting("FOUNDATION_HOME", path, HOME, "The folder that holds all data when embedded.")
     vector_store: str = setting(
         "VECTOR_STORE",
         one_of("lancedb", "opensearch", "opensearchserverless"),
@@ -324,7 +323,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 try:
-    CHOSEN: Final = read_settings(os.environ)
+    home = checked("FOUNDATION_HOME", path, os.environ.get("FOUNDATION_HOME") or HOME)
+    CHOSEN: Final = read_settings(started.beside(os.environ, home))
     HOUSE: Final = manifest.furnish(manifest.capabilities("apps"), CHOSEN.serve, CHOSEN.platform)
 except ValueError as wrong:
     sys.exit(f"The configuration is wrong: {wrong}.")

@@ -72,6 +72,15 @@ def test_the_summary_names_portal_api_data_and_what_the_capabilities_prepared(ru
     assert running.is_up()
 
 
+def test_commands_beside_it_speak_of_where_it_runs_until_it_ends(running: Running) -> None:
+    assert f"the platform listens at port {running.port}\n" in running.stage.run("doctor", PORT="").stdout
+    other = free_port()
+    assert f"port {other} is free" in running.stage.run("doctor", PORT=str(other)).stdout
+    running.process.kill()
+    running.process.wait()
+    assert f"port {running.port}" not in running.stage.run("doctor", PORT="").stdout
+
+
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_a_killed_process_is_started_again_and_works(running: Running, command: str) -> None:
     killed = running.child(command)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib import import_module
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from foundation.errors import Problem
 from foundation.settings import CHOSEN, HOUSE
+from foundation.started import telling
 from foundation.supervisor import Chore, Supervisor, end_with_parent
 
 HOPELESS: Final = 3  # a child that ends so often before the platform is UP will not come up
@@ -43,6 +45,11 @@ class Command(BaseCommand):
             os.execve(sys.executable, [sys.executable, sys.argv[0], "up", *flags], {**os.environ, **changed})  # noqa: S606
         refuse_taken_port()
         lines = prepared()
+        with telling(CHOSEN.home, {each.metadata["name"]: getattr(CHOSEN, each.name) for each in fields(CHOSEN)}):
+            sys.exit(self.kept_running(lines, options["demo"], options["once"]))
+
+    def kept_running(self, lines: list[str], demo: bool, once: bool) -> int:
+        """Start the processes, and stop them in the end; the exit code."""
         supervisor = Supervisor(
             ["web", *(["worker"] if HOUSE.queues else [])],
             [Chore(SWEEP, self.sweep)],
@@ -50,10 +57,9 @@ class Command(BaseCommand):
         )
         supervisor.start()
         try:
-            code = self.attend(supervisor, lines, options["demo"], options["once"])
+            return self.attend(supervisor, lines, demo, once)
         finally:
             supervisor.stop()
-        sys.exit(code)
 
     def attend(self, supervisor: Supervisor, lines: list[str], demo: bool, once: bool) -> int:
         """Wait for UP, show the summary, run the demo, stay; the exit code."""
