@@ -1,11 +1,13 @@
 """docs/deploy.md and docs/security.md against the templates: what they name exists, and what has to be named is."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 from django.core.management import load_command_class
 
+from apps.invocation.catalogue import shipped
 from deploy.cloudformation import guide, needs, pages
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.generate import FOLDER
@@ -79,6 +81,15 @@ def test_what_a_stack_alone_has_to_be_told_is_the_output_that_its_question_names
             continue
         found = re.search(r"utput (\w+) of the stack `([a-z-]+)`", asked["Description"])
         assert found and found[1] == name and name in template(f"{found[2]}.json")["Outputs"], name
+
+
+def test_the_example_of_names_that_another_model_answers_is_one_of_the_catalogue() -> None:
+    help_of = ROOT["Parameters"]["ModelAliases"]["Description"]
+    (example,) = re.findall(r"example (\S+);", help_of)
+    (kind, pattern, target) = re.split("[:=]", example)
+    names = {model.name for model in shipped() if model.kind == kind}
+    assert target in names
+    assert any(fnmatchcase(name, pattern) for name in names - {target}), "a pattern covers names of the catalogue"
 
 
 def test_the_guide_says_which_settings_further_settings_cannot_take() -> None:

@@ -69,7 +69,8 @@ TEXTRACT: Final = Parameter(
 ALIASES: Final = Parameter(
     name="ModelAliases",
     label="Names of models that another model answers",
-    help="As kind:pattern=model, with commas between them, for example text:gpt-*=TITAN_TEXT_EXPRESS_V1; may be empty.",
+    help="As kind:pattern=model, with commas between them, for example text:TITAN_TEXT_*=META_LLAMA3_70B_INSTRUCT_V1; "
+    "may be empty.",
     default="",
     pattern="([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?",
     hint="kind:pattern=model with commas between them, or nothing",
