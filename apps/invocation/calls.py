@@ -1,7 +1,7 @@
 """One call to a model on its way through the gateway, and the row that it leaves on the account."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -48,7 +48,8 @@ class Call:
     the model of which it is to show what its provider counts. begun: something has come of a stream. unanswered: the prompts
     of tries that were not answered and may be billed all the same, with what they cost; estimated: tokens were not told but
     counted here. kind: what the account calls it, where that is not its model's kind. visit: the request that it was made
-    for, whose id and moment it has.
+    for, whose id and moment it has. places: where each part of the request stands in what its caller sent, by its place in
+    the request; until the guard has looked.
     """
 
     caller: Caller
@@ -87,6 +88,7 @@ class Call:
     unanswered_cost: int = 0
     estimated: bool = False
     kind: str = ""
+    places: Callable[[], Mapping[str, str]] | None = None
 
     @property
     def invocation(self) -> str:

@@ -133,6 +133,22 @@ def conversation(messages: Iterable[Message]) -> tuple[tuple[Text, ...], tuple[M
     return tuple(system), tuple(turns)
 
 
+def places(turns: Iterable[tuple[Message, Iterable[str]]], before: Iterable[str] = ()) -> Mapping[str, str]:
+    """Where the parts of a conversation stand in what its caller sent: their names there, by their places in a Request.
+
+    turns: each as it is before it becomes one of a conversation, with the names of its parts; before: the names of what the
+    application says before them all.
+    """
+    given = [(turn, tuple(names)) for turn, names in turns]
+    named = {id(part): name for turn, names in given for part, name in zip(turn.content, names, strict=True)}
+    system, messages = conversation(turn for turn, _ in given)
+    first = (*before, *(named[id(part)] for part in system))
+    found = {f"system[{n}]": name for n, name in enumerate(first)}
+    for n, message in enumerate(messages):
+        found |= {f"messages[{n}].content[{m}]": named[id(part)] for m, part in enumerate(message.content)}
+    return found
+
+
 def are_one(before: Message, after: Message) -> bool:
     """Whether two neighbours are pieces of one turn."""
     if before.role is not after.role:

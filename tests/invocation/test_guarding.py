@@ -103,7 +103,7 @@ async def test_the_provider_gets_masks_wherever_the_request_has_text(upstream: O
 async def test_a_number_that_two_forms_fit_is_found_once(upstream: OpenAIServer):
     door = onboarded(guard=NOTING)
     await say(door, "I am +1 415 555 2671, she is +1 (212) 555-0123.")
-    assert (await row(door)).findings[0] == "phone: 2 noted in messages[0].content[0]"
+    assert (await row(door)).findings[0] == "phone: 2 noted in messages[0].content"
 
 
 async def test_documents_that_are_text_are_masked_too(upstream: OpenAIServer):
@@ -146,8 +146,8 @@ async def test_what_a_guard_only_notes_passes_and_is_named_on_the_account_withou
     assert streamed(answer) == f"You said: bob@example.com and eve@example.com have {TOKEN}"
     findings = (await row(door)).findings
     assert findings == (
-        "email: 2 noted in messages[0].content[0]",
-        "github_token: 1 noted in messages[0].content[0]",
+        "email: 2 noted in messages[0].content",
+        "github_token: 1 noted in messages[0].content",
         "email: 2 noted in the answer's text",
         "github_token: 1 noted in the answer's text",
     )
@@ -158,9 +158,9 @@ async def test_a_blocked_request_reaches_no_provider_and_the_refusal_names_the_r
     answer = await say(door, [{"role": "system", "content": "Hi"}, {"role": "user", "content": f"My token is {TOKEN}"}])
     assert (answer.status, len(upstream.asked)) == (400, count)
     assert "github_token" in answer.json["error"]["message"]
-    assert answer.json["error"]["message"].endswith("messages[0].content[0]; leave it out")
+    assert answer.json["error"]["message"].endswith("messages[1].content; leave it out")
     refused = await row(door)
-    assert (refused.outcome, refused.findings) == ("content_blocked", ("github_token: 1 blocked in messages[0].content[0]",))
+    assert (refused.outcome, refused.findings) == ("content_blocked", ("github_token: 1 blocked in messages[1].content",))
     assert TOKEN not in f"{answer.body!r} {refused}"
 
 

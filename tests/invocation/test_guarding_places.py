@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from apps.applications.records import Action, Guard
+from apps.invocation.records import Deployment, Kind
 from tests.extraction.pdfs import Sheet, pdf
 from tests.invocation.claudes import CLAUDE, claudes
 from tests.invocation.door import Answer, Door, onboarded
 from tests.invocation.test_guarding import MASKING, NOTING, row
 from tests.upstream.anthropic_server import AnthropicServer
+from tests.upstream.checking import listed
 
 SCHEMA = {
     "type": "object",
@@ -139,3 +141,124 @@ async def test_a_long_text_is_checked_while_other_calls_go_on(server: AnthropicS
     assert (await short).status == 200
     assert len(server.asked) == count + 1  # the long one is not yet on its way
     assert (await long).status == 200
+
+
+LOCAL = "smollm2-135m-instruct"
+MAIL_TO = "Write to bob@example.com."
+HI = {"role": "user", "content": "Hi"}
+ASKED = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+USE = {"type": "tool_use", "id": "c", "name": "f", "input": {"to": "bob@example.com"}}
+
+
+def turns(*turns: Any) -> Any:
+    return {"messages": list(turns), "max_tokens": 5}
+
+
+def texts(*texts: str) -> Any:
+    return [{"type": "text", "text": text} for text in texts]
+
+
+SPOTS: list[tuple[str, Any, str]] = [
+    (
+        "/v1/chat/completions",
+        turns({"role": "system", "content": "Be kind."}, HI, {**HI, "content": MAIL_TO}),
+        "messages[2].content",
+    ),
+    ("/v1/chat/completions", turns({"role": "developer", "content": texts("Hi", MAIL_TO)}, HI), "messages[0].content[1]"),
+    ("/v1/chat/completions", turns(HI, {"role": "system", "content": MAIL_TO}), "messages[1].content"),
+    ("/v1/chat/completions", turns({"role": "system", "content": MAIL_TO}), "messages[0].content"),
+    (
+        "/v1/chat/completions",
+        turns(HI, {"role": "assistant", "content": "", "reasoning_content": MAIL_TO}, HI),
+        "messages[1].reasoning_content",
+    ),
+    (
+        "/v1/chat/completions",
+        turns(
+            {"role": "system", "content": "x"},
+            HI,
+            {
+                **ASKED,
+                "tool_calls": [
+                    *ASKED["tool_calls"],
+                    {"id": "d", "function": {"name": "f", "arguments": '{"a": "bob@example.com"}'}},
+                ],
+            },
+        ),
+        "messages[2].tool_calls[1]",
+    ),
+    (
+        "/v1/chat/completions",
+        turns(
+            HI,
+            {"role": "assistant", "content": "", "refusal": "no"},
+            ASKED,
+            {"role": "tool", "tool_call_id": "c", "content": "fine"},
+            {"role": "tool", "tool_call_id": "c", "content": texts("fine", MAIL_TO)},
+        ),
+        "messages[4].content[1]",
+    ),
+    ("/v1/responses", {"input": MAIL_TO, "instructions": "Be kind."}, "input"),
+    ("/v1/responses", {"input": "Hi", "instructions": MAIL_TO}, "instructions"),
+    (
+        "/v1/responses",
+        {"input": [{**HI, "role": "system"}, {**HI, "content": MAIL_TO}], "instructions": "x"},
+        "input[1].content",
+    ),
+    ("/v1/responses", {"input": [{"role": "developer", "content": MAIL_TO}, HI], "instructions": "x"}, "input[0].content"),
+    (
+        "/v1/responses",
+        {
+            "input": [
+                HI,
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": MAIL_TO},
+            ]
+        },
+        "input[2].output",
+    ),
+    ("/v1/messages", {**turns({**HI, "content": MAIL_TO}), "system": "Be kind."}, "messages[0].content"),
+    ("/v1/messages", {**turns(HI), "system": texts("", "x", MAIL_TO)}, "system[2]"),
+    (
+        "/v1/messages",
+        turns({"role": "system", "content": "x"}, {**HI, "content": texts("Hi", MAIL_TO)}),
+        "messages[1].content[1]",
+    ),
+    (
+        "/v1/messages/count_tokens",
+        turns(HI, {"role": "assistant", "content": [*texts("I write."), USE]}, HI),
+        "messages[1].content[1]",
+    ),
+    ("/model/invoke", {"prompt": MAIL_TO}, "prompt"),
+    ("/model/invoke", {"prompt": "Hi", "system_prompts": [{"text": "x"}, {"text": MAIL_TO}]}, "system_prompts[1]"),
+    (
+        "/model/invoke",
+        {"prompt": [{"role": "system", "content": "x"}, {**HI, "content": [{"text": "x"}, {"text": MAIL_TO}]}]},
+        "prompt[1].content[1]",
+    ),
+    (
+        "/model/invoke_with_raw_input",
+        {"raw_input": turns({"role": "system", "content": "x"}, {**HI, "content": MAIL_TO})},
+        "raw_input.messages[1].content",
+    ),
+    ("/model/embed", {"input_text": MAIL_TO}, "input_text"),
+    ("/v1/embeddings", {"input": ["Hi", MAIL_TO]}, "input[1]"),
+    ("/v1/embeddings", {"input": MAIL_TO}, "input"),
+    ("/v1/rerank", {"query": "Who?", "documents": ["x", MAIL_TO]}, "documents[1]"),
+    ("/v1/rerank", {"query": MAIL_TO, "documents": ["x"]}, "query"),
+]
+
+
+@pytest.mark.parametrize(("path", "asks", "place"), SPOTS, ids=lambda value: value if isinstance(value, str) else "")
+async def test_a_place_is_where_it_stands_in_what_the_client_sent(path: str, asks: Any, place: str):
+    kind = Kind.EMBED if "embed" in path else Kind.RERANK if "rerank" in path else Kind.TEXT
+    nowhere = Deployment("nowhere", "openai_compatible", "x", base_url="http://127.0.0.1:1")
+    door = onboarded(guard=Guard(personal=Action.BLOCK))
+    with listed(nowhere, kind=kind) as model:
+        named = {"model_id": LOCAL} if "raw" in path else {"model_name" if path.startswith("/model") else "model": model}
+        answer = await door.post(path, {**named, **asks})
+    assert (answer.status, (await row(door)).outcome) == (400, "content_blocked"), answer.body
+    (finding,) = (await row(door)).findings
+    assert finding.startswith(f"email: 1 blocked in {place}")
+    assert finding.removeprefix(f"email: 1 blocked in {place}") in ("", ".content[0]")
+    assert f"which it found in {place}" in answer.body.decode()

@@ -1,6 +1,6 @@
 """The platform's own dialect: POST /model/invoke and /model/embed, as its clients have spoken it from the beginning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -14,6 +14,7 @@ WORDS: Final = {"stop": "stop_sequences"}  # its name of a field of the inner re
 TEMPERATURE: Final = 0.7
 TOP_P: Final = 0.9
 TOP_K: Final = 40
+TEXT: Final = {"messages[0].content[0]": "input_text"}  # where the text to embed stands
 DEFAULTED: Final = ("temperature", "top_p", "top_k")
 
 Name = Annotated[str, Meta(max_length=300, description="A name that /model/list_models has.")]
@@ -98,6 +99,21 @@ def request(wanted: InvokeRequest) -> Request:
         top_k=TOP_K if plain and wanted.top_k is None else wanted.top_k,
         stop=tuple(filter(None, wanted.stop_sequences or ())),
     )
+
+
+def places(wanted: InvokeRequest) -> Mapping[str, str]:
+    """Where each part of the inner request stands in this one."""
+    before = [f"system_prompts[{n}]" for n, _ in enumerate(wanted.system_prompts or ())]
+    if isinstance(wanted.prompt, str):
+        return folding.places([(Message(Role.USER, (Text(wanted.prompt),)), ["prompt"])], before)
+    turns = ((Message(Role(turn.role), parts(n, turn)), spots(n, turn)) for n, turn in enumerate(wanted.prompt))
+    return folding.places(turns, before)
+
+
+def spots(place: int, turn: Turn) -> list[str]:
+    """The places of the texts of a turn."""
+    where = f"prompt[{place}].content"
+    return [where] if isinstance(turn.content, str) else [f"{where}[{n}]" for n, _ in enumerate(turn.content)]
 
 
 def unsaid(wanted: InvokeRequest) -> frozenset[str]:

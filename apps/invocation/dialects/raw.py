@@ -67,6 +67,20 @@ def request(wanted: RawRequest) -> Request:
     """The inner request. Invalid for an unknown id, and for a member, by its name, that has a form of no provider.
 
     To be called after `catalogue.soon`."""
+    return platform.request(plain(wanted))
+
+
+def places(wanted: RawRequest) -> Mapping[str, str]:
+    """Where each part of the inner request stands in this one: of a prompt or of system texts, about."""
+    found = platform.places(plain(wanted)).items()
+    return {
+        inner: f"raw_input.{where.replace('prompt[', 'messages[').replace('system_prompts', 'system')}"
+        for inner, where in found
+    }
+
+
+def plain(wanted: RawRequest) -> InvokeRequest:
+    """The same as the platform's own dialect has it."""
     name = held().name_of(wanted.model_id)
     try:
         body = msgspec.convert(named(wanted.raw_input), _Body)
@@ -84,7 +98,7 @@ def request(wanted: RawRequest) -> Request:
             "stop_sequences": [body.stop] if isinstance(body.stop, str) else body.stop,
             "system_prompts": system(body.system),
         }
-        return platform.request(msgspec.convert(form, InvokeRequest, strict=False))
+        return msgspec.convert(form, InvokeRequest, strict=False)
     except msgspec.ValidationError as wrong:
         raise Invalid(f"raw_input: {wrong}") from wrong
 

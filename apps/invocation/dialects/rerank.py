@@ -1,6 +1,6 @@
 """Reranking as Cohere, Jina and vLLM have it: POST /v1/rerank (https://docs.cohere.com/reference/rerank)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -58,6 +58,12 @@ def documents(wanted: RerankRequest) -> Sequence[str]:
 def request(wanted: RerankRequest, documents: Sequence[str]) -> Request:
     """The request that ranking these documents is."""
     return Request(wanted.model, (Message(Role.USER, tuple(map(Text, (wanted.query, *documents)))),), user=wanted.user)
+
+
+def places(wanted: RerankRequest) -> Mapping[str, str]:
+    """Where each text of the inner request stands in this one."""
+    names = ("query", *(f"documents[{n}]" for n, _ in enumerate(wanted.documents)))
+    return {f"messages[0].content[{n}]": name for n, name in enumerate(names)}
 
 
 def response(ranking: Ranking, wanted: RerankRequest, documents: Sequence[str], invocation: str) -> RerankResponse:

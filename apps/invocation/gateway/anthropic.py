@@ -1,12 +1,15 @@
 """The door of Anthropic's dialect: POST /v1/messages and /v1/messages/count_tokens."""
 
+from functools import partial
 from typing import Final
 
 from apps.invocation import counting, pipeline, refused
+from apps.invocation.calls import Call
 from apps.invocation.dialects import sse
 from apps.invocation.dialects.anthropic import answers as anthropic_answers
 from apps.invocation.dialects.anthropic import errors as anthropic_errors
 from apps.invocation.dialects.anthropic import messages as anthropic_messages
+from apps.invocation.dialects.anthropic import places as anthropic_places
 from apps.invocation.dialects.anthropic.answers import MessageAnswer, MessageEvents, TokenCount
 from apps.invocation.dialects.anthropic.errors import AnthropicError
 from apps.invocation.dialects.anthropic.shapes import CountTokensRequest, MessagesRequest
@@ -22,9 +25,7 @@ COUNT: Final = "/v1/messages/count_tokens"
 
 async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/messages."""
-    unheard = anthropic_messages.ignored(wanted, headers)
-    request = anthropic_messages.request(wanted)
-    call = await begun(caller, request, headers, visit, dialect=DIALECT, streamed=wanted.stream, unheard=unheard)
+    call = await asked(caller, wanted, headers, visit, streamed=wanted.stream)
     if wanted.stream:
         write = MessageEvents(call.invocation, call.asked.name, lambda: counting.prompt(call)).write
         events = sse.told(pipeline.stream(call), write, anthropic_errors.event, MESSAGES)
@@ -33,10 +34,23 @@ async def messages(caller: Caller, wanted: MessagesRequest, headers: Headers, vi
     return Reply(answer, anthropic_errors.named(call.headers))
 
 
+async def asked(caller: Caller, wanted: CountTokensRequest, headers: Headers, visit: Visit, *, streamed: bool) -> Call:
+    """The call that a body is."""
+    return await begun(
+        caller,
+        anthropic_messages.request(wanted),
+        headers,
+        visit,
+        dialect=DIALECT,
+        streamed=streamed,
+        unheard=anthropic_messages.ignored(wanted, headers),
+        places=partial(anthropic_places.places, wanted),
+    )
+
+
 async def count_tokens(caller: Caller, wanted: CountTokensRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/messages/count_tokens."""
-    unheard = anthropic_messages.ignored(wanted, headers)
-    call = await begun(caller, anthropic_messages.request(wanted), headers, visit, dialect=DIALECT, unheard=unheard)
+    call = await asked(caller, wanted, headers, visit, streamed=False)
     count = await pipeline.count(call)
     how = (b"x-token-count", b"counted" if count.exact else b"estimated")
     return Reply(TokenCount(count.tokens), [*anthropic_errors.named(call.headers), how])

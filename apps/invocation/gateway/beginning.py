@@ -1,6 +1,6 @@
 """How a call begins at every door: with what the request's headers say for its account; and what its headers tell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from apps.invocation import caching, labels, pipeline
@@ -44,10 +44,11 @@ async def begun(
     kind: Kind = Kind.TEXT,
     streamed: bool = False,
     unheard: Iterable[str] = (),
+    places: Callable[[], Mapping[str, str]] | None = None,
 ) -> Call:
     """`pipeline.begin` for the request with the headers `x-labels`, `x-prompt`, `traceparent` and `cache-control`; `dialect` is
-    the name of its module in dialects/; unheard: what was asked for and goes to no model. InvalidParameter names the header
-    that does not have its form."""
+    the name of its module in dialects/; unheard: what was asked for and goes to no model; places: see Call. InvalidParameter
+    names the header that does not have its form."""
     call = await pipeline.begin(
         caller,
         labels.labelled(request, headers),
@@ -58,5 +59,5 @@ async def begun(
         cache_control=caching.directives(headers),
         visit=visit,
     )
-    call.ignored = tuple(dict.fromkeys(unheard))
+    call.ignored, call.places = tuple(dict.fromkeys(unheard)), places
     return call

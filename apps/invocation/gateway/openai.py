@@ -1,5 +1,6 @@
 """The door of OpenAI's dialect: chat completions and embeddings; and reranking, with the same errors."""
 
+from functools import partial
 from typing import Final
 
 from apps.invocation import pipeline, refused
@@ -22,8 +23,16 @@ CHAT: Final = "/v1/chat/completions"
 async def chat(caller: Caller, wanted: ChatRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/chat/completions."""
     request = openai_chat.request(wanted)
-    unheard = openai_chat.unheard(wanted)
-    call = await begun(caller, request, headers, visit, dialect="openai_chat", streamed=bool(wanted.stream), unheard=unheard)
+    call = await begun(
+        caller,
+        request,
+        headers,
+        visit,
+        dialect="openai_chat",
+        streamed=bool(wanted.stream),
+        unheard=openai_chat.unheard(wanted),
+        places=partial(openai_chat.places, wanted),
+    )
     created = int(call.created.timestamp())
     if not wanted.stream:
         answer = await pipeline.complete(call)
@@ -37,7 +46,8 @@ async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest
     """POST /v1/embeddings."""
     texts = openai_embeddings.texts(wanted)
     request = openai_embeddings.request(wanted, texts)
-    call = await begun(caller, request, headers, visit, dialect="openai_embeddings", kind=Kind.EMBED)
+    places = partial(openai_embeddings.places, wanted)
+    call = await begun(caller, request, headers, visit, dialect="openai_embeddings", kind=Kind.EMBED, places=places)
     made = await pipeline.embed(call, wanted.dimensions)
     return Reply(openai_embeddings.response(made, wanted.encoding_format), call.headers)
 
@@ -45,7 +55,8 @@ async def embeddings(caller: Caller, wanted: openai_embeddings.EmbeddingsRequest
 async def reranking(caller: Caller, wanted: rerank.RerankRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/rerank."""
     documents = rerank.documents(wanted)
-    call = await begun(caller, rerank.request(wanted, documents), headers, visit, dialect="rerank", kind=Kind.RERANK)
+    request, places = rerank.request(wanted, documents), partial(rerank.places, wanted)
+    call = await begun(caller, request, headers, visit, dialect="rerank", kind=Kind.RERANK, places=places)
     ranking = await pipeline.rerank(call, wanted.top_n)
     return Reply(rerank.response(ranking, wanted, documents, call.invocation), call.headers)
 

@@ -1,6 +1,7 @@
 """The door of the platform's own dialect: the POST paths of /model."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -25,7 +26,8 @@ async def invoke(caller: Caller, wanted: platform.InvokeRequest, headers: Header
     """POST /model/invoke."""
     await catalogue.soon()
     request, unheard = platform.request(wanted), platform.unheard(wanted)
-    call = await begun(caller, request, headers, visit, dialect="platform", unheard=unheard)
+    places = partial(platform.places, wanted)
+    call = await begun(caller, request, headers, visit, dialect="platform", unheard=unheard, places=places)
     call.asks = honoured.one(call.asks - platform.unsaid(wanted))
     return Reply(platform.response(await pipeline.complete(call)), call.headers)
 
@@ -34,15 +36,15 @@ async def embed(caller: Caller, wanted: platform.EmbedRequest, headers: Headers,
     """POST /model/embed."""
     texts = [wanted.input_text or ""]
     request = services.embedding(wanted.model_name, texts)
-    call = await begun(caller, request, headers, visit, dialect="platform", kind=Kind.EMBED)
+    call = await begun(caller, request, headers, visit, dialect="platform", kind=Kind.EMBED, places=lambda: platform.TEXT)
     return Reply(platform.embedding(await pipeline.embed(call)), call.headers)
 
 
 async def invoke_with_raw_input(caller: Caller, wanted: raw.RawRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /model/invoke_with_raw_input."""
     await catalogue.soon()
-    request = raw.request(wanted)
-    call = await begun(caller, request, headers, visit, dialect="raw", unheard=raw.unheard(wanted))
+    request, places = raw.request(wanted), partial(raw.places, wanted)
+    call = await begun(caller, request, headers, visit, dialect="raw", unheard=raw.unheard(wanted), places=places)
     call.asks = honoured.one(call.asks - raw.unsaid(wanted))
     return Reply(raw.response(await pipeline.complete(call)), call.headers)
 

@@ -1,5 +1,6 @@
 """The door of OpenAI's Responses API: POST /v1/responses."""
 
+from functools import partial
 from typing import Final
 
 from apps.invocation import pipeline, refused
@@ -19,9 +20,16 @@ RESPONSES: Final = "/v1/responses"
 async def responses(caller: Caller, wanted: ResponsesRequest, headers: Headers, visit: Visit) -> Reply:
     """POST /v1/responses."""
     request = openai_responses.request(wanted)
-    unheard = openai_responses.ignored(wanted)
-    streamed = bool(wanted.stream)
-    call = await begun(caller, request, headers, visit, dialect="openai_responses", streamed=streamed, unheard=unheard)
+    call = await begun(
+        caller,
+        request,
+        headers,
+        visit,
+        dialect="openai_responses",
+        streamed=bool(wanted.stream),
+        unheard=openai_responses.ignored(wanted),
+        places=partial(openai_responses.places, wanted),
+    )
     beginning = openai_responses.begun(wanted, call.invocation, int(call.created.timestamp()), call.asked.name)
     if not wanted.stream:
         answer = await pipeline.complete(call)

@@ -34,10 +34,10 @@ async def before(call: Call) -> None:
 
     Of an answer that may get masks no logprobs are asked for: they would tell what is under them.
     """
-    guard = call.policy.guard
+    guard, places, call.places = call.policy.guard, call.places, None
     if guard == NOTHING:
         return
-    looking, findings = screen(guard), Findings("; leave it out")
+    looking, findings = screen(guard), Findings("; leave it out", places)
     try:
         requests.bounded(guard, findings, call.request)
         if not looking.looks:

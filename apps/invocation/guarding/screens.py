@@ -1,9 +1,10 @@
 """An application's guard, compiled: what is found in a text, and what happens to it."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from apps.applications.records import Action, Guard
@@ -13,6 +14,7 @@ from apps.invocation.guarding.phrases import Phrases
 from foundation.errors import Blocked
 
 SIZE: Final = "size"  # the rule of a guard that something is too long for
+PART: Final = re.compile(r"system\[\d+\]|messages\[\d+\]\.content\[\d+\]")
 PLACES: Final = 5  # named for each rule; of the rest, how many
 DONE: Final = {Action.NOTE: "noted", Action.MASK: "masked", Action.BLOCK: "blocked"}
 
@@ -98,14 +100,16 @@ def mask(rule: str) -> str:
 
 
 class Findings:
-    """What was found in one request or answer: rules, counts and places; never any text. remedy: what its author can do."""
+    """What was found in one request or answer: rules, counts and places; never any text. remedy: what its author can do;
+    places: where each part of it stands for its author."""
 
-    def __init__(self, remedy: str = "") -> None:
-        self.remedy = remedy
+    def __init__(self, remedy: str = "", places: Callable[[], Mapping[str, str]] | None = None) -> None:
+        self.remedy, self.places = remedy, None if places is None else cache(places)
         self.counted: dict[tuple[str, Action], dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
     def add(self, rule: str, action: Action, place: str) -> None:
         """One more. Blocked when the guard blocks it."""
+        place = self._named(place)
         self.counted[rule, action][place] += 1
         if action is Action.BLOCK:
             raise Blocked(f"the guard of this application blocks {rule}, which it found in {place}{self.remedy}")
@@ -113,6 +117,13 @@ class Findings:
     def blocked(self, rule: str, place: str) -> None:
         """One more that is blocked, by who says so itself."""
         self.counted[rule, Action.BLOCK][place] += 1
+
+    def _named(self, place: str) -> str:
+        """A place as the author of the request knows it."""
+        part = PART.match(place)
+        if self.places is None or part is None:
+            return place
+        return self.places().get(part[0], part[0]) + place[part.end() :]
 
     @property
     def lines(self) -> list[str]:

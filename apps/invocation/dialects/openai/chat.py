@@ -108,6 +108,11 @@ def request(wanted: ChatRequest) -> Request:
     )
 
 
+def places(wanted: ChatRequest) -> Mapping[str, str]:
+    """Where each part of the inner request stands in this one."""
+    return openai_turns.places(wanted.messages)
+
+
 def refuse(wanted: ChatRequest) -> None:
     """Raise for what cannot be done here, whichever model is asked."""
     for (name, why), value in zip(NOT_HERE.items(), UNHONOURED(wanted), strict=True):

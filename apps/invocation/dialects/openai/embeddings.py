@@ -2,7 +2,7 @@
 
 import struct
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
@@ -65,6 +65,13 @@ def texts(wanted: EmbeddingsRequest) -> Sequence[str]:
 def request(wanted: EmbeddingsRequest, texts: Sequence[str]) -> Request:
     """The request that embedding these texts is."""
     return Request(wanted.model, (Message(Role.USER, tuple(map(Text, texts))),), user=wanted.user)
+
+
+def places(wanted: EmbeddingsRequest) -> Mapping[str, str]:
+    """Where each text of the inner request stands in this one."""
+    if isinstance(wanted.input, str):
+        return {"messages[0].content[0]": "input"}
+    return {f"messages[0].content[{n}]": f"input[{n}]" for n, _ in enumerate(wanted.input)}
 
 
 def response(embeddings: Embeddings, encoding: str | None) -> EmbeddingList:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from apps.invocation import labels
+from apps.invocation.dialects.openai import responses_items
 from apps.invocation.dialects.openai.responses_items import STATELESS, conversation, output
 from apps.invocation.dialects.openai.responses_shapes import (
     ChosenTool,
@@ -84,6 +85,11 @@ def request(wanted: ResponsesRequest) -> Request:
         user=wanted.user or wanted.safety_identifier,
         labels=labels.checked(wanted.metadata, "metadata") if wanted.metadata else {},
     )
+
+
+def places(wanted: ResponsesRequest) -> Mapping[str, str]:
+    """Where each part of the inner request stands in this one."""
+    return responses_items.places(wanted.input, wanted.instructions)
 
 
 def refuse(wanted: ResponsesRequest) -> None:

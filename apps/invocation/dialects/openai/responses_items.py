@@ -1,6 +1,6 @@
 """The items of OpenAI's Responses API: those of the input as turns, and the parts of an answer as those of the output."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from apps.invocation import folding
@@ -20,7 +20,7 @@ from apps.invocation.dialects.openai.responses_shapes import (
     Refusal,
     Status,
 )
-from apps.invocation.dialects.openai.turns import DATA, of_data_url
+from apps.invocation.dialects.openai.turns import DATA, listed, of_data_url
 from apps.invocation.invocations import (
     CacheLife,
     Completion,
@@ -49,6 +49,27 @@ def conversation(given: str | Sequence[Item]) -> tuple[tuple[Text, ...], tuple[M
             raise InvalidParameter("input is empty", param="input")
         return (), (Message(Role.USER, (Text(given),)),)
     return folding.conversation(turn(item, f"input[{place}]") for place, item in enumerate(given))
+
+
+def places(given: str | Sequence[Item], instructions: str | None) -> Mapping[str, str]:
+    """Where each part of the inner request stands in the input; instructions come before it."""
+    if isinstance(given, str):
+        return {"system[0]": "instructions", "messages[0].content[0]": "input"}
+    before = ["instructions"] if instructions else []
+    return folding.places(((turn(item, ""), spots(f"input[{place}]", item)) for place, item in enumerate(given)), before)
+
+
+def spots(where: str, item: Item) -> Iterator[str]:
+    """The places of the parts of an item, in their order."""
+    match item.type:
+        case "message":
+            yield from listed(f"{where}.content", item.content)
+        case "function_call":
+            yield f"{where}.arguments"
+        case "function_call_output":
+            yield f"{where}.output"
+        case _:
+            yield where
 
 
 def turn(item: Item, where: str) -> Message:

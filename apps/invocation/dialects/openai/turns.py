@@ -1,6 +1,6 @@
 """The turns of OpenAI's chat completions: what the application says, and what the user, the model and tools said."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from apps.invocation import folding
@@ -31,6 +31,38 @@ def conversation(given: Sequence[ChatMessage]) -> tuple[tuple[Text, ...], tuple[
     if not turns:
         raise InvalidParameter("messages say nothing; one of them must", param="messages")
     return system, turns
+
+
+def places(given: Sequence[ChatMessage]) -> Mapping[str, str]:
+    """Where each part of the request stands in the messages."""
+    turns = ((turn_of(place, message), spots(f"messages[{place}]", message)) for place, message in enumerate(given))
+    return folding.places((turn, names) for turn, names in turns if turn.content)
+
+
+def spots(where: str, message: ChatMessage) -> Iterator[str]:
+    """The places of the parts of a message, in their order."""
+    if isinstance(message, ChatToolResult):
+        yield where
+        return
+    if isinstance(message, ChatAssistant):
+        blocks = message.thinking_blocks or ()
+        yield from (f"{where}.thinking_blocks[{n}]" for n, _ in enumerate(blocks))
+        if message.reasoning_content and not blocks:
+            yield f"{where}.reasoning_content"
+        if message.content is None and message.refusal:
+            yield f"{where}.refusal"
+        yield from listed(f"{where}.content", message.content or None)
+        yield from (f"{where}.tool_calls[{n}]" for n, _ in enumerate(message.tool_calls or ()))
+        return
+    yield from listed(f"{where}.content", message.content)
+
+
+def listed(where: str, content: str | Sequence[object] | None) -> Iterator[str]:
+    """The places of the parts of some content, which may be one text."""
+    if isinstance(content, str):
+        yield where
+    else:
+        yield from (f"{where}[{n}]" for n, _ in enumerate(content or ()))
 
 
 def turn_of(place: int, message: ChatMessage) -> Message:
