@@ -40,6 +40,20 @@ class OpenAIError(serializers.Serializer[Any]):
     error = OpenAIProblem()
 
 
+class AnthropicProblem(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    type = Text()
+    message = Text()
+
+
+class AnthropicError(serializers.Serializer[Any]):
+    """The body of every error of Anthropic's dialect."""
+
+    type = Text(help_text="Always error.")
+    error = AnthropicProblem()
+
+
 class OpenAIModel(serializers.Serializer[Any]):
     """A model, as OpenAI's clients know it; the members after owned_by are this platform's own."""
 

@@ -28,6 +28,7 @@ STATUSES: Final[Mapping[int, str]] = {
     502: "The model's provider failed.",
     503: "What the platform stands on does not answer right now.",
     504: "The model's provider did not answer in time.",
+    529: "What the platform stands on does not answer right now.",
 }
 REQUEST_ID: Final = "x-request-id"
 ASKED: Final = "The request's id; where a model is asked for, that of the call on the account."

@@ -87,6 +87,9 @@ def test_the_contracts_paths_ask_for_a_token_with_the_scope() -> None:
         assert (made["AuthorizationType"], made.get("AuthorizationScopes")) == expected, (method, path)
 
 
+FILES = ("/v1/files/{file_id}/content", "/v1/messages/batches/{message_batch_id}/results")
+
+
 def test_what_a_model_answers_is_passed_on_as_it_comes() -> None:
     streams = {
         path
@@ -95,7 +98,7 @@ def test_what_a_model_answers_is_passed_on_as_it_comes() -> None:
     }
     assert streams
     for (_, path), made in METHODS.items():
-        late = path in streams or path in ("/model/invoke", "/model/invoke_with_raw_input", "/v1/files/{file_id}/content")
+        late = path in streams or path in ("/model/invoke", "/model/invoke_with_raw_input", *FILES)
         mode = made["Integration"]["ResponseTransferMode"], made["Integration"]["TimeoutInMillis"]
         if late:
             assert mode == ("STREAM", 900_000), path

@@ -88,6 +88,6 @@ async def test_a_path_that_there_is_not_is_told_in_the_dialect_of_its_neighbours
     ours = await ask(method, "/v1/completions", b"{}", door.token, {})
     assert (ours.status, ours.json["error"]["type"], ours.json["error"]["code"]) == (404, "invalid_request_error", "not_found")
     assert ours.json["error"]["message"] == f"Invalid URL ({method} /v1/completions)"
-    theirs = await ask(method, "/v1/messages/batches", b"{}", door.token, {})
+    theirs = await ask(method, "/v1/messages/bundles", b"{}", door.token, {})
     assert (theirs.status, theirs.json["type"], theirs.json["error"]["type"]) == (404, "error", "not_found_error")
     assert (await ask(method, "/model/nowhere", b"{}", door.token, {})).json == {"detail": "Not Found", "code": "not_found"}

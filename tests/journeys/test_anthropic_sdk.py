@@ -228,3 +228,21 @@ def test_every_call_is_on_the_account_with_its_tokens(gateway: Platform, client:
     row = wait_for(lambda: api.ok("GET", "/usage/daily"))[0]
     assert row["model_name"] == CLAUDE
     assert (row["total_input_tokens"], row["total_output_tokens"]) == (answer.usage.input_tokens, answer.usage.output_tokens)
+
+
+def test_a_batch_of_messages_is_answered_by_workers(client: Anthropic):
+    asked: list[Any] = [
+        {"custom_id": f"n{number}", "params": {"model": model, "max_tokens": 20, "messages": QUESTION}}
+        for number, model in enumerate((CLAUDE, "nobody", CLAUDE))
+    ]
+    batch = client.messages.batches.create(requests=asked)
+    assert batch.id in [each.id for each in client.messages.batches.list(limit=1)]
+    ended = wait_for(
+        lambda: next((b for b in [client.messages.batches.retrieve(batch.id)] if b.processing_status == "ended"), None), 60
+    )
+    assert (ended.request_counts.succeeded, ended.request_counts.errored) == (2, 1)
+    results = {each.custom_id: each.result for each in client.messages.batches.results(batch.id)}
+    assert [results[f"n{number}"].type for number in range(3)] == ["succeeded", "errored", "succeeded"]
+    assert results["n0"].type == "succeeded" and text_of(results["n0"].message)
+    with pytest.raises(anthropic.BadRequestError):
+        client.messages.batches.cancel(batch.id)

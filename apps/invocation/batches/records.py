@@ -9,6 +9,8 @@ from typing import Final
 from foundation.records import Record, record
 
 FOLDER: Final = "batches"
+# How the ids begin of what was made in OpenAI's dialect and in Anthropic's, so that each lists its own.
+OPENAI, ANTHROPIC = "", "msg"
 
 
 class Purpose(enum.StrEnum):
@@ -138,7 +140,8 @@ class Batch(Record):
 
     def file_of(self, results: Results) -> str:
         """The id of the file of these results."""
-        return f"file-{self.batch.removeprefix('batch_')}-{results}"
+        dialect, _, rest = self.batch.partition("batch_")
+        return f"{dialect}file-{rest}-{results}"
 
     def input_of(self, part: int) -> str:
         """Where the lines of a part lie until they are answered."""

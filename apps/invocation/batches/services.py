@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from apps.invocation.batches.lines import ENDPOINTS
-from apps.invocation.batches.records import Batch, BatchStatus, Purpose, Results, UploadedFile
+from apps.invocation.batches.records import OPENAI, Batch, BatchStatus, Purpose, Results, UploadedFile
 from foundation.adapters import files, queues, records
 from foundation.ambient import new_timed_id, now
 from foundation.errors import Conflict, Invalid, InvalidParameter, NotFound
@@ -26,11 +26,11 @@ PIECE: Final = 2**20
 R = TypeVar("R", bound=Record)
 
 
-def keep_file(caller: Caller, name: str, content: Iterable[bytes]) -> UploadedFile:
+def keep_file(caller: Caller, name: str, content: Iterable[bytes], dialect: str = OPENAI) -> UploadedFile:
     """Keep the requests of a batch for 30 days; what is in them is looked at when the batch is made."""
     moment = now()
     sized = Sized(content)
-    made = UploadedFile(caller.application, f"file-{new_timed_id()}", moment, moment + LIFETIME, name, 0)
+    made = UploadedFile(caller.application, f"{dialect}file-{new_timed_id()}", moment, moment + LIFETIME, name, 0)
     files.write(made.path, sized)
     return records.put(replace(made, size=sized.size))
 
@@ -68,7 +68,7 @@ def listed_files(
 ) -> tuple[Sequence[UploadedFile], bool]:
     """Some of the caller's files, and whether there are more; `order` asc or desc, by time."""
     prefix, index = ((caller.application, Purpose(purpose)), "by_purpose") if purpose else ((caller.application,), None)
-    return listed(UploadedFile, prefix, index, "file", after, limit, ascending=order == "asc")
+    return listed(UploadedFile, prefix, index, "file", "file-", after, limit, ascending=order == "asc")
 
 
 def content(kept: UploadedFile) -> Iterator[bytes]:
@@ -118,11 +118,18 @@ def create(caller: Caller, *, input_file: str, endpoint: str, window: str, metad
     source = file(caller, input_file)
     if source.purpose is not Purpose.BATCH:
         raise InvalidParameter(f"{source.file} has the purpose {source.purpose}; it must be batch", param="input_file_id")
+    return begun(caller, source, endpoint=endpoint, window=window, metadata=metadata)
+
+
+def begun(
+    caller: Caller, source: UploadedFile, *, endpoint: str, window: str, metadata: Mapping[str, str], dialect: str = OPENAI
+) -> Batch:
+    """A batch of the lines of a file, which workers begin."""
     moment = now()
     made = records.put(
         Batch(
             application=caller.application,
-            batch=f"batch_{new_timed_id()}",
+            batch=f"{dialect}batch_{new_timed_id()}",
             created=moment,
             expires=moment + LIFETIME,
             deadline=moment + WINDOWS[window],
@@ -137,22 +144,22 @@ def create(caller: Caller, *, input_file: str, endpoint: str, window: str, metad
     return made
 
 
-def batch(caller: Caller, identifier: str) -> Batch:
+def batch(caller: Caller, identifier: str, dialect: str = OPENAI) -> Batch:
     """One of the caller's batches as it is now."""
     found = records.get(Batch, caller.application, identifier) if is_id(identifier) else None
-    if found is None:
+    if found is None or not found.batch.startswith(f"{dialect}batch_"):
         raise NotFound(f"No batch found with id '{identifier[:LONGEST_ID]}'")
     return found
 
 
 def listed_batches(caller: Caller, *, after: str, limit: int) -> tuple[Sequence[Batch], bool]:
     """Some of the caller's batches, newest first, and whether there are more."""
-    return listed(Batch, (caller.application,), None, "batch", after, limit, ascending=False)
+    return listed(Batch, (caller.application,), None, "batch", "batch_", after, limit, ascending=False)
 
 
-def cancel(caller: Caller, identifier: str) -> Batch:
+def cancel(caller: Caller, identifier: str, dialect: str = OPENAI) -> Batch:
     """Begin no more of a batch. What has begun ends, and its results stay. Invalid when the batch is over; a repeat is good."""
-    asked = batch(caller, identifier)
+    asked = batch(caller, identifier, dialect)
 
     def cancelled(current: Batch) -> Batch | None:
         if current.is_over or current.finalizing is not None or current.cancelling is not None:
@@ -166,13 +173,15 @@ def cancel(caller: Caller, identifier: str) -> Batch:
 
 
 def listed(
-    kind: type[R], prefix: Sequence[object], index: str | None, field: str, after: str, limit: int, *, ascending: bool
+    kind: type[R], prefix: Sequence[object], index: str | None, field: str, ids: str, after: str, limit: int, *, ascending: bool
 ) -> tuple[Sequence[R], bool]:
-    """At most `limit` records of a group whose ids, in `field`, come after the id `after`, and whether there are more."""
+    """At most `limit` records of a group whose ids, in `field`, begin with `ids` and come after the id `after`, and whether
+    there are more."""
     limit = min(limit, MOST_LISTED)
     if after and not is_id(after):
         raise InvalidParameter("after must be the id of the last one that was listed", param="after")
-    between = None if not after else (after, "~") if ascending else ("!", after)
+    first, last = f"{ids}!", f"{ids}~"
+    between = (after or first, last) if ascending else (first, after or last)
     found = records.query(kind, *prefix, index=index, between=between, descending=not ascending, limit=limit + 2)
     rest = [each for each in found.items if getattr(each, field) != after]
     return rest[:limit], len(rest) > limit

@@ -11,6 +11,7 @@ from foundation.manifest import Capability, load
 from foundation.openapi import described
 
 METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+JSON: Final = "application/json"
 HEALTH, META = "/service/health", "/service/meta"  # the second is the document's own part, which the document does not list
 
 
@@ -46,13 +47,17 @@ def _at(path: str, methods: dict[str, Any], reach: dict[str, type[Capability]]) 
     manifest = _owner(path, reach).manifest
     hot = {route.path for route in load(manifest.hot)} if manifest.hot else set()
     keys = any(path.startswith(f"/{prefix}/") for prefix in manifest.keys)
-    slow = path in hot or any(path.startswith(f"/{files}/") for files in manifest.uploads)
     for name in METHODS:
         said = methods.get(name.lower())
         if said is not None:
-            yield Operation(path, name, bool(said.get("security")) and not keys, slow)
+            yield Operation(path, name, bool(said.get("security")) and not keys, path in hot or _is_file(said))
     if path.endswith(HEALTH):
         yield Operation(path.removesuffix(HEALTH) + META, "GET", False, False)
+
+
+def _is_file(said: dict[str, Any]) -> bool:
+    """Whether a good answer is a file."""
+    return any(kind != JSON for kind in said["responses"].get("200", {}).get("content", {}))
 
 
 def _owner(path: str, reach: dict[str, type[Capability]]) -> type[Capability]:
