@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from msgspec import Struct
 
 from apps.applications.records import Policy
 from apps.invocation.adapters import provider
@@ -17,8 +18,7 @@ from foundation.settings import CHOSEN
 SMALLEST: Final = 1e-300
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A deployment of a model that a call may go to."""
 
     model: Model

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+
+from msgspec import Struct, field
 
 from apps.applications.records import Policy
 from apps.invocation.invocations import NOTHING, Request, Usage
@@ -35,8 +37,7 @@ class Slot:
     vector: Sequence[float] = ()
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One call, from its start. What happens to it on the way is written here, and becomes its account at its end.
 
     asked: the model whose name was called; by: the one that answers (an alias's target, a fallback). asks: what it asks for

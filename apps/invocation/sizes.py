@@ -13,8 +13,9 @@ import base64
 import binascii
 import string
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from apps.invocation import papers
 from apps.invocation.invocations import BINARY, Document, Image, Part, Request, Text, Thinking, ToolResult, ToolUse
@@ -37,8 +38,7 @@ A_PICTURE: Final = 5000
 A_TEXT: Final = 4  # of those that are embedded or ranked
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """Tokens of a request. about: as well as can be told; text: of its texts at the most; beside: of all else at the most.
     exact: its model's own tokenizer has counted them, which is all in `beside`."""
 
@@ -48,8 +48,7 @@ class Size:
     exact: bool = False
 
 
-@dataclass(slots=True)
-class Pile:
+class Pile(Struct):
     """What a request is made of, while it is gone through. binary: the bytes that all else is about worth."""
 
     texts: list[str] = field(default_factory=list)

@@ -52,8 +52,7 @@ Headers = Mapping[str, str]
 ResponseHeaders = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a handler answers: a whole body, or server-sent events as the bytes of each, with the headers beside them.
 
     The response begins with the first event: what is raised before it is an error with a status, and what goes wrong

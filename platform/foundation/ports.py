@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from foundation.records import Page
 
 HOUR = 3600
@@ -170,8 +172,7 @@ class Claim(NamedTuple):  # five are made for a request to a model: a dataclass 
     counted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):  # one is made for each request to a model, as are the next two
     """Claims that are granted together or not at all. Never settled, it expires by itself `until` (seconds since 1970).
 
     Its id and the keys of its claims begin with one group: what lies together can be granted together. One with the id of
@@ -183,8 +184,7 @@ class Reservation:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What became of a reservation: the claim that did not fit, or None; by key, what is left of each claim's limit, and
     when its counter begins at 0 again."""
 
@@ -193,8 +193,7 @@ class Verdict:
     until: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """The end of a reservation: what was really used, by key. What is not named was not used."""
 
     id: str

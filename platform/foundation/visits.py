@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from foundation.ambient import new_timed_id, now
 from foundation.errors import Problem
 from foundation.identity import Caller
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(Struct):
     """A request. booked: its end is on the account, or will be put there by who has it now, so that nobody else does."""
 
     id: str = field(default_factory=new_timed_id)
