@@ -64,8 +64,13 @@ LIMITS: Final = (
 
 def counter(application: str, model: str, limit: Limit, moment: datetime) -> str:
     """The key of a counter; model: empty for all models together. Each day and month has a counter of its own."""
+    return counted_until(application, model, limit, limit.ends(moment))
+
+
+def counted_until(application: str, model: str, limit: Limit, ends: float) -> str:
+    """The same for a counter that begins at 0 again then."""
     key = f"{application}:{model}:{limit.name}"
-    return f"{key}:{limit.ends(moment):.0f}" if limit.kind == COST else key
+    return f"{key}:{ends:.0f}" if limit.kind == COST else key
 
 
 def bound(allowance: Allowance, limit: Limit) -> int | None:
@@ -135,8 +140,9 @@ def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: in
     for limit, scope, most in bounds:
         if limit.kind == COST and COST not in amounts:
             amounts[COST] = max([cost(model, prompt, most_written(call, model)) for model, prompt in read])
-        key = counter(call.caller.application, scope, limit, moment)
-        yield Claim(key, amounts[limit.kind], most, limit.ends(moment), limit.kind == "requests"), limit.kind
+        ends = limit.ends(moment)
+        key = counted_until(call.caller.application, scope, limit, ends)
+        yield Claim(key, amounts[limit.kind], most, ends, limit.kind == "requests"), limit.kind
 
 
 def size(call: Call) -> Size:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from apps.invocation.adapters.counts import count, told
+from apps.invocation.adapters.counts import count, estimated, told
 from apps.invocation.folding import Answer
 from apps.invocation.invocations import (
     Completion,
@@ -229,7 +229,8 @@ class Reading:
         """As counted; what the server has not counted is a token for each 4 characters."""
         said = self.counted
         prompt, answer = count(said, "prompt_tokens"), count(said, "completion_tokens")
-        read, written = told(prompt, self.request.characters), told(answer, self.written)
+        read = estimated(self.request.characters) if prompt is None else prompt
+        written = told(answer, self.written)
         cached = (
             count(said, "prompt_tokens_details", "cached_tokens") or count(said, "prompt_cache_hit_tokens") or 0
         )  # DeepSeek's
