@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -64,6 +64,10 @@ class Day(NamedTuple):
     served_by: str
 
 
+Summed: TypeAlias = Mapping[Day, tuple[Invocation, dict[str, int]]]
+"""The sums of calls by what they count in, each with the first of its calls."""
+
+
 def day_of(row: Invocation) -> Day:
     """The sums that a call counts in."""
     return Day(row.application, row.created.astimezone(UTC).date().isoformat(), row.model_name, row.served_by)
@@ -75,14 +79,14 @@ def post(entries: Sequence[Entry], token: str) -> None:
     Raises Unavailable when a store does not answer; then some of it may be there already. Invalid for names that no store
     takes; then nothing is counted.
     """
-    for day in {day_of(entry.row) for entry in entries}:
+    counted = [(summed(entry.row for entry in entries if not entry.repeats), token)]
+    counted += [(summed([entry.row]), entry.row.invocation) for entry in entries if entry.repeats]
+    for day in (day for sums, _ in counted for day in sums):
         composed(day)  # what cannot be a key is found before anything is counted
     keep([entry.row for entry in entries])
     keep([entry.content for entry in entries if entry.content is not None])
-    count([entry.row for entry in entries if not entry.repeats], token)
-    for entry in entries:
-        if entry.repeats:
-            count([entry.row], entry.row.invocation)
+    for sums, once in counted:
+        count(sums, once)
     settle([entry for entry in entries if entry.reserved])
 
 
@@ -94,9 +98,9 @@ def settle(entries: Sequence[Entry]) -> None:
         limits.settle([Settlement(reservation(row.application, row.invocation), used(row, reserved)) for row, reserved in rows])
 
 
-def count(rows: Iterable[Invocation], token: str) -> None:
-    """Add calls to the sums of their days, once for each token."""
-    for day, (first, sums) in summed(rows).items():
+def count(days: Summed, token: str) -> None:
+    """Add the sums of calls to those of their days, once for each token."""
+    for day, (first, sums) in days.items():
         initial = DayUsage(*day, first.model_id, until=until())
         records.increment(DayUsage, *day, by=sums, once=token, initial=initial)
 
@@ -112,7 +116,7 @@ def keep(rows: Sequence[Record]) -> None:
                 records.put(row, expect=ANY)
 
 
-def summed(rows: Iterable[Invocation]) -> Mapping[Day, tuple[Invocation, dict[str, int]]]:
+def summed(rows: Iterable[Invocation]) -> Summed:
     """The sums of calls by what they count in, each with the first of its calls."""
     days: dict[Day, tuple[Invocation, dict[str, int]]] = {}
     for row in rows:

@@ -154,7 +154,7 @@ class Records(Protocol):
 
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""
-    return tuple(getattr(record, name) for name in fields)
+    return tuple([getattr(record, name) for name in fields])
 
 
 _names: Final[dict[type[Record], tuple[str, ...]]] = {}
@@ -217,7 +217,7 @@ def sortable(value: Any) -> str:
 
 def composed(values: Sequence[Any]) -> str:
     """Several key values as one text that sorts as they do, one after the other."""
-    return SEPARATOR.join(sortable(value) for value in values)
+    return SEPARATOR.join([sortable(value) for value in values])
 
 
 def seal_cursor(scope: str, position: Sequence[str]) -> str:
