@@ -13,16 +13,17 @@ from celery.exceptions import Reject
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "foundation.configuration")
 
 from foundation.ambient import number_between
-from foundation.errors import Problem
-from foundation.ports import Deliveries
+from foundation.errors import Conflict, Problem
+from foundation.ports import Deliveries, Delivery
 from foundation.settings import CHOSEN, HOUSE
 
 logger = logging.getLogger(__name__)
 Work = Callable[..., None]
 
 LONGEST_PAUSE: Final = 300.0  # seconds between two deliveries
+STEPS: Final = 6  # after so many deliveries it is reached
 BROKEN: Final = "an error in the platform ended the work on this; ask its operator to look at the dead letters"
-WORKER_LOST: Final = "the worker process ended at each of {attempts} attempts; this is more than it can bear"
+UNFINISHED: Final = "no end was seen of {attempts} attempts: the worker was killed by each, or a store did not answer"
 
 app: Final = Celery("foundation", fixups=[])  # Django is set up by manage.py, and there is no database to close
 app.config_from_object("foundation.messaging")
@@ -37,7 +38,7 @@ def task(name: str, *, queue: str, abandoned: Work) -> Callable[[Work], Work]:
 
     The message is done when the function returns. It is delivered again when the function raises a retryable error or its
     worker dies. After the queue's number of attempts, or at once for any other error, `abandoned(reason=..., **ids)` is
-    called and the message is a dead letter. Both functions must bear being repeated.
+    called, until it does not raise a retryable error, and the message is a dead letter. Both must bear being repeated.
     """
 
     def registered(work: Work) -> Work:
@@ -67,8 +68,8 @@ def deliver(
     if not is_well_formed(work, arguments, ids):
         return deliveries.bury(delivery.receipt, f"malformed: it does not carry the ids of its task, but {', '.join(ids)}")
     if delivery.count > attempts:
-        give_up(abandoned, WORKER_LOST.format(attempts=attempts), ids)
-        return deliveries.bury(delivery.receipt, f"its worker ended at each of {attempts} attempts")
+        told = UNFINISHED.format(attempts=attempts)
+        return give_up(delivery, attempts, told, told, abandoned, ids)
     try:
         work(**ids)
     except Exception as raised:
@@ -76,8 +77,21 @@ def deliver(
             logger.warning("delivery %d of %d failed: %s", delivery.count, attempts, raised)
             return deliveries.postpone(delivery.receipt, pause(delivery.count, raised))
         logger.exception("delivery %d of %d failed for good", delivery.count, attempts)
-        give_up(abandoned, raised.detail if isinstance(raised, Problem) else BROKEN, ids)
-        deliveries.bury(delivery.receipt, f"{type(raised).__name__}: {raised}")
+        told = raised.detail if isinstance(raised, Problem) and not is_operators(raised) else BROKEN
+        give_up(delivery, attempts, told, f"{type(raised).__name__}: {raised}", abandoned, ids)
+
+
+def give_up(delivery: Delivery, attempts: int, told: str, reason: str, abandoned: Work, ids: Mapping[str, object]) -> None:
+    """Tell the capability that its message is dead, then make it a dead letter. While the capability's stores do not answer,
+    the message comes again, ever more seldom, to tell it."""
+    try:
+        abandoned(reason=told, **ids)
+    except Exception as raised:
+        if is_retryable(raised) or is_operators(raised):
+            logger.warning("what was abandoned is not yet marked as failed: %s", raised)
+            return deliveries.postpone(delivery.receipt, pause(max(1, delivery.count - attempts + 1), raised))
+        logger.exception("what was abandoned could not be marked as failed")
+    deliveries.bury(delivery.receipt, reason)
 
 
 def is_well_formed(work: Work, arguments: tuple[object, ...], ids: Mapping[str, object]) -> bool:
@@ -90,21 +104,18 @@ def is_well_formed(work: Work, arguments: tuple[object, ...], ids: Mapping[str, 
 
 
 def is_retryable(raised: Exception) -> bool:
-    """Whether a repeat may work: what the platform stands on failed, not the platform."""
-    return raised.retryable if isinstance(raised, Problem) else isinstance(raised, OSError)
+    """Whether a repeat may work: what the platform stands on failed, or others were faster; not the platform."""
+    if isinstance(raised, Problem):
+        return raised.retryable or isinstance(raised, Conflict)
+    return isinstance(raised, OSError)
+
+
+def is_operators(raised: Exception) -> bool:
+    """Whether it is a Problem that only who runs the platform can solve, such as a right that is missing."""
+    return isinstance(raised, Problem) and raised.status == Problem.status
 
 
 def pause(count: int, raised: Exception) -> float:
     """Seconds until the next delivery: about 1, 4, 16, 64, then LONGEST_PAUSE, and never less than the error asks for."""
     wanted = raised.retry_after if isinstance(raised, Problem) else None
-    return max(wanted or 0.0, min(4.0 ** (count - 1), LONGEST_PAUSE) * number_between(0.5, 1.5))
-
-
-def give_up(abandoned: Work, reason: str, ids: Mapping[str, object]) -> None:
-    """Tell the capability that its message is dead. A store that does not answer makes it be told again."""
-    try:
-        abandoned(reason=reason, **ids)
-    except Exception as raised:
-        if is_retryable(raised):
-            raise
-        logger.exception("what was abandoned could not be marked as failed")
+    return max(wanted or 0.0, min(4.0 ** (min(count, STEPS) - 1), LONGEST_PAUSE) * number_between(0.5, 1.5))

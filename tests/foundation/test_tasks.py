@@ -39,6 +39,26 @@ def test_a_retryable_error_makes_the_message_come_again_after_a_pause(stage: Sta
     assert stage.depth().dead == 0
 
 
+def test_what_others_have_changed_meanwhile_is_tried_again(stage: Stage) -> None:
+    stage.worker()
+    stage.send("collide", "a")
+    wait_for(lambda: stage.diary[:1] == ["tried a"])
+    wait_for(stage.is_empty)
+    assert (stage.diary, stage.depth().dead) == (["tried a", "tried a"], 0)
+
+
+def test_a_capability_whose_store_is_away_hears_of_its_dead_message_afterwards(stage: Stage) -> None:
+    stage.worker()
+    stage.send("outlast", "a")
+    wait_for(lambda: stage.diary.count("not told") > 4, 60)  # more often than SQS would deliver what kills its workers
+    (stage.home / "a").touch()
+    wait_for(lambda: stage.depth().dead == 1, 120)
+    assert (
+        stage.diary[-1]
+        == "abandoned a: no end was seen of 3 attempts: the worker was killed by each, or a store did not answer"
+    )
+
+
 def test_an_unexpected_error_abandons_the_work_at_once_with_a_reason_for_its_user(stage: Stage) -> None:
     stage.worker()
     stage.send("break", "s3cret")
@@ -65,7 +85,7 @@ def test_a_message_that_kills_its_worker_is_dead_after_its_attempts(stage: Stage
     stage.worker(1)
     wait_for(lambda: stage.depth().dead == 1)
     assert stage.diary[:3] == ["dying a"] * 3
-    assert stage.diary[3].startswith("abandoned a: the worker process ended at each of 3 attempts")
+    assert stage.diary[3].startswith("abandoned a: no end was seen of 3 attempts")
     assert len(stage.diary) == 4
 
 

@@ -5,7 +5,8 @@ from typing import Final
 from foundation.manifest import Queue
 
 RETENTION: Final = 14 * 86_400  # seconds; SQS has no more
-MARGIN: Final = 1  # the worker itself buries a message after its attempts and tells its owner; SQS does so one delivery later
+MARGIN: Final = 100  # deliveries after the attempts, to tell a message's owner of its end: SQS itself gives it up without a
+# word. With the pauses between them they last for eight hours, in which no store should be away
 
 
 def visibility(queue: Queue) -> int:

@@ -5,7 +5,7 @@ import signal
 import time
 
 from foundation.celery import task
-from foundation.errors import Invalid, UpstreamFailed
+from foundation.errors import Conflict, Invalid, Unavailable, UpstreamFailed
 from foundation.settings import CHOSEN
 
 DIARY = CHOSEN.home / "diary"
@@ -57,6 +57,27 @@ def break_(word):
 
 @task("refuse", queue="rehearsal", abandoned=abandoned)
 def refuse(word):
+    raise Invalid(f"{word} cannot be done")
+
+
+@task("collide", queue="rehearsal", abandoned=abandoned)
+def collide(word):
+    write(f"tried {word}")
+    if not (CHOSEN.home / word).exists():
+        (CHOSEN.home / word).touch()
+        raise Conflict("many have changed it at once")
+
+
+def told_later(reason, word):
+    """As a capability whose store is away until the file of this name is there."""
+    if not (CHOSEN.home / word).exists():
+        write("not told")
+        raise Unavailable("the store does not answer")
+    abandoned(reason, word)
+
+
+@task("outlast", queue="rehearsal", abandoned=told_later)
+def outlast(word):
     raise Invalid(f"{word} cannot be done")
 
 
