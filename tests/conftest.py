@@ -35,6 +35,7 @@ import pytest  # noqa: E402
 
 django.setup()
 
+from foundation.adapters import directory  # noqa: E402
 from foundation.identity import Caller  # noqa: E402
 from tests import watched  # noqa: E402
 from tests.running import Api, Platform  # noqa: E402
@@ -59,13 +60,19 @@ def no_use_of_a_port_that_roles_do_not_know() -> Iterator[None]:
 @pytest.fixture
 def caller() -> Caller:
     """A caller of an application that nobody else has."""
-    return Caller(application=str(uuid.uuid4()), client=uuid.uuid4().hex)
+    return made_caller()
 
 
 @pytest.fixture
 def stranger() -> Caller:
     """A caller of another application."""
-    return Caller(application=str(uuid.uuid4()), client=uuid.uuid4().hex)
+    return made_caller()
+
+
+def made_caller() -> Caller:
+    """The active client of a new application."""
+    application = str(uuid.uuid4())
+    return Caller(application, directory.create(application, "tests").client)
 
 
 @pytest.fixture(scope="session")

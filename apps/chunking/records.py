@@ -35,8 +35,9 @@ class FileStatus(enum.StrEnum):
 class ChunkingJob(Record):
     """The files of one extraction job that are cut in one way; `client` is who made it, `total` counts its files.
 
-    `waiting` is the extraction job until a worker has handed out the files, None from then on. `sizes` are those that were
-    asked for, None for the usual ones. `reason` says why the files could not be handed out.
+    `waiting` is the extraction job until a worker has handed out the files, or that was given up on, None from then on.
+    `sizes` are those that were asked for, None for the usual ones. `reason` says why the files could not be handed out; those
+    that were count all the same.
     """
 
     application: str
@@ -59,18 +60,23 @@ class ChunkingJob(Record):
         ended = self.completed + self.failed
         if self.waiting is not None:
             return JobStatus.WAITING
-        if self.reason is not None:
-            return JobStatus.FAILED
         if ended < self.total:
+            if self.reason is not None:
+                return JobStatus.FAILED
             return JobStatus.IN_PROGRESS if ended else JobStatus.QUEUED
         if not self.failed:
             return JobStatus.COMPLETED
         return JobStatus.COMPLETED_WITH_ERRORS if self.completed else JobStatus.FAILED
 
     @property
+    def handed_out(self) -> bool:
+        """Whether every file has been sent to the workers."""
+        return self.waiting is None and self.reason is None
+
+    @property
     def queued(self) -> int:
         """How many files are with the workers."""
-        return self.total - self.completed - self.failed if self.waiting is None and self.reason is None else 0
+        return self.total - self.completed - self.failed if self.handed_out else 0
 
 
 @record(table="chunking_files", key=("application", "job", "name"))

@@ -1,7 +1,7 @@
 """Every use case of chunking. Views, tasks, commands and other capabilities come in here."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -34,7 +34,7 @@ __all__ = [
 
 LONGEST_ID: Final = 100
 LONGEST_NAME: Final = 255
-PATIENCE: Final = timedelta(minutes=1)
+PATIENCE: Final = 60  # seconds
 CHUNKABLE: Final = frozenset({extractions.JobStatus.COMPLETED, extractions.JobStatus.COMPLETED_WITH_ERRORS})
 
 
@@ -54,25 +54,24 @@ def create_job(caller: Caller, extraction: str, strategy: Strategy, sizes: Sizes
     """
     source, waiting = together(lambda: extractions.job(caller, extraction), lambda: _waiting(caller, extraction))
     if waiting:
-        _remind(waiting[0])
         raise Invalid(f"A chunking job with status '{JobStatus.WAITING}' already exists")
     if source.status not in CHUNKABLE:
         raise NotReady("Extraction job is not in COMPLETED or COMPLETED_WITH_ERRORS state")
     moment = now()
-    created = records.put(
-        ChunkingJob(
-            application=caller.application,
-            job=new_id(),
-            client=caller.client,
-            extraction=source.job,
-            strategy=strategy,
-            sizes=sizes,
-            created=moment,
-            updated=moment,
-            total=source.completed,
-            waiting=source.job,
-        )
+    wanted = ChunkingJob(
+        application=caller.application,
+        job=new_id(),
+        client=caller.client,
+        extraction=source.job,
+        strategy=strategy,
+        sizes=sizes,
+        created=moment,
+        updated=moment,
+        total=source.completed,
+        waiting=source.job,
     )
+    _send(wanted, delay=PATIENCE)  # it begins the job if this process dies before it sends the next message
+    created = records.put(wanted)
     _send(created)
     return created
 
@@ -147,11 +146,5 @@ def _completed(target: ChunkingJob, name: str) -> ChunkedFile:
     return file
 
 
-def _send(target: ChunkingJob) -> None:
-    queues.send("begin_chunking", queue=work.QUEUE, application=target.application, job=target.job)
-
-
-def _remind(waiting: ChunkingJob) -> None:
-    """Send a job again that has waited too long: its message was never sent if its maker died in between."""
-    if now() - waiting.created > PATIENCE:
-        _send(waiting)
+def _send(target: ChunkingJob, delay: int = 0) -> None:
+    queues.send("begin_chunking", queue=work.QUEUE, delay=delay, application=target.application, job=target.job)

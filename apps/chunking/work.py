@@ -24,33 +24,44 @@ BATCH: Final = 100
 def begin(application: str, identifier: str) -> None:
     """Enter every file that the extraction job completed, fix the job's total, then send the files to the workers.
 
-    The total stands before the first file can be counted, so a job never looks complete too early. NotFound for a job that
-    does not exist.
+    The total stands before the first file can be counted, so a job never looks complete too early. Nothing for a job that
+    was never made, or whose files have been sent.
     """
-    target = _job(application, identifier)
+    target = records.get(ChunkingJob, application, identifier)
+    if target is None or target.handed_out:
+        return
     named = [file.name for file in extractions.completed_files(application, target.extraction)]
     moment = now()
     _enter([ChunkedFile(application, identifier, name, moment) for name in named])
 
-    def begun(job: ChunkingJob) -> ChunkingJob | None:
-        if job.waiting is None and job.reason is None:
-            return None
-        return replace(job, waiting=None, reason=None, total=len(named), updated=moment)
+    if target.total < len(named):  # some were completed after the job was made
 
-    update(records, ChunkingJob, application, identifier, change=begun)
+        def entered(job: ChunkingJob) -> ChunkingJob | None:
+            return replace(job, total=len(named)) if job.total < len(named) else None
+
+        update(records, ChunkingJob, application, identifier, change=entered)
     for file in files_of(target):
         if not file.ended:
             queues.send("chunk_file", queue=QUEUE, application=application, job=identifier, file=file.name)
 
+    def sent(job: ChunkingJob) -> ChunkingJob | None:
+        return None if job.handed_out else replace(job, waiting=None, reason=None, updated=moment)
+
+    update(records, ChunkingJob, application, identifier, change=sent)
+
 
 def abandon_begin(application: str, identifier: str, reason: str) -> None:
-    """Fail a job whose files could not be handed out. A redriven message hands them out after all."""
+    """Fail a job whose files could not be handed out, and each file that has not ended, as nobody may know of it. A redriven
+    message hands them out after all."""
 
     def refused(job: ChunkingJob) -> ChunkingJob | None:
         why = f"The files could not be handed out: {reason}"
         return replace(job, waiting=None, reason=why, updated=now()) if job.waiting is not None else None
 
-    update(records, ChunkingJob, application, identifier, change=refused)
+    target = update(records, ChunkingJob, application, identifier, change=refused)
+    if target is not None and not target.handed_out:
+        for file in files_of(target):
+            abandon(application, identifier, file.name, reason)
 
 
 def chunk(application: str, identifier: str, name: str) -> None:
@@ -125,7 +136,7 @@ def _enter(rows: list[ChunkedFile]) -> None:
 def _cut(target: ChunkingJob, file: ChunkedFile) -> str | None:
     """Write the file's chunks; what is wrong with the file if that cannot be done."""
     client = directory.find(target.client)
-    if client is not None and not client.active:
+    if client is None or not client.active:
         return "The application was deactivated before this file was chunked."
     try:
         pages = extractions.pages(target.application, target.extraction, file.name)

@@ -68,7 +68,7 @@ def extract(application: str, identifier: str, name: str, turn: int = 0, *, read
     if not _has_turn(file, turn):
         return
     client = directory.find(target.client) if file.ticket is None else None
-    if client is not None and not client.active:
+    if file.ticket is None and (client is None or not client.active):
         _end(file, FileStatus.FAILED, "The application was deactivated before this file was read.")
         return
     try:

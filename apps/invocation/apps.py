@@ -1,6 +1,6 @@
 """What invocation is: every model behind one door, called at once or by a queue."""
 
-from apps.invocation.batches.records import FOLDER, Batch, UploadedFile
+from apps.invocation.batches.records import FOLDER, Batch, BatchPart, UploadedFile
 from apps.invocation.records import AsyncInvocation, CachedAnswer, CachedMeanings, CatalogueRow
 from foundation.manifest import Action, Capability, Folder, Manifest, Queue, minutes
 
@@ -17,12 +17,12 @@ class InvocationConfig(Capability):
         prefixes=("model", "v1"),
         whole_paths=True,
         services=("model",),
-        records=(AsyncInvocation, CatalogueRow, CachedAnswer, CachedMeanings, Batch, UploadedFile),
+        records=(AsyncInvocation, CatalogueRow, CachedAnswer, CachedMeanings, Batch, BatchPart, UploadedFile),
         queues=(
             Queue("invocation", visibility=minutes(15), attempts=3),
             Queue("batches", visibility=minutes(30), attempts=5),  # of its own: a long batch holds up no single invocation
         ),
-        files=(Folder("invocations", writes=True), Folder(FOLDER, writes=True, days=31)),
+        files=(Folder("invocations", writes=True, days=2), Folder(FOLDER, writes=True, days=31)),
         uploads=("v1/files",),
         keys=("v1",),
         calls=("apps.applications", "apps.usage"),

@@ -41,6 +41,7 @@ from foundation.ambient import now
 from foundation.doctor import Finding
 from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable, UnknownModel
 from foundation.identity import Caller
+from foundation.messages import delay_after
 from foundation.records import update
 from foundation.visits import Visit
 
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 LIFETIME: Final = timedelta(hours=1)
+MARGIN: Final = timedelta(minutes=10)  # what waits for a limit ends so long before it expires, as its message may come late
 GONE: Final = "Invocation ID not found or result expired"
 INACTIVE: Final = "the application was deactivated before this was worked on"
 
@@ -182,12 +184,23 @@ def work_async(application: str, invocation: str) -> None:
     try:
         succeed(found, *async_to_sync(worked)(found))
     except TooMany as limited:
-        raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
+        wait(found, limited)
     except Problem as problem:
         if problem.retryable:
             raise
         problem.tell(found.invocation)
         fail(found, problem.detail, problem.code)
+
+
+def wait(found: AsyncInvocation, limited: TooMany) -> None:
+    """Have the message come again when the application is under its limit, which is no failed attempt. Unavailable where that
+    is not known; what would expire meanwhile has failed."""
+    if limited.retry_after is None:
+        raise Unavailable(limited.detail) from limited
+    delay = delay_after(limited.retry_after)
+    if now() + timedelta(seconds=delay) > found.expires - MARGIN:
+        return fail(found, limited.detail, limited.code)
+    queues.send("invoke_async", queue="invocation", delay=delay, application=found.application, invocation=found.invocation)
 
 
 async def worked(found: AsyncInvocation) -> tuple[Call, Completion]:

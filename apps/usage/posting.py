@@ -1,6 +1,7 @@
 """What was noted in the journal becomes records: a row for each call, the sums of its day, and the end of its reservation."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
@@ -14,7 +15,7 @@ from foundation.adapters import limits, records
 from foundation.ambient import now
 from foundation.errors import Conflict
 from foundation.ports import Settlement
-from foundation.records import ANY, Record, composed
+from foundation.records import Record, composed
 from foundation.settings import CHOSEN
 
 MOST_IN_A_BATCH: Final = 100
@@ -79,14 +80,15 @@ def post(entries: Sequence[Entry], token: str) -> None:
     Raises Unavailable when a store does not answer; then some of it may be there already. Invalid for names that no store
     takes; then nothing is counted.
     """
-    counted = [(summed(entry.row for entry in entries if not entry.repeats), token)]
-    counted += [(summed([entry.row]), entry.row.invocation) for entry in entries if entry.repeats]
-    for day in (day for sums, _ in counted for day in sums):
+    once = summed(entry.row for entry in entries if not entry.repeats)
+    repeated = [entry.row for entry in entries if entry.repeats]
+    for day in (*once, *map(day_of, repeated)):
         composed(day)  # what cannot be a key is found before anything is counted
     keep([entry.row for entry in entries])
     keep([entry.content for entry in entries if entry.content is not None])
-    for sums, once in counted:
-        count(sums, once)
+    count(once, token)
+    for row in repeated:
+        count(summed([kept(row)]), row.invocation)
     settle([entry for entry in entries if entry.reserved])
 
 
@@ -106,14 +108,20 @@ def count(days: Summed, token: str) -> None:
 
 
 def keep(rows: Sequence[Record]) -> None:
-    """Put records that are new; those that are not are the same as before."""
+    """Put records that are new. Those that are there stay: they are the same, or of a call that its worker made before."""
     for place in range(0, len(rows), MOST_IN_A_BATCH):
         batch = rows[place : place + MOST_IN_A_BATCH]
         try:
             records.batch(batch)
         except Conflict:
             for row in batch:
-                records.put(row, expect=ANY)
+                with suppress(Conflict):
+                    records.put(row)
+
+
+def kept(row: Invocation) -> Invocation:
+    """The call as it is on the account, which is what its sums say too: of two workers at once the first."""
+    return records.get(Invocation, row.application, row.invocation) or row
 
 
 def summed(rows: Iterable[Invocation]) -> Summed:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from asgiref.sync import async_to_sync
 
 from apps.invocation import services as invocation
-from foundation.errors import TooMany, Unavailable
 from foundation.identity import Caller
 
 
@@ -17,14 +16,6 @@ def as_embedded(text: str) -> str:
 def embed(caller: Caller, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
     """One vector for each text, in their order."""
     return async_to_sync(invocation.embed)(caller, model, [as_embedded(text) for text in texts]).vectors
-
-
-def embed_patiently(caller: Caller, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-    """The same for a worker, which has time: being over a limit is Unavailable, to be tried again, and not the end."""
-    try:
-        return embed(caller, model, texts)
-    except TooMany as limited:
-        raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
 
 
 def measured(caller: Caller, model: str) -> tuple[str, int]:

@@ -73,7 +73,8 @@ class IndexName(Record):
 class VectorizeJob(Record):
     """The files of one chunking job on their way into one index. `client` is who asked and pays for the embeddings.
 
-    `handed_out`: every file has been sent to the workers. `reason` says why that could not be done.
+    `handed_out`: every file has been sent to the workers. `reason` says why that could not be done;
+    those that were sent count all the same.
     """
 
     application: str
@@ -94,9 +95,9 @@ class VectorizeJob(Record):
     def status(self) -> JobStatus:
         """Derived from the counts: nothing sets it, so nothing can set it wrong."""
         ended = self.completed + self.failed
-        if self.reason is not None:
-            return JobStatus.FAILED
         if ended < self.total:
+            if self.reason is not None:
+                return JobStatus.FAILED
             return JobStatus.IN_PROGRESS if ended else JobStatus.STARTED
         if not self.failed:
             return JobStatus.COMPLETED

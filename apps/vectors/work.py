@@ -10,13 +10,14 @@ from typing import Final, TypeVar
 
 from apps.chunking import services as chunkings
 from apps.vectors.adapters import backend
-from apps.vectors.embedding import embed_patiently
+from apps.vectors.embedding import embed
 from apps.vectors.ports import Row, Shelf, Source, VectorRow
 from apps.vectors.records import FileStatus, VectorIndex, VectorizedFile, VectorizeJob
 from foundation.adapters import directory, queues, records
 from foundation.ambient import now
-from foundation.errors import Conflict, NotFound, NotReady, Unavailable
+from foundation.errors import Conflict, NotFound, NotReady, TooMany, Unavailable
 from foundation.identity import Caller
+from foundation.messages import delay_after
 from foundation.records import MAXIMUM_PAGE, update
 from foundation.tally import count
 
@@ -25,6 +26,7 @@ SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether th
 SHOWN_WITHIN: Final = timedelta(minutes=5)
 TIDIED_AFTER: Final = 120  # seconds after which an index shows all that was put, and what two workers put can be told apart
 PATIENCE: Final = 60
+LIMITED_FOR: Final = timedelta(days=1)  # so long a job's files wait for a limit
 RECORDS_AT_ONCE: Final = 100
 TEXTS_AT_ONCE: Final = 32
 ROWS_AT_ONCE: Final = 256
@@ -45,7 +47,12 @@ def begin(application: str, identifier: str) -> None:
     moment = now()
     for some in parts((VectorizedFile(application, identifier, file.name, moment) for file in chunked), RECORDS_AT_ONCE):
         _enter(some)
-    update(records, VectorizeJob, application, identifier, change=lambda job: replace(job, total=len(chunked)))
+    if target.total < len(chunked):  # some were completed after the job was made
+
+        def entered(job: VectorizeJob) -> VectorizeJob | None:
+            return replace(job, total=len(chunked)) if job.total < len(chunked) else None
+
+        update(records, VectorizeJob, application, identifier, change=entered)
     for file in files_of(target):
         if not file.ended:
             _send(file)
@@ -53,13 +60,17 @@ def begin(application: str, identifier: str) -> None:
 
 
 def abandon_begin(application: str, identifier: str, reason: str) -> None:
-    """Fail a job whose files could not be handed out. A redriven message hands them out after all."""
+    """Fail a job whose files could not be handed out, and each file that has not ended, as nobody may know of it. A redriven
+    message hands them out after all."""
 
     def refused(job: VectorizeJob) -> VectorizeJob | None:
         why = f"The files could not be handed out: {reason}"
         return None if job.handed_out else replace(job, reason=why, updated=now())
 
-    update(records, VectorizeJob, application, identifier, change=refused)
+    target = update(records, VectorizeJob, application, identifier, change=refused)
+    if target is not None and not target.handed_out:
+        for file in files_of(target):
+            abandon(application, identifier, file.name, reason)
 
 
 def vectorize(application: str, identifier: str, name: str) -> None:
@@ -76,7 +87,10 @@ def vectorize(application: str, identifier: str, name: str) -> None:
     if file.ended:
         _tidy(target, file)
         return count(VectorizeJob, file)
-    worked = _vectorized(target, file)
+    try:
+        worked = _vectorized(target, file)
+    except TooMany as limited:
+        return _wait(target, file, limited)
     if worked.shown_late:
         return _look_again(worked)
     count(VectorizeJob, _settled(worked))
@@ -138,7 +152,7 @@ def _enter(rows: Sequence[VectorizedFile]) -> None:
 def _vectorized(target: VectorizeJob, file: VectorizedFile) -> VectorizedFile:
     """Put what the index lacks of the file into it; the file as it ends then, or as it is `written` and not shown yet."""
     client = directory.find(target.client)
-    if client is not None and not client.active:
+    if client is None or not client.active:
         return _refused(file, "The application was deactivated before this file was vectorized.")
     index = records.get(VectorIndex, target.application, target.index)
     if index is None:
@@ -173,6 +187,14 @@ def _look_again(file: VectorizedFile) -> None:
     _send(file, SHOWN_AFTER if known is not None and not known.ended else TIDIED_AFTER)
 
 
+def _wait(target: VectorizeJob, file: VectorizedFile, limited: TooMany) -> None:
+    """Have the message of a file come again when its application is under the limit, which is no failed attempt; Unavailable
+    where that is not known, or has taken too long."""
+    if limited.retry_after is None or now() - target.created > LIMITED_FOR:
+        raise Unavailable(limited.detail, retry_after=limited.retry_after) from limited
+    _send(file, delay_after(limited.retry_after))
+
+
 def _send(file: VectorizedFile, delay: int = 0) -> None:
     ids = {"application": file.application, "job": file.job, "file": file.name}
     queues.send("vectorize_file", queue=QUEUE, delay=delay, **ids)
@@ -190,9 +212,7 @@ def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows:
     there = backend().present(shelf, source)
     for some in parts((row for row in rows if row.id not in there), ROWS_AT_ONCE):
         vectors = [
-            vector
-            for texts in parts((row.text for row in some), TEXTS_AT_ONCE)
-            for vector in embed_patiently(caller, index.model, texts)
+            vector for texts in parts((row.text for row in some), TEXTS_AT_ONCE) for vector in embed(caller, index.model, texts)
         ]
         backend().upsert(shelf, [VectorRow(row, vector) for row, vector in zip(some, vectors, strict=True)])
 

@@ -7,9 +7,12 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
+from typing import Any, Final
 
-from foundation.ambient import new_id
+from foundation.ambient import new_id, number_between
+
+LONGEST_DELAY: Final = 900  # seconds; SQS has no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class Received:
     body: str
     deliveries: int
     receipt: str
+
+
+def delay_after(seconds: float) -> int:
+    """For how long a message waits whose work may go on in so many seconds: up to twice as long, so that not all that wait
+    for the same ask at once."""
+    return min(LONGEST_DELAY, ceil(seconds * number_between(1, 2)))
 
 
 class Malformed(ValueError):

@@ -1,8 +1,6 @@
 """Chunking jobs from their creation to their end, through the services and the messages' functions."""
 
-import dataclasses
 import json
-from datetime import timedelta
 
 import pytest
 
@@ -10,8 +8,7 @@ from apps.chunking import services, tasks, work
 from apps.chunking.cuts import Sizes, Strategy
 from apps.chunking.records import ChunkingJob, FileStatus, JobStatus
 from apps.extraction import services as extractions
-from foundation.adapters import directory, files, queues, records
-from foundation.ambient import now
+from foundation.adapters import directory, files, records
 from foundation.errors import Invalid, NotFound, NotReady
 from foundation.identity import Caller
 from tests.chunking.documents import begun, extracted, extracted_pages, finished, texts, uploaded
@@ -49,19 +46,6 @@ def test_a_job_waits_until_a_worker_begins_it_and_keeps_another_from_being_made(
     services.create_job(caller, extracted(caller, TWO), Strategy.PAGE)
     work.begin(caller.application, first.job)
     assert services.create_job(caller, extraction, Strategy.PAGE).job != first.job
-
-
-def test_a_job_whose_message_was_never_sent_is_sent_when_it_is_in_the_way(caller):
-    extraction = extracted(caller, TWO)
-    waiting = services.create_job(caller, extraction, Strategy.PAGE)
-    sent = queues.depth("chunking").waiting
-    with pytest.raises(Invalid):
-        services.create_job(caller, extraction, Strategy.PAGE)
-    assert queues.depth("chunking").waiting == sent
-    records.put(dataclasses.replace(waiting, created=now() - timedelta(minutes=2)))
-    with pytest.raises(Invalid):
-        services.create_job(caller, extraction, Strategy.PAGE)
-    assert queues.depth("chunking").waiting == sent + 1
 
 
 def test_an_extraction_that_runs_or_failed_cannot_be_chunked(caller):
@@ -198,7 +182,6 @@ def test_an_abandoned_job_fails_with_its_reason_and_its_redriven_message_begins_
 def test_a_message_for_what_does_not_exist_is_refused_for_good(caller):
     job = finished(caller, extracted(caller, TWO))
     for task, ids in (
-        (tasks.begin_chunking, {"job": "never-made"}),
         (tasks.chunk_file, {"job": "never-made", "file": "one.txt"}),
         (tasks.chunk_file, {"job": job.job, "file": "never-there.txt"}),
     ):
@@ -206,6 +189,7 @@ def test_a_message_for_what_does_not_exist_is_refused_for_good(caller):
             task(application=caller.application, **ids)
         assert not refused.value.retryable
     tasks.abandon_file(reason="gone", application=caller.application, job="never-made", file="one.txt")
+    tasks.begin_chunking(application=caller.application, job="never-made")  # its maker may have died before it made it
     tasks.abandon_job(reason="gone", application=caller.application, job="never-made")
 
 

@@ -1,6 +1,9 @@
 """POST /model/async_invoke and GET /model/async_output, with the work done as the worker does it."""
 
+import asyncio
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +13,9 @@ from apps.invocation import services
 from apps.invocation.records import AsyncInvocation, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
 from foundation.adapters import directory, files, records
+from foundation.ambient import now
 from foundation.errors import NotFound
+from tests.delivering import Delivery, deliver_all
 from tests.invocation.door import Door, onboarded, opened
 from tests.usage.shipped import shipped
 
@@ -27,8 +32,6 @@ async def started(door: Door, **changed) -> str:
 
 async def worked(door: Door, invocation: str) -> None:
     """One delivery of the message, in a thread without a loop, as a worker has it."""
-    import asyncio
-
     await asyncio.to_thread(services.work_async, door.caller.application, invocation)
 
 
@@ -172,3 +175,42 @@ async def test_what_is_over_a_budget_says_so_by_its_code_in_the_answer_and_on_th
     shipped()
     row, _ = usage.call(door.caller.application, invocation)
     assert row.outcome == "budget_exceeded"
+
+
+async def limited(door: Door, act) -> str:
+    """The id of an invocation that waits for a limit of its application, delivered again and again."""
+    records.put(Policy(door.caller.application, allowance=Allowance(concurrent=0)))
+    applications.policies.forget(door.caller.application)
+    waits = await started(door, max_tokens=1)
+    await asyncio.to_thread(deliver_all, door.caller.application, "invocation", act=act)
+    return waits
+
+
+async def test_what_waits_for_a_limit_waits_without_failing():
+    door = opened()
+    deliveries: list[Delivery] = []
+
+    def act(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+        if len(deliveries) == 8:  # more than it has attempts
+            records.delete(Policy, door.caller.application)
+            applications.policies.forget(door.caller.application)
+        delivery.work()
+
+    waits = await limited(door, act)
+    assert services.async_output(door.caller, waits).status == "SUCCESS"
+    assert len(deliveries) >= 8
+
+
+async def test_what_waits_for_a_limit_until_it_would_expire_has_failed_with_the_reason():
+    door = opened()
+
+    def act(delivery: Delivery) -> None:
+        found = services.async_output(door.caller, delivery.order.ids["invocation"])
+        if found.status == "IN_PROGRESS":
+            records.put(replace(found, expires=now() + timedelta(minutes=5)))
+        delivery.work()
+
+    answer = (await door.get(f"/model/async_output/{await limited(door, act)}")).json
+    assert (answer["status"], answer["code"]) == ("FAILED", "rate_limited")
+    assert "0 calls under way" in answer["error"]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy
-from apps.invocation.batches.records import Batch
+from apps.invocation.batches import services
+from apps.invocation.batches.records import Batch, Results
 from apps.usage import services as usage
-from foundation.adapters import directory, files, queues, records
+from foundation.adapters import directory, queues, records
 from tests.invocation.batched import EMBEDDER, answered, begun, kept, line, made, read, worked
 from tests.invocation.door import onboarded, opened
 from tests.usage.shipped import shipped
@@ -21,7 +22,8 @@ async def test_the_lines_of_a_deactivated_application_are_not_answered():
     found = records.get(Batch, door.caller.application, batch)
     assert found is not None
     assert (found.completed, found.failed) == (0, 1)
-    assert b"deactivated" in files.read(f"batches/{door.caller.application}/{batch}/errors/00000.jsonl")
+    errors = services.file(door.caller, found.file_of(Results.ERRORS))
+    assert b"deactivated" in b"".join(services.content(errors))
     shipped()
     assert usage.metrics(door.caller.application, None, None) == {}
 

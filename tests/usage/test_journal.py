@@ -3,6 +3,7 @@
 import json
 import resource
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from apps.usage.shipping import Shipper
 from apps.usage.totals import UnderWay
 from foundation.adapters import limits
 from foundation.ambient import new_id, now
-from foundation.errors import Unavailable
+from foundation.errors import Conflict, Problem, Unavailable
 from foundation.identity import Caller
 from foundation.ports import Claim, Reservation
 from tests.conformance.processes import kill, python
@@ -149,18 +150,35 @@ def test_a_process_that_dies_after_the_store_has_its_block_does_not_count_it_twi
     wait_for(lambda: counted(caller) == 8, 30)
 
 
-def test_a_store_that_fails_in_the_middle_is_asked_again_and_counts_once(opened: Opened, caller: Caller):
+@pytest.mark.parametrize("failure", [Unavailable, Conflict, Problem])
+def test_a_store_that_fails_in_the_middle_is_asked_again_and_counts_once(
+    opened: Opened, caller: Caller, failure: type[Problem]
+):
     failures = iter([True, True, False])
 
     def flapping(entries: Sequence[Entry], token: str) -> None:
         post(entries, token)
         if next(failures, False):
-            raise Unavailable("the answer of the store was lost")
+            raise failure("the answer of the store was lost, or it refuses the platform for a while")
 
     journal = opened.shipped(work=flapping)
     add(journal, *(called(caller) for _ in range(5)))
     wait_for(lambda: not journal.waiting, 30)
     assert (len(rows(caller)), counted(caller)) == (5, 5)
+    assert not (opened.home / "refused").exists()
+
+
+def test_of_a_message_that_two_workers_worked_on_the_row_and_the_sums_are_those_of_the_first(opened: Opened, caller: Caller):
+    first = called(caller)
+    second = replace(first, status=Outcome.FAILED, outcome="unavailable", input_tokens=0, output_tokens=0)
+    for row in (first, second):
+        journal = opened.shipped(opened.journal())
+        add(journal, row, repeats=True)
+        wait_for(lambda journal=journal: not journal.waiting, 30)
+    kept, _ = services.call(caller.application, first.invocation)
+    (day,) = services.daily(caller.application, None, None).items
+    assert (kept.outcome, kept.input_tokens) == ("success", 10)
+    assert (day.succeeded, day.failed, day.input_tokens) == (1, 0, 10)
 
 
 def test_a_row_that_the_store_never_takes_is_set_aside_and_stands_in_nobodys_way(opened: Opened, caller: Caller):
@@ -203,7 +221,7 @@ import json, resource
 from pathlib import Path
 from apps.usage.journal import Journal
 from apps.usage.segments import SEGMENT_BYTES
-from foundation.errors import Unavailable
+from foundation.errors import Conflict, Problem, Unavailable
 
 journal = Journal(Path(sys.argv[1]), 2**30)
 journal.make_room()
@@ -238,7 +256,7 @@ import json, resource
 from pathlib import Path
 from apps.usage.journal import Journal
 from apps.usage.segments import SEGMENT_BYTES
-from foundation.errors import Unavailable
+from foundation.errors import Conflict, Problem, Unavailable
 
 journal = Journal(Path(sys.argv[1]), 2**30)
 journal.make_room()

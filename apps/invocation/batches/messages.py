@@ -85,10 +85,9 @@ def told(target: Batch) -> Iterator[bytes]:
 
 def found(target: Batch) -> Iterator[LineResult]:
     """The results that the parts have."""
-    for part in range(target.parts):
-        for place in (target.results_of(kind, part) for kind in Results):
-            if services.has_ended(target, part) and files.find(place) is not None:
-                yield from (msgspec.json.decode(each, type=LineResult) for each in files.read(place).splitlines())
+    for part in services.parts_of(target):
+        for place in (part.results_of(kind) for kind in Results if part.size(kind)):
+            yield from (msgspec.json.decode(each, type=LineResult) for each in files.read(place).splitlines())
 
 
 def asked(target: Batch) -> Iterator[str]:

@@ -84,8 +84,9 @@ class LineError:
 class Batch(Record):
     """The lines of a file, which workers answer in parts of some lines; ids begin with their time.
 
-    total counts lines, parts the messages; both stand when the batch has begun. ended counts the parts that have their
-    results; completed, failed, expired and cancelled count the lines of those. deadline: when what has not begun expires.
+    total counts lines, parts the messages; both stand when the batch has begun. handed_out: all of those have been sent.
+    ended counts the parts that have their results; completed, failed, expired and cancelled count the lines of those.
+    deadline: when what has not begun expires.
     output_size and errors_size are bytes. Each moment is None until it comes; errors say why a batch failed.
     """
 
@@ -101,6 +102,7 @@ class Batch(Record):
     metadata: Mapping[str, str]
     total: int = 0
     parts: int = 0
+    handed_out: bool = False
     ended: int = 0
     completed: int = 0
     failed: int = 0
@@ -147,14 +149,34 @@ class Batch(Record):
         """Where the lines of a part lie until they are answered."""
         return f"{FOLDER}/{self.application}/{self.batch}/input/{part:05d}.jsonl"
 
-    def results_of(self, results: Results, part: int) -> str:
-        """Where the results of a part lie, if it has any of these."""
-        return f"{FOLDER}/{self.application}/{self.batch}/{results}/{part:05d}.jsonl"
-
     def progress_of(self, part: int) -> str:
         """Where the results of a part lie while some of its lines wait for a limit."""
         return f"{FOLDER}/{self.application}/{self.batch}/progress/{part:05d}.json"
 
-    def outcome_of(self, part: int) -> str:
-        """Where the counts of a part lie; that they are there says that its results are."""
-        return f"{FOLDER}/{self.application}/{self.batch}/outcome/{part:05d}.json"
+
+@record(table="batch_parts", key=("application", "batch", "part"), expires="expires")
+class BatchPart(Record):
+    """How a part of a batch ended; of several workers at once the first to put this ended it.
+
+    attempt names the files of its results. The numbers are those that are added to the batch's.
+    """
+
+    application: str
+    batch: str
+    part: int
+    attempt: str
+    expires: datetime
+    completed: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    output_size: int = 0
+    errors_size: int = 0
+
+    def size(self, results: Results) -> int:
+        """How many bytes of these results it has."""
+        return self.output_size if results is Results.OUTPUT else self.errors_size
+
+    def results_of(self, results: Results) -> str:
+        """Where its results of one kind lie, if it has any of these."""
+        return f"{FOLDER}/{self.application}/{self.batch}/{results}/{self.part:05d}-{self.attempt}.jsonl"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from apps.invocation.batches.lines import ENDPOINTS
-from apps.invocation.batches.records import OPENAI, Batch, BatchStatus, Purpose, Results, UploadedFile
+from apps.invocation.batches.records import OPENAI, Batch, BatchPart, BatchStatus, Purpose, Results, UploadedFile
 from foundation.adapters import files, queues, records
 from foundation.ambient import new_timed_id, now
 from foundation.errors import Conflict, Invalid, InvalidParameter, NotFound
@@ -22,6 +22,7 @@ LIFETIME: Final = timedelta(days=30)
 WINDOWS: Final = {"24h": timedelta(hours=24)}
 MOST_LISTED: Final = 998  # a page of the store, but for the one that was seen last and the one that says that there are more
 LONGEST_ID: Final = 100
+BEGUN_WITHIN: Final = 60  # seconds
 PIECE: Final = 2**20
 R = TypeVar("R", bound=Record)
 
@@ -78,16 +79,18 @@ def content(kept: UploadedFile) -> Iterator[bytes]:
     source = records.get(Batch, kept.application, kept.batch)
     if source is None:
         raise NotFound(f"No such File object: {kept.file}")
-    return pieces(
-        place
-        for place in (source.results_of(kept.results, part) for part in range(source.parts) if has_ended(source, part))
-        if files.find(place) is not None
-    )
+    return pieces(part.results_of(kept.results) for part in parts_of(source) if part.size(kept.results))
 
 
-def has_ended(source: Batch, part: int) -> bool:
-    """Whether what lies under a part's names is its results: before, it may be what a killed worker has left."""
-    return files.find(source.outcome_of(part)) is not None
+def parts_of(source: Batch) -> Iterator[BatchPart]:
+    """The parts of a batch that have ended, in their order."""
+    cursor = None
+    while True:
+        page = records.query(BatchPart, source.application, source.batch, cursor=cursor)
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def pieces(places: Iterable[str]) -> Iterator[bytes]:
@@ -104,7 +107,7 @@ def delete_file(caller: Caller, identifier: str) -> UploadedFile:
     source = records.get(Batch, gone.application, gone.batch) if gone.batch else None
     if source is not None and not source.is_over:
         raise Invalid(f"{source.batch} is still writing this file; cancel the batch, or wait for its end")
-    places = [gone.path] if source is None else [source.results_of(gone.results, part) for part in range(source.parts)]
+    places = [gone.path] if source is None else [part.results_of(gone.results) for part in parts_of(source)]
     for place in places:
         files.delete(place)
     records.delete(UploadedFile, gone.application, gone.file)
@@ -126,22 +129,27 @@ def begun(
 ) -> Batch:
     """A batch of the lines of a file, which workers begin."""
     moment = now()
-    made = records.put(
-        Batch(
-            application=caller.application,
-            batch=f"{dialect}batch_{new_timed_id()}",
-            created=moment,
-            expires=moment + LIFETIME,
-            deadline=moment + WINDOWS[window],
-            client=caller.client,
-            endpoint=endpoint,
-            input_file=source.file,
-            window=window,
-            metadata=metadata,
-        )
+    wanted = Batch(
+        application=caller.application,
+        batch=f"{dialect}batch_{new_timed_id()}",
+        created=moment,
+        expires=moment + LIFETIME,
+        deadline=moment + WINDOWS[window],
+        client=caller.client,
+        endpoint=endpoint,
+        input_file=source.file,
+        window=window,
+        metadata=metadata,
     )
-    queues.send("begin_batch", queue=QUEUE, application=made.application, batch=made.batch)
+    send(wanted, delay=BEGUN_WITHIN)  # it begins the batch if this process dies before it sends the next message
+    made = records.put(wanted)
+    send(made)
     return made
+
+
+def send(target: Batch, delay: int = 0) -> None:
+    """Have a worker begin the batch."""
+    queues.send("begin_batch", queue=QUEUE, delay=delay, application=target.application, batch=target.batch)
 
 
 def batch(caller: Caller, identifier: str, dialect: str = OPENAI) -> Batch:

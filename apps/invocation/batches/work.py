@@ -12,63 +12,61 @@ from typing import Final
 
 import msgspec
 from asgiref.sync import async_to_sync
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from apps.invocation.batches import services
 from apps.invocation.batches.lines import Line, LineFailure, LineResponse, LineResult, Reading, lines_of, parted, written
-from apps.invocation.batches.records import Batch, LineError, Results, UploadedFile
+from apps.invocation.batches.records import Batch, BatchPart, LineError, Results, UploadedFile
 from apps.invocation.gateway import routes
 from apps.invocation.labels import LABELS, LONGEST_VALUE
 from foundation.adapters import directory, files, queues, records
-from foundation.ambient import now, number_between
-from foundation.errors import NotFound, Problem, TooMany, Unauthenticated, Unavailable
+from foundation.ambient import new_id, now, number_between
+from foundation.errors import Conflict, NotFound, Problem, TooMany, Unauthenticated, Unavailable
 from foundation.hot import Reply, ResponseHeaders, Route, beside, handled
 from foundation.identity import Caller
+from foundation.messages import LONGEST_DELAY
 from foundation.records import update
 from foundation.settings import CHOSEN
 from foundation.visits import Visit
 
 AT_ONCE: Final = 8  # lines of a part
 PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what takes longer waits in the queue
-LONGEST_DELAY: Final = 900  # seconds in the queue
 INACTIVE: Final = "the application was deactivated before this was worked on"
+ADDED: Final = ("completed", "failed", "expired", "cancelled", "output_size", "errors_size")  # of a part, to its batch
 LATE: Final = LineFailure("batch_expired", "This request could not be executed before the completion window expired.")
 REPORTS: Final = ("x-ignored-parameters", "x-adjusted-parameters")
 ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in routes}
 
 
-class Outcome(Struct, frozen=True):
-    """What became of the lines of a part, in numbers that are added to those of its batch."""
-
-    completed: int = 0
-    failed: int = 0
-    expired: int = 0
-    cancelled: int = 0
-    output_size: int = 0
-    errors_size: int = 0
-
-
 def begin(application: str, identifier: str) -> None:
     """Look at every line of the file, cut it into parts, fix their number, then send the parts to the workers.
 
-    A file with a wrong line fails the batch, and no line of it is answered.
+    A file with a wrong line fails the batch, and no line of it is answered. Nothing for a batch that was never made, or whose
+    parts have been sent.
     """
-    target = found(application, identifier)
-    if target.is_over:
+    target = records.get(Batch, application, identifier)
+    if target is None or target.is_over or target.handed_out:
         return
     if target.begun is None:
         target = cut(target)
     settle(target)
+    done = {part.part for part in services.parts_of(target)}
     for part in range(target.parts):
-        if files.find(target.outcome_of(part)) is None:
+        if part not in done:
             queues.send("answer_part", queue=services.QUEUE, application=application, batch=identifier, part=str(part))
+    changed(target, lambda current: None if current.handed_out else replace(current, handed_out=True))
 
 
 def abandon(application: str, identifier: str, reason: str) -> None:
-    """Fail a batch that could not be begun."""
+    """Fail a batch that could not be begun, or those of its parts that may not have been sent."""
     target = records.get(Batch, application, identifier)
-    if target is not None and target.begun is None:
-        refuse(target, [LineError("unavailable", f"the batch could not be begun: {reason}")])
+    if target is None or target.handed_out:
+        return
+    if target.begun is None:
+        target = refuse(target, [LineError("unavailable", f"the batch could not be begun: {reason}")])
+    for part in range(target.parts):
+        abandon_part(application, identifier, part, reason)
+    settle(target)
 
 
 def cut(target: Batch) -> Batch:
@@ -107,20 +105,30 @@ def answer(application: str, identifier: str, part: int) -> None:
     While the application is over a limit, the lines that are left wait in the queue, where they are in nobody's way.
     """
     target = found(application, identifier)
-    if files.find(target.outcome_of(part)) is not None:
-        return counted(target, part)
-    results, left = so_far(target, part)
+    known = ended(target, part)
+    if known is not None:
+        return counted(target, known)
+    try:
+        results, left = so_far(target, part)
+    except NotFound:
+        known = ended(target, part)
+        if known is None:
+            raise
+        return counted(target, known)  # another worker has ended it since
     if target.cancelling is not None:
-        end(target, part, results, cancelled=len(left))
-    elif now() >= target.deadline:
+        return end(target, part, results, cancelled=len(left))
+    if now() >= target.deadline:
         late = {line.place: failed(target, line, LATE) for line in left}
-        end(target, part, results | late, expired=len(left))
-    else:
-        new, pause = answered(target, left)
-        if pause is not None:
-            return wait(target, part, results | new, pause)
-        end(target, part, results | new)
-    counted(target, part)
+        return end(target, part, results | late, expired=len(left))
+    new, pause = answered(target, left)
+    if pause is not None:
+        return wait(target, part, results | new, pause)
+    return end(target, part, results | new)
+
+
+def ended(target: Batch, part: int) -> BatchPart | None:
+    """How a part has ended, if it has."""
+    return records.get(BatchPart, target.application, target.batch, part)
 
 
 def wait(target: Batch, part: int, results: Mapping[int, LineResult], pause: int) -> None:
@@ -145,40 +153,55 @@ def abandon_part(application: str, identifier: str, part: int, reason: str) -> N
     target = records.get(Batch, application, identifier)
     if target is None:
         return
-    if files.find(target.outcome_of(part)) is None:
-        why = LineFailure(Unavailable.code, f"the request could not be worked on: {reason}")
-        results, left = so_far(target, part)
-        end(target, part, results | {line.place: failed(target, line, why) for line in left})
-    counted(target, part)
+    known = ended(target, part)
+    if known is not None:
+        return counted(target, known)
+    why = LineFailure(Unavailable.code, f"the request could not be worked on: {reason}")
+    results, left = so_far(target, part)
+    return end(target, part, results | {line.place: failed(target, line, why) for line in left})
 
 
 def end(target: Batch, part: int, results: Mapping[int, LineResult], *, expired: int = 0, cancelled: int = 0) -> None:
-    """Write the results of a part, each kind where it belongs and over what an earlier try left, then its outcome."""
+    """Write the results of a part under names of this attempt's own, then that they are its end, and count it. Where another
+    worker has ended it meanwhile, that stays, and these go."""
     in_order = [result for _, result in sorted(results.items())]
     good = [result for result in in_order if result.is_good]
     bad = [result for result in in_order if not result.is_good]
-    sizes = []
-    for kind, some in ((Results.OUTPUT, good), (Results.ERRORS, bad)):
-        content = written(some)
-        sizes.append(len(content))
+    contents = {Results.OUTPUT: written(good), Results.ERRORS: written(bad)}
+    made = BatchPart(
+        target.application,
+        target.batch,
+        part,
+        attempt=new_id(),
+        expires=target.expires,
+        completed=len(good),
+        failed=len(bad) - expired,
+        expired=expired,
+        cancelled=cancelled,
+        output_size=len(contents[Results.OUTPUT]),
+        errors_size=len(contents[Results.ERRORS]),
+    )
+    for kind, content in contents.items():
         if content:
-            files.write(target.results_of(kind, part), content)
-        else:
-            files.delete(target.results_of(kind, part))
-    outcome = Outcome(len(good), len(bad) - expired, expired, cancelled, *sizes)
-    files.write(target.outcome_of(part), msgspec.json.encode(outcome))
+            files.write(made.results_of(kind), content)
+    try:
+        known = records.put(made)
+    except Conflict:
+        for kind in contents:
+            files.delete(made.results_of(kind))
+        known = ended(target, part) or made
+    counted(target, known)
 
 
-def counted(target: Batch, part: int) -> None:
-    """Add the outcome of a part to its batch, once, and end the batch with the last."""
-    outcome = msgspec.json.decode(files.read(target.outcome_of(part)), type=Outcome)
-    for results, size in ((Results.OUTPUT, outcome.output_size), (Results.ERRORS, outcome.errors_size)):
-        if size:
+def counted(target: Batch, part: BatchPart) -> None:
+    """Add the end of a part to its batch, once, and end the batch with the last."""
+    for results in Results:
+        if part.size(results):
             services.show_results(target, results, now())
-    by = {"ended": 1, **{name: value for name, value in msgspec.structs.asdict(outcome).items() if value}}
-    settle(records.increment(Batch, target.application, target.batch, by=by, once=f"part {part}"))
-    files.delete(target.progress_of(part))
-    files.delete(target.input_of(part))
+    by = {"ended": 1, **{name: value for name in ADDED if (value := getattr(part, name))}}
+    settle(records.increment(Batch, target.application, target.batch, by=by, once=f"part {part.part}"))
+    files.delete(target.progress_of(part.part))
+    files.delete(target.input_of(part.part))
 
 
 def settle(target: Batch) -> None:

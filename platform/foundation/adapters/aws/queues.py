@@ -10,11 +10,11 @@ from foundation.adapters.aws.clients import answering, client
 from foundation.adapters.aws.dead_letters import DeadLetters
 from foundation.adapters.aws.messages import WHAT, Messages
 from foundation.errors import Invalid
+from foundation.messages import LONGEST_DELAY
 from foundation.ports import Broker, DeadMessage, Delivery, Depth
 from foundation.records import Page, open_cursor, seal_cursor
 from foundation.settings import CHOSEN, HOUSE, Settings
 
-LONGEST_DELAY: Final = 900  # seconds; SQS has no more
 COUNTS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",

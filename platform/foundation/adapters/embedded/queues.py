@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from foundation import messages
 from foundation.adapters.embedded.messages import DeadLetter, Messages
 from foundation.errors import Invalid
+from foundation.messages import LONGEST_DELAY
 from foundation.ports import Broker, DeadMessage, Delivery, Depth
 from foundation.records import Page, open_cursor, seal_cursor
 from foundation.settings import HOUSE, Settings
-
-LONGEST_DELAY: Final = 900  # seconds; SQS has no more
 
 
 def store(settings: Settings) -> Messages:
