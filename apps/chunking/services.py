@@ -34,7 +34,7 @@ __all__ = [
 
 LONGEST_ID: Final = 100
 LONGEST_NAME: Final = 255
-PATIENCE: Final = 60  # seconds
+PATIENCE: Final = 600  # seconds; longer than it takes to hand out all files
 CHUNKABLE: Final = frozenset({extractions.JobStatus.COMPLETED, extractions.JobStatus.COMPLETED_WITH_ERRORS})
 
 

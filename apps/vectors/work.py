@@ -25,7 +25,7 @@ QUEUE: Final = "vectors"
 SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether the index shows what was put into it
 SHOWN_WITHIN: Final = timedelta(minutes=5)
 TIDIED_AFTER: Final = 120  # seconds after which an index shows all that was put, and what two workers put can be told apart
-PATIENCE: Final = 60
+PATIENCE: Final = 600  # seconds; longer than it takes to hand out all files
 LIMITED_FOR: Final = timedelta(days=1)  # so long a job's files wait for a limit
 RECORDS_AT_ONCE: Final = 100
 TEXTS_AT_ONCE: Final = 32

@@ -22,7 +22,7 @@ LIFETIME: Final = timedelta(days=30)
 WINDOWS: Final = {"24h": timedelta(hours=24)}
 MOST_LISTED: Final = 998  # a page of the store, but for the one that was seen last and the one that says that there are more
 LONGEST_ID: Final = 100
-BEGUN_WITHIN: Final = 60  # seconds
+BEGUN_WITHIN: Final = 900  # seconds; a part that is sent twice may be answered, and paid for, twice
 PIECE: Final = 2**20
 R = TypeVar("R", bound=Record)
 
