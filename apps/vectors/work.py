@@ -211,10 +211,14 @@ def _put(caller: Caller, index: VectorIndex, shelf: Shelf, source: Source, rows:
     """Embed and put the rows that are not in the index yet: a repeat goes on where it was cut off."""
     there = backend().present(shelf, source)
     for some in parts((row for row in rows if row.id not in there), ROWS_AT_ONCE):
-        vectors = [
-            vector for texts in parts((row.text for row in some), TEXTS_AT_ONCE) for vector in embed(caller, index.model, texts)
-        ]
-        backend().upsert(shelf, [VectorRow(row, vector) for row, vector in zip(some, vectors, strict=True)])
+        embedded: list[VectorRow] = []
+        try:
+            for few in parts(some, TEXTS_AT_ONCE):
+                vectors = embed(caller, index.model, [row.text for row in few])
+                embedded += [VectorRow(row, vector) for row, vector in zip(few, vectors, strict=True)]
+        finally:  # what is paid for is kept, whatever ends it
+            if embedded:
+                backend().upsert(shelf, embedded)
 
 
 def _refused(file: VectorizedFile, reason: str) -> VectorizedFile:

@@ -16,15 +16,17 @@ DOCUMENTS = {"bad.json": b"{", "good.txt": b"one\n\ntwo"}
 EXPECTED = b'[{"chunk":"one\\n\\ntwo","page_number":1,"start":0,"end":8}]'
 
 
-def killed_at(step: int, act: Callable[[], None]) -> bool:
-    """Whether a process that does `act` was killed: as it enters or leaves a function of the stores for the `step`th time."""
+def killed_at(step: int, act: Callable[[], None], verbs: frozenset[str] | None = None) -> bool:
+    """Whether a process that does `act` was killed: as it enters or leaves a function of the stores, or only one of these
+    names, for the `step`th time."""
     child = os.fork()
     if child == 0:
         passed = 0
 
         def at_each_step(frame: FrameType, event: str, _: object) -> None:
             nonlocal passed
-            if event in ("call", "return") and "/adapters/embedded/" in frame.f_code.co_filename:
+            code, crossing = frame.f_code, event in ("call", "return")
+            if crossing and "/adapters/embedded/" in code.co_filename and (verbs is None or code.co_name in verbs):
                 passed += 1
                 if passed == step:
                     os.kill(os.getpid(), signal.SIGKILL)

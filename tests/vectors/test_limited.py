@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy
-from apps.vectors import services
+from apps.vectors import services, work
+from apps.vectors.adapters import backend
 from apps.vectors.services import JobStatus
 from foundation.adapters import records
 from foundation.identity import Caller
 from tests.delivering import Delivery, deliver_all
-from tests.vectors.indexes import chunked, new_index
+from tests.vectors.indexes import begun, chunked, new_index
 
 LOOKS = 12  # more than a message has attempts
 
@@ -33,3 +34,14 @@ def test_files_that_wait_for_a_limit_do_not_fail(caller: Caller) -> None:
     ended = services.job(caller, job.job)
     assert (ended.status, ended.completed, ended.failed) == (JobStatus.COMPLETED, 2, 0)
     assert seen.count("vectorize_file") >= LOOKS
+
+
+def test_what_was_embedded_before_the_limit_is_in_the_index_and_is_not_paid_for_again(caller: Caller) -> None:
+    lines = "\n".join(f'{{"n": {number}}}' for number in range(2 * work.TEXTS_AT_ONCE))
+    index = new_index(caller)
+    job = begun(caller, chunked(caller, {"a.jsonl": lines}), index)
+    records.put(Policy(caller.application, allowance=Allowance(requests_per_minute=1)))
+    applications.policies.forget(caller.application)
+    work.vectorize(caller.application, job.job, "a.jsonl")
+    assert backend().count(services.shelf_of(index)) >= work.TEXTS_AT_ONCE  # more where a minute has just ended
+    assert services.job(caller, job.job).failed == 0
