@@ -73,8 +73,8 @@ def test_26_what_is_given_up_on_at_any_step_is_over_with_a_reason_and_can_be_red
         def act(delivery: Delivery, step: int = step, killed: list[bool] = killed) -> None:
             if delivery.order.task == kind and not killed:
                 killed.append(killed_at(step, delivery.work, VERBS))
-                if killed[0]:
-                    return delivery.give_up()
+            if delivery.order.task == kind and killed[0]:  # so is every other one of its kind
+                return delivery.give_up()
             return delivery.work()
 
         deliver_all(caller.application, loop.queue, act=act)
@@ -82,7 +82,7 @@ def test_26_what_is_given_up_on_at_any_step_is_over_with_a_reason_and_can_be_red
         assert result is not None, f"given up at step {step}: it is not over"
         if killed[0]:
             assert result == good or all(loop.reasons(caller, made)), f"given up at step {step}: {result}"
-            assert redrive(caller.application, loop.queue) == 1
+            assert redrive(caller.application, loop.queue) >= 1
             deliver_all(caller.application, loop.queue)
             assert loop.result(caller, made) == (good if loop.mends else result), f"redriven after step {step}"
         else:
