@@ -58,6 +58,12 @@ def no_use_of_a_port_that_roles_do_not_know() -> Iterator[None]:
 
 
 @pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that failed is tried again at once: for tests of what is tried and told, not of when."""
+    monkeypatch.setattr("apps.invocation.tries.FIRST_PAUSE", 0.0)
+
+
+@pytest.fixture
 def caller() -> Caller:
     """A caller of an application that nobody else has."""
     return made_caller()

@@ -16,6 +16,8 @@ from tests.upstream.faults import BEHAVIOURS, WORDS
 from tests.upstream.unruly import serving
 from tests.upstream.wires import READ, WIRES, WRITTEN, Wire
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 
 @pytest.fixture(scope="module")
 def door() -> Door:

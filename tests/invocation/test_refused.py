@@ -55,12 +55,12 @@ class Path:
 
 
 PATHS = (
-    Path("/model/invoke", "platform", {"prompt": "Hello"}, named="model_name"),
+    Path("/model/invoke", "platform", {"prompt": "Hello", "max_tokens": 1}, named="model_name"),
     Path("/model/embed", "platform", {"input_text": "Hello"}, named="model_name", kind=Kind.EMBED),
-    Path("/model/invoke_with_raw_input", "raw", {"raw_input": {"prompt": "Hello"}}, named="model_id"),
-    Path("/model/async_invoke", "async", {"prompt": "Hello"}, named="model_name"),
-    Path("/v1/chat/completions", "openai_chat", {"messages": HELLO}),
-    Path("/v1/responses", "openai_responses", {"input": "Hello"}),
+    Path("/model/invoke_with_raw_input", "raw", {"raw_input": {"prompt": "Hello", "max_tokens": 1}}, named="model_id"),
+    Path("/model/async_invoke", "async", {"prompt": "Hello", "max_tokens": 1}, named="model_name"),
+    Path("/v1/chat/completions", "openai_chat", {"messages": HELLO, "max_tokens": 1}),
+    Path("/v1/responses", "openai_responses", {"input": "Hello", "max_output_tokens": 16}),
     Path("/v1/embeddings", "openai_embeddings", {"input": "Hello"}, kind=Kind.EMBED),
     Path("/v1/rerank", "rerank", {"query": "Hello", "documents": ["a", "b"]}, kind=Kind.RERANK),
     Path("/v1/messages", "anthropic_messages", {"messages": HELLO, "max_tokens": 5}),

@@ -151,7 +151,7 @@ def refusal(request: web.Request, body: Any, shape: TypeAdapter[Any], members: M
 def error(status: int, kind: str, message: str) -> web.Response:
     """An error's body, with the header that a limited client gets."""
     body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_upstream"}
-    headers = {"request-id": "req_upstream", **({"retry-after": "7"} if status == 429 else {})}
+    headers = {"request-id": "req_upstream", **({"retry-after": "1"} if status == 429 else {})}
     return web.json_response(body, status=status, headers=headers)
 
 
