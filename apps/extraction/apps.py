@@ -23,13 +23,13 @@ class Extraction(Capability):
                 "textract:StartDocumentAnalysis",
                 "*",
                 "Textract fetches a document with the role's own s3:GetObject and reads it; no narrower resource",
-                queue="extraction",
+                by=("apps.extraction.adapters.textract:Textract._begin",),
             ),
             Action(
                 "textract:GetDocumentAnalysis",
                 "*",
                 "its job is asked for, its pages are fetched; no narrower resource",
-                queue="extraction",
+                by=("apps.extraction.adapters.textract:Textract._asked",),
             ),
         ),
     )

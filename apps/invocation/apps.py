@@ -8,6 +8,15 @@ MODELS = "arn:${AWS::Partition}:bedrock:*::foundation-model/*"  # any region: a 
 PROFILES = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:*inference-profile/*"
 GUARDRAILS = "arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:guardrail/*"
 MODEL_KEYS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Deployment}/model-key-*"
+BEDROCK = "apps.invocation.adapters.bedrock.provider"
+LISTED = ("apps.invocation.adapters.bedrock.lifecycles:lifecycles",)
+WHOLE = tuple(f"{BEDROCK}:Bedrock.{asking}" for asking in ("complete", "_embedded", "rerank"))
+STREAMED = (f"{BEDROCK}:Bedrock.stream",)
+KEYS_READ = (
+    *(f"apps.invocation.adapters.{each}.provider:adapter" for each in ("anthropic", "bedrock", "openai")),
+    "apps.invocation.adapters.bedrock.lifecycles:control_plane",
+)
+KEYS_KEPT = ("apps.invocation.listing:keep_model_key",)
 
 
 class InvocationConfig(Capability):
@@ -27,15 +36,22 @@ class InvocationConfig(Capability):
         keys=("v1",),
         calls=("apps.applications", "apps.usage"),
         actions=(
-            Action("secretsmanager:GetSecretValue", MODEL_KEYS, "the key that a model's place shows to its provider"),
-            Action("bedrock:InvokeModel", MODELS, "whole answers and embeddings"),
-            Action("bedrock:InvokeModel", PROFILES, "whole answers of models that are called by an inference profile"),
-            Action("bedrock:InvokeModelWithResponseStream", MODELS, "streamed answers"),
-            Action("bedrock:InvokeModelWithResponseStream", PROFILES, "streamed answers by an inference profile"),
-            Action("bedrock:CountTokens", MODELS, "tokens of a prompt before it is sent"),
-            Action("bedrock:ApplyGuardrail", GUARDRAILS, "guardrails of Bedrock that a policy names"),
-            Action("bedrock:ListFoundationModels", "*", "which models there are; it has no narrower resource"),
-            Action("bedrock:ListInferenceProfiles", "*", "which profiles there are; it has no narrower resource"),
+            Action("secretsmanager:GetSecretValue", MODEL_KEYS, "what a model's place shows to its provider", by=KEYS_READ),
+            Action("secretsmanager:PutSecretValue", MODEL_KEYS, "a key that an administrator gives", by=KEYS_KEPT),
+            Action("secretsmanager:CreateSecret", MODEL_KEYS, "the same, for the first time", by=KEYS_KEPT),
+            Action("bedrock:InvokeModel", MODELS, "whole answers and embeddings", by=WHOLE),
+            Action("bedrock:InvokeModel", PROFILES, "the same, by an inference profile", by=WHOLE),
+            Action("bedrock:InvokeModelWithResponseStream", MODELS, "streamed answers", by=STREAMED),
+            Action("bedrock:InvokeModelWithResponseStream", PROFILES, "streamed answers, by an inference profile", by=STREAMED),
+            Action("bedrock:CountTokens", MODELS, "tokens of a prompt before it is sent", by=(f"{BEDROCK}:Bedrock.count",)),
+            Action(
+                "bedrock:ApplyGuardrail",
+                GUARDRAILS,
+                "guardrails of Bedrock that a request or a policy names",
+                by=(f"{BEDROCK}:Bedrock.complete", *STREAMED),
+            ),
+            Action("bedrock:ListFoundationModels", "*", "which models there are; it has no narrower resource", by=LISTED),
+            Action("bedrock:ListInferenceProfiles", "*", "which profiles there are; it has no narrower resource", by=LISTED),
         ),
         hot="apps.invocation.gateway:routes",
         prepare="apps.invocation.services:prepare",

@@ -4,7 +4,9 @@ from foundation.apps import Foundation
 from foundation.manifest import Action, Capability, Manifest
 
 POOL = "${ApplicationsPoolArn}"
-SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Deployment}/*"
+SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Deployment}/*_client_secret-*"
+DIRECTORY = "foundation.adapters.aws.directory:CognitoDirectory"
+KEPT = (f"{DIRECTORY}._kept", "apps.portal.relay:application", "apps.portal.relay:fetched")
 
 
 class Portal(Capability):
@@ -17,19 +19,50 @@ class Portal(Capability):
         calls=("apps.applications", "apps.usage", "apps.invocation", "apps.extraction", "apps.chunking", "apps.vectors"),
         keeps=Foundation.records,
         actions=(
-            Action("cognito-idp:CreateUserPoolClient", POOL, "an administrator takes in an application"),
-            Action("cognito-idp:DeleteUserPoolClient", POOL, "an application that could not be taken in whole is removed"),
-            Action("cognito-idp:AddUserPoolClientSecret", POOL, "a second secret, for rotation"),
-            Action("cognito-idp:ListUserPoolClientSecrets", POOL, "which secrets there are, before one more is added"),
-            Action("cognito-idp:DeleteUserPoolClientSecret", POOL, "an old secret ends"),
+            Action(
+                "cognito-idp:CreateUserPoolClient",
+                POOL,
+                "an administrator takes in an application",
+                by=(f"{DIRECTORY}.create",),
+            ),
+            Action(
+                "cognito-idp:DeleteUserPoolClient",
+                POOL,
+                "an application that could not be taken in whole is removed",
+                by=(f"{DIRECTORY}._removed",),
+            ),
+            Action(
+                "cognito-idp:AddUserPoolClientSecret",
+                POOL,
+                "a second secret, for rotation",
+                by=(f"{DIRECTORY}.rotate",),
+            ),
+            Action(
+                "cognito-idp:ListUserPoolClientSecrets",
+                POOL,
+                "which secrets there are, before one more is added",
+                by=(f"{DIRECTORY}._secret_ids",),
+            ),
+            Action(
+                "cognito-idp:DeleteUserPoolClientSecret",
+                POOL,
+                "an old secret ends",
+                by=(f"{DIRECTORY}.rotate", f"{DIRECTORY}.revoke_old"),
+            ),
             Action(
                 "secretsmanager:GetSecretValue",
                 SECRETS,
-                "of the portal's own application, by which it calls the API",
+                "the portal's own application calls the API by it",
+                by=("apps.portal.relay:fetched",),
             ),
-            Action("secretsmanager:PutSecretValue", SECRETS, "secrets of applications and keys of model providers"),
-            Action("secretsmanager:CreateSecret", SECRETS, "the same, for the first time"),
-            Action("secretsmanager:DeleteSecret", SECRETS, "of an application that could not be taken in whole"),
+            Action("secretsmanager:PutSecretValue", SECRETS, "what an application was given", by=KEPT),
+            Action("secretsmanager:CreateSecret", SECRETS, "the same, for the first time", by=KEPT),
+            Action(
+                "secretsmanager:DeleteSecret",
+                SECRETS,
+                "an application that could not be taken in whole has none",
+                by=(f"{DIRECTORY}._removed",),
+            ),
         ),
         django="apps.portal.configuration:django_settings",
         front=True,

@@ -15,5 +15,12 @@ class Vectors(Capability):
         files=(Folder("chunks", writes=False),),
         calls=("apps.chunking", "apps.invocation"),
         checks="apps.vectors.services:findings",
-        actions=(Action("aoss:APIAccessAll", "${CollectionArn}", "indexes, passages and searches in the collection"),),
+        actions=(
+            Action(
+                "aoss:APIAccessAll",
+                "${CollectionArn}",
+                "indexes, passages and searches in the collection",
+                by=("apps.vectors.adapters.opensearch:client",),
+            ),
+        ),
     )

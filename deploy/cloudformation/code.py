@@ -3,7 +3,7 @@
 A unit is a function, a method, a class, a module's variable, or the rest of a module. One reaches another when it mentions
 its name, whether it calls it or not. Of a value whose class the text does not tell, a method is reached when its class is
 reached and its name is mentioned; of a class that is made from another vendor's, any method. What is imported by a name that
-is put together is taken to be every adapter of the capability. So more is reached than any run would call.
+is put together is any adapter of the capability, asked for what the unit mentions. So more is reached than any run would call.
 """
 
 import ast
@@ -44,6 +44,7 @@ class Unit:
     mentions: set[Name] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     promises: set[Name] = field(default_factory=set)  # what only its annotations mention
+    loads: bool = False  # whether it imports by a name that is put together
 
     @property
     def owner(self) -> Name:
@@ -115,8 +116,7 @@ class Code:
             further = self._inside(found, chain[0])
             if further is None:
                 break
-            found = further
-            chain.pop(0)
+            found, chain = further, chain[1:]
         return found, chain
 
     def _inside(self, found: Name, attribute: str) -> Name | None:
@@ -157,12 +157,13 @@ def _read() -> Code:
                 methods[owner][unit.name[1].rpartition(".")[2]] = unit.name
     made = Code(modules, units, dict(methods))
     for unit in units.values():
-        for node in unit.nodes:
-            if isinstance(node, ast.ClassDef):
-                made.bases[unit.name] = tuple(_bases(made, unit.name, node))
+        for node in (each for each in unit.nodes if isinstance(each, ast.ClassDef)):
+            made.bases[unit.name] = tuple(_bases(made, unit.name, node))
     for unit in units.values():
         for node in unit.nodes:
             _look(made, unit, node, promised=False)
+        if unit.loads:
+            unit.mentions |= _loaded(made, unit)
     return made
 
 
@@ -182,13 +183,18 @@ def _scope(module: Module, modules: Mapping[str, Module]) -> None:
             for alias in node.names:
                 whole = alias.name if alias.asname else alias.name.partition(".")[0]
                 module.scope[alias.asname or whole] = (whole, "")
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                module.scope[alias.asname or alias.name] = (inner, "") if inner in modules else (node.module, alias.name)
+                module.scope[alias.asname or alias.name] = _imported(modules, node, alias)
     for node in module.tree.body:
         for name in _defined(node):
             module.scope[name] = (module.name, name)
+
+
+def _imported(modules: Mapping[str, Module], node: ast.ImportFrom, alias: ast.alias) -> Name:
+    """What `from module import name` stands for."""
+    inner = f"{node.module}.{alias.name}"
+    return (inner, "") if inner in modules else (str(node.module), alias.name)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -249,10 +255,11 @@ def _look(code: Code, unit: Unit, node: ast.AST, *, promised: bool) -> None:
             own = code.own(unit.owner, rest[1]) if len(rest) > 1 and rest[0] in ("self", "cls") else set()
             unit.mentions |= own
             unit.attributes.update(rest[2:] if own else rest)
-            if found in LOADERS:
-                unit.mentions |= _adapters(code, unit.name[0])
+            unit.loads |= found in LOADERS
         if _root(node) is not None:
             return
+    elif isinstance(node, ast.ImportFrom):  # inside a function, of which the module may have a namesake
+        unit.mentions.update(_imported(code.modules, node, alias) for alias in node.names)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and PATH.fullmatch(node.value):
         unit.mentions.update(_named(code, node.value))
     for name, value in ast.iter_fields(node):
@@ -269,10 +276,10 @@ def _root(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _adapters(code: Code, module: str) -> set[Name]:
-    """All that may be imported by a name that is put together: the adapters of the module's own capability."""
-    package = ".".join(module.split(".")[:2])
-    return {name for name in code.units if module.startswith("apps.") and name[0].startswith(f"{package}.adapters.")}
+def _loaded(code: Code, unit: Unit) -> set[Name]:
+    """What a unit can ask for of what it imports: of each adapter of its own capability, what the unit mentions by name."""
+    package = ".".join(unit.name[0].split(".")[:2])
+    return {name for name in code.units if name[0].startswith(f"{package}.adapters.") and name[1] in unit.attributes}
 
 
 def _named(code: Code, path: str) -> Iterator[Name]:

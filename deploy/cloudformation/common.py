@@ -104,6 +104,8 @@ BALANCER_SCHEME: Final = Parameter(
     source="balancer.BalancerScheme",
 )
 
+IMAGE_URI: Final = "[0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+"
+IMAGE_HINT: Final = "the URI of an image in ECR"
 PLATFORM_GROUP: Final = "Platform"
 NETWORK_GROUP: Final = "Network"
 ENCRYPTION_GROUP: Final = "Encryption"

@@ -59,7 +59,8 @@ DEAD_LETTERS: Final[Needs] = {
 ELASTICACHE: Final = "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}"
 SECRETS: Final[Needs] = {
     "secretsmanager:GetSecretValue": frozenset({"get", "create"}),
-    "secretsmanager:CreateSecret": frozenset({"create"}),  # it is made by the first
+    "secretsmanager:PutSecretValue": frozenset({"put"}),
+    "secretsmanager:CreateSecret": frozenset({"create", "put"}),  # it is made by the first
 }
 
 
@@ -77,8 +78,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the code of a process asks of the ports; reach.py says how that is found."""
+    """What the code of a process comes to, and what that asks of the ports; reach.py says how that is found."""
 
+    units: frozenset[Name]
     uses: Mapping[Use, frozenset[Name]]
 
     def verbs(self, port: str, on: str, owner: str, index: str = "") -> frozenset[str]:
@@ -98,7 +100,7 @@ class Asked:
 def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
     """All that a process may do, in an order that does not change, each grant once: what the manifests that it needs declare,
     as far as its own code asks for it."""
-    needed, asked = platform.needed(process), Asked(reach.asked(platform, process))
+    needed, asked = platform.needed(process), Asked(reach.units(platform, process), reach.asked(platform, process))
     found = [
         *(grant for each in needed for kind in each.manifest.records for grant in _table(asked, kind, each, "records")),
         *(grant for each in needed for kind in each.manifest.keeps for grant in _table(asked, kind, each, "keeps")),
@@ -110,7 +112,7 @@ def grants(platform: Platform, process: Process) -> tuple[Grant, ...]:
             Grant(action.name, action.resource, action.reason, f"{short(each)}.actions")
             for each in needed
             for action in each.manifest.actions
-            if action.queue is None or process.works_on(action.queue)
+            if not asked.units.isdisjoint(tuple(by.split(":")) for by in action.by)
         ),
     ]
     return tuple({(grant.action, grant.resource): grant for grant in reversed(found)}.values())[::-1]
@@ -162,7 +164,7 @@ def _foundation(asked: Asked) -> Iterator[Grant]:
     for name in Foundation.secrets:
         secret = SECRET_ARN.format(name=names.secret_name(DEPLOYMENT, name))  # AWS adds a hyphen and six characters
         verbs = frozenset(use.verb for use in asked.uses if use.port == "secrets" and use.on == name)
-        yield from _granted(SECRETS, verbs, secret, "of a secret that processes agree on", FOUNDATION)
+        yield from _granted(SECRETS, verbs, secret, f"of the secret {name}", FOUNDATION)
     if any(use.port in SHARED for use in asked.uses):
         for place in (
             f"{ELASTICACHE}:serverlesscache:${{Deployment}}-{CACHE}",

@@ -24,12 +24,17 @@ COMMANDS: Final = ".management.commands."
 @cache
 def asked(platform: Platform, process: Process) -> Mapping[Use, frozenset[Name]]:
     """Each use of a port that the process can come to, with the units that have it."""
-    made = code()
     asked: dict[Use, set[Name]] = defaultdict(set)
-    for name in reached(made, frozenset(begins(made, platform, process))):
+    for name in units(platform, process):
         for use in uses_of(name):
             asked[use].add(name)
     return {use: frozenset(names) for use, names in asked.items()}
+
+
+@cache
+def units(platform: Platform, process: Process) -> frozenset[Name]:
+    """Every unit that the process can come to."""
+    return reached(code(), frozenset(begins(code(), platform, process)))
 
 
 @cache

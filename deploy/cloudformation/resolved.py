@@ -72,7 +72,9 @@ def _typed(kind: str, value: Any) -> Any:
 
 
 def invented(name: str) -> str:
-    """What stands for a value that only AWS knows: an ARN, a URL or a name."""
+    """What stands for a value that only AWS knows: an ARN, a URL, an image or a name."""
+    if name.endswith("ImageUri"):
+        return f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/platform:1"
     if name.endswith("Arn"):
         return f"arn:aws:service:{REGION}:{ACCOUNT}:{name.removesuffix('Arn').lower()}/1"
     return f"https://{name.lower()}.example.com" if name.endswith(("Url", "Domain", "Issuer")) else name.lower()
@@ -151,6 +153,8 @@ class _Scope:
                 return between.join(self.value(parts))
             case [("Fn::Split", [between, text])] if isinstance(self.value(text), str):
                 return self.value(text).split(between)
+            case [("Fn::Select", [place, some])] if isinstance(self.value(some), list):
+                return self.value(some)[int(place)]
             case [("Fn::GetAtt", _)]:
                 return value
         return {key: made for key, each in value.items() if (made := self.value(each)) is not NOTHING}

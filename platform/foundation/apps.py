@@ -11,6 +11,7 @@ from foundation.manifest import Folder
 from foundation.records import Record, record
 
 SEAL: Final = "api_keys"  # the secret that seals keys
+PROBE: Final = "doctor"  # the secret that `manage.py doctor` keeps and reads
 
 
 @record(table="clients", key=("client",))
@@ -85,11 +86,11 @@ class Foundation(AppConfig):
     """What every process has, whatever it serves.
 
     read: the records that each reads by key, to know who calls; who writes which says so in its manifest. secrets: those that
-    processes agree on, made by the first.
+    are the platform's own.
     """
 
     name = "foundation"
     records = (RegisteredClient, Session, ApiKey, KeyHolder)
     read = (RegisteredClient, ApiKey, KeyHolder)
-    secrets = (SEAL,)
+    secrets = (SEAL, PROBE)
     files = (Folder("uploads", writes=True, days=30),)

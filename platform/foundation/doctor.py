@@ -10,7 +10,7 @@ from typing import Final
 
 from foundation import adapters
 from foundation.ambient import new_id, now
-from foundation.apps import Session
+from foundation.apps import PROBE, Session
 from foundation.errors import Problem
 from foundation.identity import fetch_json
 from foundation.manifest import load
@@ -78,8 +78,8 @@ def counters() -> str:
 def secrets() -> str:
     """A secret can be kept and read."""
     value = new_id()
-    adapters.secrets.put("doctor", value)
-    if adapters.secrets.get("doctor") != value:
+    adapters.secrets.put(PROBE, value)
+    if adapters.secrets.get(PROBE) != value:
         raise OSError("a secret that was kept reads otherwise")
     return "can be written and read"
 

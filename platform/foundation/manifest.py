@@ -38,16 +38,17 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An IAM action that the capability's own code calls, on what, and why.
+    """An IAM action that the capability's own code calls, on what, why, and where.
 
     `resource` is `*` or an ARN in which names such as `${AWS::Region}` or `${CollectionArn}` stand for what a deployment has.
-    `queue`: the queue whose worker alone calls it; None where every process does that needs the capability.
+    `by`: the functions that call it, as `module:name` or `module:Class.name`; the action is granted to a process whose code
+    can come to one of them.
     """
 
     name: str
     resource: str
     reason: str
-    queue: str | None = None
+    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Manifest:
     services: names under which `/<name>/service/health` and `/<name>/service/meta` answer for it.
     keeps: records of the foundation that it writes; what every process reads of them, the foundation says.
     calls: the other capabilities whose services it calls in process.
-    actions: IAM actions that no record, queue or folder implies.
+    actions: IAM actions that no record, queue or folder implies, and the functions that call them.
     uploads: those of its paths whose body is a file, for which UPLOAD_LIMIT_MB holds and not BODY_LIMIT_MB.
     keys: those of its prefixes to which callers come with API keys, as the SDKs of model providers do; what stands before
     the services on AWS asks for no access token there, and the service verifies either.

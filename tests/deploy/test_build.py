@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import yaml
 from boto3.session import Session
 
 from deploy.cloudformation.parts.functions import LONGEST
-from deploy.cloudformation.resolved import deployment
+from deploy.cloudformation.resolved import deployment, read, resolved
 from deploy.cloudformation.stacks.build import MINUTES
 from tests.deploy.functions import called
 from tests.deploy.reading import holds, resources, template
@@ -132,6 +132,23 @@ def test_the_image_has_the_engine_that_its_containers_are_told_to_use(engine: st
     files = [file.lstrip("/") for flag, file in itertools.pairwise(asked) if flag == "-r"]
     assert files == ["requirements.txt", *([f"requirements-{more}.txt"] if more else [])]
     assert all(f"COPY {file} /" in (ROOT / "Dockerfile").read_text() and (ROOT / file).exists() for file in files)
+
+
+@pytest.mark.parametrize(
+    ("given", "repository"),
+    [(":1.0", "team/foundation"), ("@sha256:" + 64 * "0", "foundation-platform"), (":1@sha256:0", "x")],
+)
+def test_ecs_may_fetch_the_repository_of_the_deployments_image_and_no_other(given: str, repository: str) -> None:
+    image = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{repository}{given}"
+    services = resolved(read("services.json"), {"ImageUri": image})
+    assert fetched(services) == {f"arn:aws:ecr:us-east-1:123456789012:repository/{repository}"}
+
+
+def fetched(services: Mapping[str, Any]) -> set[str]:
+    """What the role may get layers from."""
+    (policy,) = services["Resources"]["ExecutionRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    return {place for each in statements if "ecr:GetDownloadUrlForLayer" in each["Action"] for place in each["Resource"]}
 
 
 @pytest.mark.parametrize(("given", "built"), [("", True), ("123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1", False)])

@@ -144,14 +144,16 @@ def test_only_the_portal_and_operators_write_who_may_call_or_see_sessions_and_ot
     tables = {kind: TABLE.format(name=names.table_name(DEPLOYMENT, kind)) for kind in Foundation.records}
     own = {kind: {action for action, place in may if place == said(table)} for kind, table in tables.items()}
     secrets = {place.rpartition(":")[2] for action, place in may if action == "secretsmanager:GetSecretValue"}
+    changes = {place.rpartition(":")[2] for action, place in may if action == "secretsmanager:PutSecretValue"}
     if process.name in ("portal", "operations"):
         assert all({"dynamodb:GetItem", "dynamodb:PutItem"} <= actions for actions in own.values())
-        assert "d/*" in secrets
+        assert {"d/*_client_secret-*", "d/model-key-*"} <= changes <= {"d/*_client_secret-*", "d/model-key-*", "d/doctor-*"}
     else:
         reads = {"dynamodb:GetItem"}
         keys = reads if process.queue is None else set()  # nobody shows a key to a worker
         assert own == {RegisteredClient: reads, ApiKey: keys, KeyHolder: keys, Session: set()}
         assert secrets <= {"d/api_keys-*", "d/model-key-*"}
+        assert changes == set()
 
 
 def test_a_folder_that_is_only_read_is_not_written() -> None:

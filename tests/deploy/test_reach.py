@@ -6,16 +6,17 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.cloudformation.code import PORTS, Name, code, parts
+from deploy.cloudformation.grants import grants
 from deploy.cloudformation.reach import asked, uses_of
 from deploy.cloudformation.uses import ANY, SHARED, UPDATE, VERBS, Use
 from foundation.ports import Files, Queues, Secrets
 from foundation.records import Records
 from tests.deploy.reading import PLATFORM
+from tests.watched import NOT_ON_AWS, callers
 
 PROCESSES = {process.name: process for process in PLATFORM.processes}
 DECLARED = {kind.kind.table for kind in PLATFORM.records}
 HANDED_ON = {*VERBS, "directory", ""}  # what may not be: a port whose verbs need grants, one that stands on them, all of them
-NOT_ON_AWS = "apps.issuer"
 
 
 def verbs(process: str, on: str) -> set[str]:
@@ -61,6 +62,31 @@ def test_what_is_asked_for_is_declared_by_a_manifest_that_the_process_needs() ->
 def is_elsewhere(unit: Name) -> bool:
     """Whether a unit is of a capability that AWS does not have."""
     return unit[0].startswith(NOT_ON_AWS)
+
+
+def test_the_functions_that_an_action_names_are_there() -> None:
+    named = {(action, name) for action, by in callers().items() for name in by}
+    assert [each for each in sorted(named) if each[1] not in code().units] == []
+
+
+def test_each_action_that_a_manifest_declares_is_granted_to_somebody() -> None:
+    declared = {(action.name, action.resource) for each in PLATFORM.capabilities for action in each.manifest.actions}
+    given = {(grant.action, grant.resource) for process in PLATFORM.processes for grant in grants(PLATFORM, process)}
+    assert declared <= given
+
+
+@pytest.mark.parametrize(
+    ("action", "processes"),
+    [
+        ("aoss:APIAccessAll", {"vectors", "vectors-worker", "operations"}),
+        ("textract:StartDocumentAnalysis", {"extraction-worker"}),
+        ("bedrock:ListFoundationModels", {"operations"}),
+        ("cognito-idp:CreateUserPoolClient", {"portal", "operations"}),
+    ],
+)
+def test_an_action_is_granted_where_the_code_that_calls_it_can_be_come_to(action: str, processes: set[str]) -> None:
+    given = {process.name for process in PLATFORM.processes for each in grants(PLATFORM, process) if each.action == action}
+    assert given == processes
 
 
 def test_there_are_few_uses_of_which_the_text_does_not_tell_on_what() -> None:

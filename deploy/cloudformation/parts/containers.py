@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from troposphere import AWSHelperFn, AWSObject, FindInMap, GetAtt, If, Ref, Sub
+from troposphere import AWSHelperFn, AWSObject, FindInMap, GetAtt, If, Ref, Select, Split, Sub
 from troposphere.ecs import (
     ContainerDefinition,
     Environment,
@@ -147,9 +147,13 @@ def where_given(what: Any) -> If:
 
 
 def execution_role(processes: tuple[Process, ...]) -> Role:
-    """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log."""
+    """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log.
+
+    The image's repository is what stands in its URI between the registry and the tag or digest.
+    """
     secrets = [Ref("SigningKeysSecretArn"), where_given(Ref("FurtherSecretsArn"))]
-    repository = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*")
+    name = Select(0, Split(":", Select(0, Split("@", Select(1, Split(".amazonaws.com/", Ref("ImageUri")))))))
+    repository = Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/${Name}", Name=name)
     return role(
         "ExecutionRole",
         "execution",

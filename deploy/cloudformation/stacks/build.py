@@ -16,6 +16,8 @@ from deploy.cloudformation.common import (
     DEPLOYMENT,
     ENCRYPTION_GROUP,
     ENGINE,
+    IMAGE_HINT,
+    IMAGE_URI,
     KEPT,
     LOCAL_ENGINE,
     LOG_DAYS,
@@ -43,8 +45,8 @@ GIVEN: Final = Parameter(
     help="URI of the platform's image in ECR in this account and region, with its tag or digest. Empty: it is built from the "
     "release.",
     default="",
-    pattern="([0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com/[a-z0-9._/-]+[:@][A-Za-z0-9._:-]+)?",
-    hint="the URI of an image in ECR, or nothing",
+    pattern=f"({IMAGE_URI})?",
+    hint=f"{IMAGE_HINT}, or nothing",
 )
 KEY: Final = Parameter(
     name="ReleaseKey",

@@ -24,6 +24,8 @@ from deploy.cloudformation.common import (
     DEPLOYMENT,
     ENCRYPTION_GROUP,
     ENGINE,
+    IMAGE_HINT,
+    IMAGE_URI,
     LOCAL_ENGINE,
     LOG_DAYS,
     LOGS_KEY,
@@ -49,6 +51,8 @@ IMAGE: Final = Parameter(
     label="Image",
     help="URI of the platform's image in ECR, with its tag or digest; output ImageUri of the stack `build`.",
     source="build.ImageUri",
+    pattern=IMAGE_URI,
+    hint=IMAGE_HINT,
 )
 BEDROCK: Final = Parameter(
     name="BedrockRegion",
