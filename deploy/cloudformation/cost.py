@@ -137,7 +137,7 @@ WHAT: Final = """In US dollars a month of 730 hours, in us-east-1, before taxes 
 docs` from the templates, every condition resolved, and from the list prices below, as known on {date}
 (`deploy/cloudformation/prices.py`). Elsewhere the log of the firewall before CloudFront has a key of its own, for a
 dollar more. What is paid by use is left out: requests, tokens, pages, stored and moved bytes,
-log lines, backups."""
+log lines, backups. What Cognito takes of who comes in stands at the end."""
 AGAINST: Final = """The parameter `CostProfile` chooses between `Small`, the default, and `Production`. The original is
 the AWS sample that [parity.md](parity.md) compares with, by the same computation. Its vector service makes a classic
 collection with the first store of vectors: so only the last column has all that a deployment of ours has from the
@@ -156,6 +156,8 @@ classic one."""
 CHECKED: Final = (
     """Each is AWS's list price as price guides of 2026 quote it; look at AWS's own page before you rely on a sum."""
 )
+BY_USE: Final = """Both pools of Cognito are of the tier Plus, for its protection against threats. Neither the tier nor the
+tokens of clients have a free tier. Prices as known on {date}."""
 
 
 def page() -> str:
@@ -186,6 +188,12 @@ def page() -> str:
         "## Prices",
         wrapped(CHECKED),
         table(("what", "dollars", "AWS's page"), [[price.what, price.quoted, price.listed] for price in used]),
+        "## By use: who comes in",
+        wrapped(BY_USE.format(date=prices.DATE)),
+        table(
+            ("what", "dollars", "when", "AWS's page"),
+            [[price.what, price.quoted, price.when, price.listed] for price in prices.COGNITO],
+        ),
     )
     return "\n\n".join(parts) + "\n"
 

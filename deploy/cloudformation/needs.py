@@ -8,10 +8,13 @@ from foundation.adapters.aws.quotas import Need
 
 COUNTED: Final[Mapping[str, tuple[str, str, str]]] = {  # type of resource: service and code of its quota, in words
     "AWS::ApiGateway::Resource": ("apigateway", "L-01C8A9E0", "resources of a REST API"),
-    "AWS::CodeBuild::Project": ("codebuild", "L-9D07B6EF", "builds that run at once"),  # on Linux, small
     "AWS::EC2::EIP": ("ec2", "L-0263D0A3", "elastic IP addresses"),
     "AWS::EC2::VPC": ("vpc", "L-F678F1CE", "VPCs of the region"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("elasticloadbalancing", "L-53DA6B97", "application load balancers"),
+}
+BUILDS: Final[Mapping[str, tuple[str, str, str]]] = {  # by the type of machine on which a project builds; all are small
+    "LINUX_CONTAINER": ("codebuild", "L-9D07B6EF", "builds that run at once"),
+    "ARM_CONTAINER": ("codebuild", "L-5ED1D25B", "builds that run at once on ARM"),
 }
 INTERFACES: Final = ("vpc", "L-29B6F2EB", "interface endpoints of a VPC")
 RUNS: Final = ("lambda", "L-B99A9384", "functions that run at once")
@@ -22,13 +25,16 @@ VCPU: Final[Mapping[str, tuple[str, str, str]]] = {  # by capacity provider
 }
 
 
-def needs(profile: str) -> tuple[Need, ...]:
-    """All of them, of a deployment with this cost profile and all other answers at their defaults."""
-    made = [each for template in deployment(CostProfile=profile).values() for each in template["Resources"].values()]
+def needs(profile: str, architecture: str = "X86_64") -> tuple[Need, ...]:
+    """All of them, of a deployment with this cost profile and architecture, and all other answers at their defaults."""
+    answers = {"CostProfile": profile, "Architecture": architecture}
+    made = [each for template in deployment(**answers).values() for each in template["Resources"].values()]
+    machines = [each["Properties"]["Environment"]["Type"] for each in made if each["Type"] == "AWS::CodeBuild::Project"]
     counted = [Need(*quota, amount=sum(each["Type"] == kind for each in made)) for kind, quota in COUNTED.items()]
     interfaces = sum(each["Properties"].get("VpcEndpointType") == "Interface" for each in made if "Properties" in each)
     return (
         *counted,
+        *(Need(*quota, amount=machines.count(machine)) for machine, quota in BUILDS.items() if machine in machines),
         Need(*INTERFACES, amount=interfaces),
         Need(*RUNS, amount=_runs(profile)),
         *(Need(*quota, amount=sum(_vcpu(profile, provider))) for provider, quota in VCPU.items()),

@@ -39,4 +39,37 @@ ALARM: Final = Price("metric of an alarm", 0.1, "0.10 a month", "aws.amazon.com/
 DASHBOARD: Final = Price("dashboard", 3.0, "3 a month", "aws.amazon.com/cloudwatch/pricing")
 METRIC: Final = Price("metric of Container Insights", 0.3, "0.30 a month", "aws.amazon.com/cloudwatch/pricing")
 
+
+@dataclass(frozen=True, slots=True)
+class PriceOfUse:
+    """What a use costs; when: in words, what of a deployment is used so."""
+
+    what: str
+    quoted: str
+    when: str
+    listed: str
+
+
+COGNITO: Final = (
+    PriceOfUse(
+        "user who signs in, in Cognito's tier Plus",
+        "0.02 a month",
+        "an administrator who signs in at all",
+        "aws.amazon.com/cognito/pricing",
+    ),
+    PriceOfUse(
+        "access token that Cognito gives a client",
+        "2.25 per 1,000 up to 250,000 a month, then less",
+        "an application fetches one an hour (`TOKEN_LIFETIME`) in each of its processes, with API keys none",
+        "aws.amazon.com/cognito/pricing",
+    ),
+    PriceOfUse(
+        "client of Cognito that fetches such tokens",
+        "6 a month in price guides of 2025",
+        "each application, and the portal's own",
+        "aws.amazon.com/cognito/pricing",
+    ),
+)
+
+
 ALL: Final = tuple(value for value in globals().values() if isinstance(value, Price))

@@ -9,10 +9,13 @@ NAMED_BY: Final[Mapping[str, str]] = {  # type of resource: the property that is
     "AWS::Backup::BackupVault": "BackupVaultName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::ECR::Repository": "RepositoryName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::OpenSearchServerless::SecurityPolicy": "Name",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SecretsManager::Secret": "Name",
 }
+MADE_AGAIN: Final = ("AWS::Logs::LogGroup",)  # goes with its stack, and is there again when something writes a last line
 
 
 def taken(region: str, name: str) -> tuple[str, ...]:
@@ -23,5 +26,7 @@ def taken(region: str, name: str) -> tuple[str, ...]:
 def _names(templates: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for template in templates.values():
         for made in template["Resources"].values():
-            if made["Type"] in NAMED_BY and made.get("DeletionPolicy", "").startswith("Retain"):
-                yield made["Properties"][NAMED_BY[made["Type"]]]
+            stays = made.get("DeletionPolicy", "").startswith("Retain") or made["Type"] in MADE_AGAIN
+            name = made["Properties"].get(NAMED_BY[made["Type"]]) if made["Type"] in NAMED_BY and stays else None
+            if isinstance(name, str):  # else AWS chooses a part of it, and no other has it
+                yield name

@@ -25,7 +25,20 @@ from tests.servers.moto import KEY, REGION, SECRET, Moto
 PLATFORM = house.platform()
 SERVICES = (
     *("APPLICATION_AUTO_SCALING", "API_GATEWAY", "BACKUP", "CLOUDFORMATION", "CLOUDWATCH", "COGNITO_IDENTITY_PROVIDER"),
-    *("DYNAMODB", "EC2", "ECR", "ECS", "OPENSEARCHSERVERLESS", "S3", "SECRETS_MANAGER", "SERVICE_QUOTAS", "SNS", "SQS", "STS"),
+    *(
+        "CLOUDWATCH_LOGS",
+        "DYNAMODB",
+        "EC2",
+        "ECR",
+        "ECS",
+        "OPENSEARCHSERVERLESS",
+        "S3",
+        "SECRETS_MANAGER",
+        "SERVICE_QUOTAS",
+        "SNS",
+        "SQS",
+        "STS",
+    ),
     *("BEDROCK",),
 )
 MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}
@@ -248,6 +261,19 @@ def test_every_name_that_stays_taken_is_looked_for() -> None:
     assert {names.dead_queue_name("mine", queue.name) for queue in PLATFORM.queues} < set(known)
 
 
+def test_what_stayed_of_a_collection_and_of_logs_is_in_the_way(account: Moto) -> None:
+    def client(service: str) -> Any:
+        return boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=account.url)
+
+    rule = {"ResourceType": "collection", "Resource": ["collection/policed-vectors"]}
+    policy = json.dumps({"Rules": [rule], "AWSOwnedKey": True})
+    client("opensearchserverless").create_security_policy(name="policed-vectors", policy=policy, type="encryption")
+    client("logs").create_log_group(logGroupName="/logged/operations")
+    for deployment, left in (("policed", "policed-vectors"), ("logged", "/logged/operations")):
+        _, found = checked("--before", "--deployment", deployment, "--stack", deployment)
+        assert not found["names"]["good"] and left in found["names"]["text"], found["names"]
+
+
 def test_a_secret_that_waits_for_its_deletion_is_in_the_way(account: Moto) -> None:
     secrets: Any = boto3.session.Session(KEY, SECRET).client("secretsmanager", region_name=REGION, endpoint_url=account.url)
     secrets.create_secret(Name="removed-settings/signing-keys", SecretString="x")
@@ -278,8 +304,13 @@ def test_what_is_needed_is_counted_in_the_templates(profile: str, addresses: int
     wanted = {need.what: need.amount for need in needs.needs(profile)}
     assert (wanted["VPCs of the region"], wanted["elastic IP addresses"]) == (1, addresses)
     assert wanted["vCPU of Fargate"] >= 3 and wanted["resources of a REST API"] < 300
-    assert wanted["builds that run at once"] == 1
+    assert wanted["builds that run at once"] == 1 and "builds that run at once on ARM" not in wanted
     assert bool(wanted["vCPU of Fargate Spot"]) == (profile == "Small")  # whose workers run there
+
+
+def test_a_deployment_on_arm_needs_a_build_on_arm() -> None:
+    wanted = {need.what: need.amount for need in needs.needs("Small", "ARM64")}
+    assert wanted["builds that run at once on ARM"] == 1 and "builds that run at once" not in wanted
 
 
 def test_a_quota_that_is_too_low_stands_against_a_deployment(account: Moto) -> None:

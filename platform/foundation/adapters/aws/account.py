@@ -97,7 +97,25 @@ def _vaults(settings: Settings) -> Iterator[str]:
             yield from (each["BackupVaultName"] for each in page["BackupVaultList"])
 
 
-LISTED: Final = (_tables, _buckets, _queues, _secrets, _repositories, _vaults)  # of what keeps its name when its stack goes
+def _log_groups(settings: Settings) -> Iterator[str]:
+    pages = client("logs", settings).get_paginator("describe_log_groups")
+    with answering("CloudWatch Logs"):
+        for prefix in (f"/{settings.deployment}/", f"aws-waf-logs-{settings.deployment}-"):
+            for page in pages.paginate(logGroupNamePrefix=prefix):
+                yield from (each["logGroupName"] for each in page["logGroups"])
+
+
+def _policies_of_collections(settings: Settings) -> Iterator[str]:
+    with answering("OpenSearch Serverless"):
+        for kind in ("encryption", "network"):
+            resource = f"collection/{settings.deployment}-vectors"
+            asked = client("opensearchserverless", settings).list_security_policies(type=kind, resource=[resource])
+            yield from (each["name"] for each in asked["securityPolicySummaries"])
+
+
+LISTED: Final = (  # of what keeps its name when its stack goes
+    *(_tables, _buckets, _queues, _secrets, _repositories, _vaults, _log_groups, _policies_of_collections),
+)
 
 
 def log_role(settings: Settings) -> str:

@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--deployment", default="foundation", help="the parameter Deployment (default: foundation)")
         parser.add_argument("--stack", default="foundation", help="before: the root stack's name to be (default: foundation)")
         parser.add_argument("--profile", default="Small", choices=("Small", "Production"), help="before: the cost profile")
+        parser.add_argument("--architecture", default="X86_64", choices=("X86_64", "ARM64"), help="before: the processors")
         parser.add_argument("--bucket", default="", help="before: the parameter TemplatesBucket, to look for the release there")
         parser.add_argument("--prefix", default="foundation/", help="before: the parameter TemplatesPrefix")
         parser.add_argument("--json", action="store_true", help="print JSON")
@@ -53,7 +54,7 @@ def plan(options: Mapping[str, Any]) -> Plan:
         region=options["region"],
         deployment=options["deployment"],
         stack=options["stack"],
-        needs=import_module("deploy.cloudformation.needs").needs(options["profile"]),
+        needs=import_module("deploy.cloudformation.needs").needs(options["profile"], options["architecture"]),
         names=import_module("deploy.cloudformation.taken").taken(options["region"], options["deployment"]),
         bucket=options["bucket"],
         keys=[f"{options['prefix']}{name}" for name in files],
