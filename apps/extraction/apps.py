@@ -1,6 +1,6 @@
 """Extraction: documents in, pages of text with their layout and tables out."""
 
-from apps.extraction.records import ExtractedFile, ExtractionJob
+from apps.extraction.records import ExtractedFile, ExtractionJob, Line, WaitingFile
 from foundation.manifest import Action, Capability, Folder, Manifest, Queue, minutes
 
 
@@ -10,7 +10,7 @@ class Extraction(Capability):
         title="Extraction",
         prefixes=("document/extraction",),
         services=("document",),
-        records=(ExtractionJob, ExtractedFile),
+        records=(ExtractionJob, ExtractedFile, WaitingFile, Line),
         queues=(Queue("extraction", visibility=minutes(15), attempts=5),),
         files=(
             Folder("uploads", writes=True, days=30),

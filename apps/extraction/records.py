@@ -105,3 +105,24 @@ class ExtractedFile(Record):
     def tables(self) -> str:
         """Where its tables are kept."""
         return f"extracted/{self.application}/{self.job}/{self.file}.tables.json"
+
+
+@record(table="extraction_waiting", key=("application", "started", "job", "name"))
+class WaitingFile(Record):
+    """A document for which the engine had no room; `file` is its id. Those of the job that was started first go first."""
+
+    application: str
+    started: datetime
+    job: str
+    name: str
+    file: str
+
+
+@record(table="extraction_lines", key=("application",))
+class Line(Record):
+    """Whether somebody looks after the documents of an application that wait, with which message, and when that was last so."""
+
+    application: str
+    updated: datetime
+    turn: int = 0
+    moving: bool = False

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from apps.extraction import names, work
+from apps.extraction import line, names, work
+from apps.extraction.engine import engine
 from apps.extraction.ports import QUEUE
 from apps.extraction.records import FINISHED, ExtractedFile, ExtractionJob, FileStatus, JobStatus
 from apps.extraction.results import Page, decode_text
@@ -121,7 +122,7 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
         if len(registered) > MOST_AT_ONCE:
             queues.send("hand_out_documents", queue=QUEUE, delay=0, **ids)
         else:
-            work.hand_out(registered)
+            work.hand_out(target.application, moment, registered)
         return started
     raise Conflict("the job is being changed by many at once; try again")
 
@@ -151,7 +152,7 @@ def hand_out_rest(application: str, identifier: str) -> None:
     """Hand out what a start that was cut off left behind; nothing for a job that did not start."""
     target = records.get(ExtractionJob, application, identifier)
     if target is not None and target.started is not None:
-        work.hand_out(files_of(target))
+        work.hand_out(target.application, target.started, files_of(target))
 
 
 def abandon_rest(application: str, identifier: str, reason: str) -> None:
@@ -167,6 +168,16 @@ def abandon_rest(application: str, identifier: str, reason: str) -> None:
 def extract_document(application: str, identifier: str, name: str, turn: int = 0) -> None:
     """Read one document of a started job and count it once, however often its message comes; see work.extract."""
     work.extract(application, identifier, name, turn)
+
+
+def let_in(application: str, turn: int) -> None:
+    """Let in those documents of an application that wait, as far as there is room; see line.let_in."""
+    line.let_in(application, turn, engine)
+
+
+def look_again(application: str, turn: int) -> None:
+    """Though a message that lets documents in was given up on, another one comes later."""
+    line.look_after(application, turn, line.LATER)
 
 
 def abandon_document(application: str, identifier: str, name: str, reason: str) -> None:

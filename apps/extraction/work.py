@@ -1,17 +1,18 @@
 """What the workers of extraction do with the files of a started job. Everything here bears being repeated at any point."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
+from apps.extraction import line
 from apps.extraction.engine import engine
 from apps.extraction.names import Kind, kind_of
-from apps.extraction.ports import QUEUE, Document, Engine, Extracted, Pending
+from apps.extraction.ports import Document, Engine, Extracted, Full, Pending
 from apps.extraction.records import ExtractedFile, ExtractionJob, FileStatus
 from apps.extraction.results import Page, Unreadable, encode_tables, encode_text, plain_text
-from foundation.adapters import directory, files, queues, records
+from foundation.adapters import directory, files, records
 from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, Problem, TooLarge
 from foundation.records import update
@@ -28,15 +29,24 @@ UNUSABLE: Final[Mapping[type[Problem], str]] = {
 }
 
 
-def hand_out(waiting: Iterable[ExtractedFile]) -> None:
-    """Put each PENDING file out of reach of its upload URL and send it to the workers, many of them at once; other files are
-    left alone. A file that is too large, or that is not there any more, ends as FAILED; one that a start left so may not be
-    counted yet.
+def hand_out(application: str, started: datetime, waiting: Iterable[ExtractedFile]) -> None:
+    """Put each PENDING file of a job that was started then out of reach of its upload URL and send it to the workers, many of
+    them at once, or have it join those of its application that wait already; other files are left alone. A file that is too
+    large, or that is not there any more, ends as FAILED; one that a start left so may not be counted yet.
     """
-    each(_handed_out, (file for file in waiting if file.status in (FileStatus.PENDING, FileStatus.FAILED)))
+    has_line = line.moving.get(application)
+
+    def sent(file: ExtractedFile) -> None:
+        if has_line and kind_of(file.name) is not Kind.TEXT:
+            line.join(file, started)
+        else:
+            line.call(file)
+
+    chosen = (file for file in waiting if file.status in (FileStatus.PENDING, FileStatus.FAILED))
+    each(lambda file: _handed_out(file, sent), chosen)
 
 
-def _handed_out(file: ExtractedFile) -> None:
+def _handed_out(file: ExtractedFile, send: Callable[[ExtractedFile], None]) -> None:
     if file.status is FileStatus.FAILED:
         return count(ExtractionJob, file)
     try:
@@ -44,7 +54,7 @@ def _handed_out(file: ExtractedFile) -> None:
     except (TooLarge, NotFound) as refused:
         _end(file, FileStatus.FAILED, UNUSABLE[type(refused)])
         return files.delete(file.upload)
-    _send(file)
+    send(file)
     moment = now()
     with suppress(Conflict):  # a worker was faster; what it wrote is newer
         records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
@@ -54,8 +64,8 @@ def _handed_out(file: ExtractedFile) -> None:
 def extract(application: str, identifier: str, name: str, turn: int = 0, *, reader: Engine = engine) -> None:
     """Read one document, keep its text and tables, and count it once, however often its message comes.
 
-    Where the engine is not done, the next message is sent, to come when the engine says; no worker waits for it. `turn` is
-    the message's number: of several copies one goes on.
+    Where the engine is not done, the next message is sent, to come when the engine says; no worker waits for it. Where it has
+    no room, the document joins the line. `turn` is the message's number: of several copies one goes on.
     What is wrong with the document is recorded on its file; what is wrong with the platform is raised and tried again.
     """
     target = records.get(ExtractionJob, application, identifier)
@@ -67,16 +77,17 @@ def extract(application: str, identifier: str, name: str, turn: int = 0, *, read
         return
     if not _has_turn(file, turn):
         return
-    client = directory.find(target.client) if file.ticket is None else None
-    if file.ticket is None and (client is None or not client.active):
-        _end(file, FileStatus.FAILED, "The application was deactivated before this file was read.")
-        return
     try:
+        if file.ticket is None:
+            _check_active(target.client)
         outcome = _read(file, reader)
     except Unreadable as refused:
+        reader.leave(file.file)
         _end(file, FileStatus.FAILED, refused.reason)
         return
-    if isinstance(outcome, Pending):
+    if isinstance(outcome, Full):
+        line.join(file, target.started)
+    elif isinstance(outcome, Pending):
         _again(file, outcome)
     else:
         _end(file, FileStatus.COMPLETED, outcome.remark)
@@ -89,8 +100,14 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
         _end(file, FileStatus.FAILED, f"The file could not be processed: {reason}", abandoned=True)
 
 
-def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
-    """Keep what is in a document; Pending when its engine has to be asked again."""
+def _check_active(client: str) -> None:
+    found = directory.find(client)
+    if found is None or not found.active:
+        raise Unreadable("The application was deactivated before this file was read.")
+
+
+def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending | Full:
+    """Keep what is in a document, unless its engine has to be asked again."""
     stored = files.find(file.document)
     if stored is None or not stored.size:
         raise Unreadable("The file is empty. Upload it again with its content.")
@@ -101,7 +118,7 @@ def _read(file: ExtractedFile, reader: Engine) -> Extracted | Pending:
         outcome = Extracted((Page(1, ""),))
     else:
         told = reader.read(Document(file.file, kind, file.document), file.ticket)
-        if isinstance(told, Pending):
+        if not isinstance(told, Extracted):
             return told
         outcome = told
         files.write(file.text, encode_text(file.job, file.name, outcome.pages))
@@ -117,7 +134,7 @@ def _has_turn(file: ExtractedFile, turn: int) -> bool:
         return turn == file.turn
     if now() - file.updated > OVERDUE:
         return True
-    _send(replace(file, turn=turn), int(OVERDUE.total_seconds()))
+    line.call(replace(file, turn=turn), int(OVERDUE.total_seconds()))
     return False
 
 
@@ -134,12 +151,7 @@ def _again(file: ExtractedFile, pending: Pending) -> None:
         wanted = replace(file, ticket=pending.ticket, turn=file.turn + 1, status=status, updated=moment)
         with suppress(Conflict):
             following = records.put(replace(wanted, queued=file.queued or moment))
-    _send(following, pending.seconds)
-
-
-def _send(file: ExtractedFile, delay: int = 0) -> None:
-    ids = {"application": file.application, "job": file.job, "file": file.name, "turn": str(file.turn)}
-    queues.send("extract_document", queue=QUEUE, delay=delay, **ids)
+    line.call(following, pending.seconds)
 
 
 def _parts(document: BinaryIO) -> Iterator[bytes]:

@@ -95,6 +95,16 @@ def test_documents_go_from_the_upload_to_textract_and_to_their_results_or_to_a_r
     assert refused["reason"].startswith("By its name the file is a PNG; Textract cannot read its content as one.")
 
 
+def test_documents_for_which_there_is_no_place_wait_in_line_and_are_all_read(
+    api: Api, deployment: Deployment, told: Mapping[str, str], server: TextractServer
+) -> None:
+    server.most_running = 0
+    with deployment.working("extraction", **told, TEXTRACT_JOBS="1"):
+        job = started(api, {f"{number}.pdf": DOCUMENTS["invoice.pdf"] for number in range(4)})
+        assert ended(api, job)["status"] == "COMPLETED"
+    assert server.most_running == 1
+
+
 def test_a_worker_killed_between_the_start_of_a_job_and_its_answer_starts_no_second_one(
     api: Api,
     deployment: Deployment,

@@ -13,7 +13,7 @@ from apps.extraction.adapters.local import MAGIC
 from apps.extraction.adapters.textract import Textract
 from apps.extraction.adapters.textract_turns import Pace, Places
 from apps.extraction.names import Kind
-from apps.extraction.ports import Document, Engine, Extracted
+from apps.extraction.ports import Document, Engine, Extracted, Pending
 from apps.extraction.results import Page
 from foundation.adapters import files
 from foundation.adapters.aws.clients import client
@@ -102,7 +102,7 @@ def in_store(bucket: str, name: str) -> bytes | None:
 def engine_on(server: TextractServer, limits: Limits, most: int = 100, pace: Pace = AT_ONCE) -> Textract:
     """The engine on a server; if nothing else is said, it waits for nothing."""
     with server.reached():
-        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), lambda: 0, pace)
+        return Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, most), pace)
 
 
 def document(content: bytes, kind: Kind) -> Document:
@@ -123,5 +123,5 @@ def finished(engine: Engine, given: Document, ticket: str | None = None) -> Extr
         told = engine.read(given, ticket)
         if isinstance(told, Extracted):
             return told
-        ticket = told.ticket
+        ticket = told.ticket if isinstance(told, Pending) else ticket
     raise AssertionError("the engine comes to no end")

@@ -7,13 +7,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from apps.extraction.adapters.textract import ROUNDS, Textract
-from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
+from apps.extraction.adapters.textract import ROUNDS
+from apps.extraction.adapters.textract_turns import Pace, Ticket
 from apps.extraction.names import Kind
-from apps.extraction.ports import Document, Extracted, Pending
+from apps.extraction.ports import Document, Extracted, Full, Pending
 from apps.extraction.results import Unreadable
 from foundation.adapters import files
-from foundation.adapters.aws.clients import client
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
 from foundation.errors import Problem, Unavailable
@@ -102,12 +101,13 @@ def test_pages_that_two_answers_share_are_whole(server, limits):
 
 
 @pytest.mark.parametrize("code", ["LimitExceededException", "ProvisionedThroughputExceededException", "ThrottlingException"])
-def test_a_start_that_is_throttled_waits_in_the_queue_and_keeps_no_place(server, limits, code):
+def test_a_start_that_is_throttled_tries_again_and_keeps_its_place_so_that_no_other_tries_beside_it(server, limits, code):
     server.refuse(START, *[code] * TRIES)
     engine, given = engine_on(server, limits, most=1), invoice()
     told = engine.read(given)
-    assert isinstance(told, Pending) and not server.jobs
-    assert isinstance(engine.read(invoice()), Pending) and len(server.jobs) == 1
+    assert isinstance(told, Pending) and told.ticket is None and not server.jobs
+    assert engine.read(invoice()) == Full() and counted(server) == (TRIES, 0)
+    assert engine.read(given).ticket and len(server.jobs) == 1
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
@@ -140,7 +140,7 @@ def test_not_more_jobs_run_at_once_than_there_are_places(server, limits):
                 told = engine.read(each, tickets[each.id])
                 if isinstance(told, Extracted):
                     del tickets[each.id]
-                else:
+                elif isinstance(told, Pending):
                     tickets[each.id] = told.ticket
     assert server.most_running == 2 and len(server.jobs) == 5
 
@@ -150,7 +150,7 @@ def test_a_place_is_held_by_every_process_together_and_once_for_a_document(serve
     one, other, given = engine_on(server, limits, most=1), engine_on(server, limits, most=1), invoice()
     begun = one.read(given)
     assert other.read(given).ticket == begun.ticket
-    assert Ticket.read(other.read(invoice()).ticket).job == ""
+    assert other.read(invoice()) == Full()
     finished(one, given, begun.ticket)
     assert Ticket.read(other.read(invoice()).ticket).job
 
@@ -270,22 +270,25 @@ def test_what_has_taken_long_is_asked_for_seldom_and_not_with_the_others():
     assert len({pace.look(10**6) for _ in range(50)}) > 10
 
 
-def test_those_that_wait_for_a_place_try_ten_times_a_second_all_together_however_many():
+def test_those_that_textract_throttles_try_ten_times_a_second_all_together():
     pace = Pace()
-    for waiting in (100, 1_000, 7_000):
-        pauses = [pace.turn(waiting) for _ in range(2_000)]
-        assert waiting / (sum(pauses) / len(pauses)) == pytest.approx(pace.tries, rel=0.05)
+    for placed in (100, 1_000, 7_000):
+        pauses = [pace.turn(placed) for _ in range(2_000)]
+        assert placed / (sum(pauses) / len(pauses)) == pytest.approx(pace.tries, rel=0.05)
     assert all(540 <= pace.turn(10**7) <= 900 for _ in range(100))
-    assert all(3 <= pace.turn(waiting) <= 7 for waiting in (0, 1, 40))
+    assert all(3 <= pace.turn(placed) <= 7 for placed in (0, 1, 40))
 
 
-def test_a_document_that_finds_no_place_waits_as_long_as_the_others_are_many(server, limits):
+def test_a_document_is_admitted_while_there_is_a_place_which_is_kept_for_it_until_it_leaves(server, limits):
     server.looks = 5
-    with server.reached():
-        engine = Textract(client("textract", Moto("").settings()), BUCKET, Places(limits, 1), lambda: 5_000)
-    assert Ticket.read(engine.read(invoice()).ticket).job
-    told = engine.read(invoice())
-    assert isinstance(told, Pending) and told.ticket is None and 375 <= told.seconds <= 625
+    engine, first, second = engine_on(server, limits, most=1), invoice(), invoice()
+    assert engine.admits(first.id) and engine.admits(first.id)
+    assert not engine.admits(second.id) and engine.read(second) == Full()
+    assert engine.read(first).ticket
+    assert not engine.admits(second.id)
+    engine.leave(first.id)
+    engine.leave(first.id)
+    assert engine.admits(second.id) and engine.read(second).ticket
 
 
 def test_the_server_refuses_what_textract_refuses(server):

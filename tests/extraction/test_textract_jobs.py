@@ -10,11 +10,12 @@ import pytest
 from apps.extraction import services, work
 from apps.extraction.adapters.textract import Textract
 from apps.extraction.adapters.textract_turns import Ticket
+from apps.extraction.ports import QUEUE
 from apps.extraction.records import FileStatus
 from foundation.adapters import directory, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
-from tests.extraction.delivering import own_dead, received, worked, worker
+from tests.extraction.delivering import lost, own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
 from tests.faults.test_26_chunking_worker_killed import killed_at
@@ -92,7 +93,7 @@ def test_others_wait_in_the_queue_while_every_place_is_taken(caller, server, tmp
 def test_a_message_delivered_twice_and_to_many_workers_at_once_starts_one_job_and_counts_once(caller, server, engine):
     job = started(caller, DOCUMENTS)
     for name in DOCUMENTS:
-        queues.send("extract_document", queue=work.QUEUE, application=caller.application, job=job, file=name)
+        queues.send("extract_document", queue=QUEUE, application=caller.application, job=job, file=name)
     with ThreadPoolExecutor(6) as workers:
         list(workers.map(lambda name: work.extract(caller.application, job, name, reader=engine), [*DOCUMENTS] * 4))
     assert starts(server) > 3
@@ -121,10 +122,10 @@ def test_a_copy_goes_on_when_the_next_message_never_came(caller, server, engine)
     job = started(caller, {"invoice.pdf": DOCUMENTS["invoice.pdf"]})
     first = (caller.application, job, "invoice.pdf", 0)
     work.extract(*first, reader=engine)
-    received(caller.application)  # all that there is, and it is lost, as if it had never been sent
-    delayed, asked = queues.depth(work.QUEUE).delayed, len(server.calls)
+    lost()  # all that there is, and it is lost, as if it had never been sent
+    delayed, asked = queues.depth(QUEUE).delayed, len(server.calls)
     work.extract(*first, reader=engine)
-    assert len(server.calls) == asked and queues.depth(work.QUEUE).delayed == delayed + 1
+    assert len(server.calls) == asked and queues.depth(QUEUE).delayed == delayed + 1
     file = file_of(caller, job, "invoice.pdf")
     records.put(replace(file, updated=file.updated - work.OVERDUE))
     work.extract(*first, reader=engine)
@@ -162,7 +163,7 @@ def test_what_only_the_operator_can_mend_is_a_dead_letter_that_can_be_redriven(c
     assert file.status is FileStatus.FAILED and file.abandoned
     assert file.reason is not None and "s3:GetObject" in file.reason
     (letter,) = own_dead(caller.application)
-    assert queues.redrive(work.QUEUE, letter.id) == 1
+    assert queues.redrive(QUEUE, letter.id) == 1
     worked(engine, caller.application)
     assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from apps.extraction.adapters.textract import PACE
+from apps.extraction.line import PAUSE, STOPPED
 from apps.usage.records import Invocation
 from deploy.cloudformation.parts.scaling import MOST
 from foundation.adapters.aws.queue_shape import RETENTION
@@ -18,6 +18,7 @@ from foundation.settings import CHOSEN
 from tests.scale.costs import ASSUMED, Limit, call_limits, document_limits, quotas, slots
 from tests.scale.day import BUSIEST, DAY, STAGES, Played, Stage, play
 from tests.scale.page import PAGE
+from tests.scale.waiting import AFTER, LATER, PLACES, each_for_itself, in_line
 
 BEGIN: Final = "<!-- computed by `python -m tests.scale computed` from here on -->"
 END: Final = "<!-- computed to here -->"
@@ -26,6 +27,9 @@ LOADS: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 CALLS: Final = 1_000_000
 NEW_ACCOUNT: Final = 60  # embeddings a minute that new accounts were seen with
 LIFTED: Final = LOADS[2:]
+WAITING: Final = (1_000, 10_000, 50_000)
+TRY_REQUESTS: Final = 3  # to SQS: received, sent again, removed
+SQS_USD: Final = 0.40 / 1_000_000  # a request
 LONG: Final = {"arrive": "at the API", "extract": "extraction", "chunk": "chunking", "index": "vectors"}
 
 
@@ -87,10 +91,15 @@ def section() -> str:
         lifted="\n\n".join("\n".join(in_turn(load)) for load in LIFTED),
         quotas="\n".join(sources()),
         read=max(each["read"] for each in quotas().values()),
-        turns=number(slots("Production") / ASSUMED.try_seconds * PACE.longest_turn),
-        turn=PACE.longest_turn,
-        tries=PACE.tries,
+        pause=PAUSE,
+        idle=PAUSE / 2 / ASSUMED.textract_seconds * 100,
+        lines=number(slots("Production") / 2 * PAUSE / ASSUMED.try_seconds),
+        stopped=STOPPED.total_seconds() / 60,
+        places=PLACES,
+        later=LATER,
+        after=AFTER / 60,
         asking="\n".join(asking()),
+        line_cost=TRY_REQUESTS * SQS_USD * DAY / PAUSE,
         containers=MOST["Production"],
         spread=Invocation.kind.spread,
         changes=1 / ASSUMED.transaction_seconds,
@@ -106,17 +115,16 @@ def section() -> str:
 
 
 def asking() -> Iterator[str]:
-    """What it takes that documents wait for a place at Textract: tries a second, and the slots of workers that they keep."""
-    yield "| waiting documents | pause | tries a second | slots of workers | before: tries a second | slots of workers |"
-    yield "|---|---|---|---|---|---|"
-    limits = document_limits()
-    most_waiting = max(played(LOADS[-1], lifted, "Production").backlogs["extract"] for _, lifted in lifts(LOADS[-1], limits))
-    for waiting in (100, 1_000, 10_000, 120_000, most_waiting):
-        pause = min(max(PACE.first, waiting / PACE.tries), PACE.longest_turn)
-        cells = [number(round(waiting)), f"{pause:,.0f} s"]
-        for tries in (waiting / pause, waiting / 300):
-            cells += [number(tries), number(tries * ASSUMED.try_seconds)]
-        yield f"| {' | '.join(cells)} |"
+    """What waiting takes: each for itself, as it was, and in a line."""
+    yield "| documents | | tries | of each | a second later on | requests to SQS | all have begun after | the other's after |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for documents in WAITING:
+        for name, play_all in (("before", each_for_itself), ("in line", in_line)):
+            found = play_all(documents, ASSUMED.textract_seconds)
+            tries = sum(found.tries.values())
+            cells = [number(documents), name, number(tries), number(tries / (documents + LATER)), number(found.busiest)]
+            cells += [number(TRY_REQUESTS * tries), span(found.done), span(found.later)]
+            yield f"| {' | '.join(cells)} |"
 
 
 def held() -> float:

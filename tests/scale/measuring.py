@@ -21,7 +21,13 @@ from tests.servers.dynamodb import dynamodb
 
 DEPLOYMENT: Final = "measured"
 SPREAD: Final = {kind.kind.table for each in HOUSE.capabilities for kind in each.manifest.records if kind.kind.spread > 1}
-KEPT: Final = ("policies", "catalogue", "api_key_holders", "api_keys")  # tables whose records a process keeps for 5 seconds
+KEPT: Final = (
+    "policies",
+    "catalogue",
+    "api_key_holders",
+    "api_keys",
+    "extraction_lines",
+)  # tables whose records a process keeps for 5 seconds
 READS: Final = ("GetItem", "Query")
 ELSEWHERE: Final = ("/oauth2", "/login", "/logout")  # Cognito's on AWS
 PLACE: Final = re.compile(r"\\\{[^}]+\\\}")

@@ -19,6 +19,7 @@ from tests.scale.costs import (
     quotas,
 )
 from tests.scale.day import BUSIEST, DAY, HOURS, STAGES, Played, Stage, play
+from tests.scale.waiting import LATER, each_for_itself, in_line
 
 WIDE = Stage(1e6)
 KEYS = [limit.key for limit in document_limits()]
@@ -114,3 +115,11 @@ def test_the_first_limits_are_those_that_the_page_names_in_short() -> None:
 
 def test_looks_at_textract_follow_the_pace_of_the_code() -> None:
     assert ASSUMED.looks == 4 and replace(ASSUMED, textract_seconds=4.0).looks == 1
+
+
+@pytest.mark.parametrize("documents", growth.WAITING)
+def test_in_a_line_a_document_tries_about_once_however_many_wait_and_nobody_waits_for_all_of_another(documents: int) -> None:
+    before, after = (played(documents, ASSUMED.textract_seconds) for played in (each_for_itself, in_line))
+    assert sum(after.tries.values()) < 1.2 * (documents + LATER) <= 1.2 * sum(before.tries.values())
+    assert after.busiest < 1 and after.done < 1.1 * before.done
+    assert after.later < 180

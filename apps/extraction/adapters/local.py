@@ -55,6 +55,12 @@ class LocalEngine:
     def __init__(self, wall_seconds: float = WALL_SECONDS) -> None:
         self.wall_seconds = wall_seconds
 
+    def admits(self, document: str) -> bool:
+        return True
+
+    def leave(self, document: str) -> None:
+        """Nothing is kept for it."""
+
     def read(self, document: Document, ticket: str | None = None) -> Extracted:
         with closing(files.open(document.path)) as content:
             return Extracted(self.extract(content, document.kind))

@@ -16,16 +16,15 @@ from botocore.exceptions import ClientError
 
 from apps.extraction.adapters.spool import Spool
 from apps.extraction.adapters.textract_reasons import BUSY, LOST, NO_TEXT, OUT_OF_PLACE, remark, trouble
-from apps.extraction.adapters.textract_turns import Pace, Places, Ticket
+from apps.extraction.adapters.textract_turns import ADMITTED, Pace, Places, Ticket
 from apps.extraction.blocks.pages import page_from
 from apps.extraction.names import Kind
-from apps.extraction.ports import QUEUE, Document, Extracted, Pending
+from apps.extraction.ports import Document, Extracted, Full, Pending
 from apps.extraction.results import Unreadable
-from foundation.adapters import files, limits, queues
+from foundation.adapters import files, limits
 from foundation.adapters.aws.clients import answering, client, code_of
 from foundation.ambient import now, number_between
 from foundation.errors import NotFound
-from foundation.fresh import Fresh
 from foundation.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,25 +51,30 @@ class OutOfPlace(Exception):
 
 def adapter(settings: Settings) -> "Textract":
     """Textract in the region of this deployment."""
-    places = Places(limits, settings.textract_jobs)
-    return Textract(client("textract", settings), settings.files_bucket, places, lambda: queues.depth(QUEUE).delayed)
+    return Textract(client("textract", settings), settings.files_bucket, Places(limits, settings.textract_jobs))
 
 
 class Textract:
-    """The Engine port on boto3's client of Textract. `waiting` tells how many documents wait for a place, or a look."""
+    """The Engine port on boto3's client of Textract."""
 
-    def __init__(self, client: Any, bucket: str, places: Places, waiting: Callable[[], int], pace: Pace = PACE) -> None:
+    def __init__(self, client: Any, bucket: str, places: Places, pace: Pace = PACE) -> None:
         self.client, self.bucket, self.places, self.pace = client, bucket, places, pace
-        self.waiting: Fresh[None, int] = Fresh(lambda _: waiting())
 
-    def read(self, document: Document, ticket: str | None = None) -> Extracted | Pending:
+    def admits(self, document: str) -> bool:
+        return self.places.take(document, ADMITTED)
+
+    def leave(self, document: str) -> None:
+        self.places.give(document)
+
+    def read(self, document: Document, ticket: str | None = None) -> Extracted | Pending | Full:
         known = Ticket.read(ticket)
         return self._go_on(document, known) if known.job else self._begin(document, known)
 
-    def _begin(self, document: Document, ticket: Ticket) -> Pending:
-        """Start the job, in the same token's name however often this is repeated: then Textract starts one."""
+    def _begin(self, document: Document, ticket: Ticket) -> Pending | Full:
+        """Start the job, in the same token's name however often this is repeated: then Textract starts one. Where Textract
+        throttles, the document keeps its place: so no more try than there are places, however many wait."""
         if not self.places.take(document.id):
-            return self._waits(ticket)
+            return Full()
         try:
             with heard(document.kind):
                 started = self.client.start_document_analysis(
@@ -78,20 +82,15 @@ class Textract:
                     FeatureTypes=list(FEATURES),
                     ClientRequestToken=f"{document.id}-{ticket.round}",
                 )
+        except Busy:
+            return Pending(self.pace.turn(self.places.taken()), ticket.text if ticket.round > 1 else None)
         except Exception as refused:
             self.places.give(document.id)
-            if isinstance(refused, Busy):
-                return self._waits(ticket)
             if isinstance(refused, Lost):
                 return self._anew(ticket, "its token was used for another document")
             raise
         begun = Ticket(ticket.round, round(now().timestamp()), started["JobId"])
         return Pending(self.pace.look(0), begun.text)
-
-    def _waits(self, ticket: Ticket) -> Pending:
-        """Until it tries again: so long that those that wait, however many, try only so often all together."""
-        kept = ticket.text if ticket.round > 1 else None  # one that waits for its first turn has nothing to remember
-        return Pending(self.pace.turn(self.waiting.get(None)), kept)
 
     def _go_on(self, document: Document, ticket: Ticket) -> Extracted | Pending:
         """Ask for the job, and fetch what it found when it is done."""

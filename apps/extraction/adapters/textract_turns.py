@@ -9,6 +9,7 @@ from foundation.ports import Claim, Limits, Reservation, Settlement
 
 JOBS: Final = "textract:jobs"
 HELD: Final = 3600.0  # seconds for which a job that nobody asks for any more keeps its place
+ADMITTED: Final = 600.0  # seconds for which a document that was let in keeps a place before it has a job
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Ticket:
 class Pace:
     """How often Textract is asked, in seconds: what has taken long is asked for seldom, and never all at the same time.
 
-    first: after a start. longest_look: between two questions about a job. longest_turn: between two tries to start one; those
-    that wait try tries times a second, all together, as long as no one's pause is longer than that.
+    first: after a start. longest_look: between two questions about a job. longest_turn: between two tries to start one, where
+    Textract throttles; those that have a place try tries times a second, all together, unless that makes pauses too long.
     between: in the middle of fetching, when there is no room. An account may ask 10 times a second, in some regions once.
     fetching: how long fetching may be held up so; the message is visible again after 15 minutes.
     """
@@ -60,9 +61,9 @@ class Pace:
         """How long until a job that has run for so long is asked for."""
         return self._about(waited / 2, self.longest_look)
 
-    def turn(self, waiting: int) -> int:
-        """How long until one of so many documents that wait for a place tries to get one."""
-        return self._about(waiting / self.tries, self.longest_turn)
+    def turn(self, placed: int) -> int:
+        """How long until one of so many documents that have a place tries once more to start its job."""
+        return self._about(placed / self.tries, self.longest_turn)
 
     def _about(self, seconds: float, longest: float) -> int:
         return round(min(max(self.first, seconds), longest) * number_between(0.75, 1.25))
@@ -74,20 +75,24 @@ class Places:
     def __init__(self, limits: Limits, most: int) -> None:
         self.limits, self.most = limits, most
 
-    def take(self, document: str) -> bool:
-        """Whether there is a place for a document's job; it has one only once. It is kept for an hour."""
-        return self._reserved(document, self.most)
+    def take(self, document: str, held: float = HELD) -> bool:
+        """Whether there is a place for a document's job; it has one only once. It is kept for so many seconds."""
+        return self._reserved(document, self.most, held)
 
     def keep(self, document: str) -> None:
         """Its job runs on: the place is kept for another hour."""
-        self._reserved(document, None)
+        self._reserved(document, None, HELD)
+
+    def taken(self) -> int:
+        """How many there are of them now."""
+        return self.limits.used([JOBS])[0]
 
     def give(self, document: str) -> None:
         """Its place is free; a repeat changes nothing."""
         self.limits.settle([Settlement(f"textract:{document}", {})])
 
-    def _reserved(self, document: str, most: int | None) -> bool:
-        name, until = f"textract:{document}", time.time() + HELD
+    def _reserved(self, document: str, most: int | None, held: float) -> bool:
+        name, until = f"textract:{document}", time.time() + held
         wanted = Reservation(name, (Claim(JOBS, 1, most, until),), until)
         _, verdict = self.limits.reserve([Settlement(name, {}), wanted])  # in one go: the place that it has makes room for it
         return verdict is not None and verdict.refused is None
