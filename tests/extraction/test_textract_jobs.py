@@ -161,8 +161,9 @@ def test_what_only_the_operator_can_mend_is_a_dead_letter_that_can_be_redriven(c
     worked(engine, caller.application)
     file = file_of(caller, job, "invoice.pdf")
     assert file.status is FileStatus.FAILED and file.abandoned
-    assert file.reason is not None and "s3:GetObject" in file.reason
+    assert file.reason is not None and file.reason.endswith("ask its operator to look at the dead letters")
     (letter,) = own_dead(caller.application)
+    assert "s3:GetObject" in letter.reason
     assert queues.redrive(QUEUE, letter.id) == 1
     worked(engine, caller.application)
     assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
