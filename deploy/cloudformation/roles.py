@@ -16,10 +16,11 @@ OTHERS: Final[Mapping[str, str]] = {  # roles that are of no process of ours, an
     "BackupRole": "AWS Backup reads tables and files, and writes none of them; restores use a role that is named then",
     "BuildRole": "CodeBuild reads the release, pushes the image, writes its log",
     "ElsewhereRole": "a function makes the stack front-waf in us-east-1, where the deployment is in another region",
-    "ExecutionRole": "ECS fetches the image, reads the secrets that are settings, opens the log; no container has it",
+    "ExecutionRole": "ECS fetches the image, reads settings and secrets, opens the log; no container has it",
     "FlowLogRole": "the VPC writes its flow log",
     "GuardsRole": "a function puts the stack policy on the stacks that hold data",
     "RotationRole": "a function rotates the keys that sign, and has containers start anew with them",
+    "SettingsRole": "a function writes what each process is told",
     "WaitsRole": "a function starts the build of the image and waits for it",
 }
 ARN: Final = re.compile(r"arn:\$\{AWS::Partition\}:[a-z0-9-]+:(\$\{AWS::Region\}|\*)?:(\$\{AWS::AccountId\})?:")

@@ -123,15 +123,15 @@ def test_the_image_has_the_engine_that_its_containers_are_told_to_use(engine: st
     stacks = deployment(ExtractionEngine=engine)
     (project,) = (each for each in stacks["build.json"]["Resources"].values() if each["Type"] == "AWS::CodeBuild::Project")
     told = {each["Name"]: each["Value"] for each in project["Properties"]["Environment"]["EnvironmentVariables"]}
-    worker = stacks["services.json"]["Resources"]["ExtractionWorkerTask"]["Properties"]["ContainerDefinitions"][0]
+    files = stacks["services.json"]["Resources"]["Told"]["Properties"]
     assert told["ENGINES"] == more
-    assert {"Name": "EXTRACTION_ENGINE", "Value": engine.lower()} in worker["Environment"]
+    assert files["All"]["EXTRACTION_ENGINE"] == engine.lower()
     (packages,) = re.findall(r"pip install (.+?)\n(?=\n|FROM)", (ROOT / "Dockerfile").read_text(), re.S)
     shell = ["sh", "-c", f"echo {packages}"]
     asked = subprocess.run(shell, env={"ENGINES": more}, capture_output=True, text=True, check=True).stdout.split()
-    files = [file.lstrip("/") for flag, file in itertools.pairwise(asked) if flag == "-r"]
-    assert files == ["requirements.txt", *([f"requirements-{more}.txt"] if more else [])]
-    assert all(f"COPY {file} /" in (ROOT / "Dockerfile").read_text() and (ROOT / file).exists() for file in files)
+    listed = [file.lstrip("/") for flag, file in itertools.pairwise(asked) if flag == "-r"]
+    assert listed == ["requirements.txt", *([f"requirements-{more}.txt"] if more else [])]
+    assert all(f"COPY {file} /" in (ROOT / "Dockerfile").read_text() and (ROOT / file).exists() for file in listed)
 
 
 @pytest.mark.parametrize(

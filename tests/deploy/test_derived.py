@@ -186,7 +186,8 @@ def test_a_container_writes_to_its_volumes_alone_and_is_not_root(task: dict[str,
 def told(task: dict[str, Any]) -> dict[str, Any]:
     """The environment of a task's container: what is said to it, and what comes from a secret."""
     (container,) = task["ContainerDefinitions"]
-    said = {each["Name"]: each["Value"] for each in container["Environment"]}
+    (files,) = resources("services.json", "AWS::CloudFormation::CustomResource").values()
+    said = {**files["All"], **files["Each"][container["Name"]]}
     given = [each["Fn::If"][1] if "Fn::If" in each else each for each in container["Secrets"]]
     secret = {each["Name"]: each["ValueFrom"] for each in given}
     assert not {*said} & {*secret}

@@ -17,7 +17,7 @@ def made(file: str, name: str) -> dict[str, Any]:
 
 
 def test_each_stack_that_needs_one_has_one() -> None:
-    assert {file for file, _ in FUNCTIONS} == {"data.json", "front.json", "build.json", "guard.json"}
+    assert {file for file, _ in FUNCTIONS} == {"data.json", "front.json", "build.json", "services.json", "guard.json"}
 
 
 @pytest.mark.parametrize(("file", "name"), FUNCTIONS)

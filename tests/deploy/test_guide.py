@@ -97,13 +97,9 @@ def test_the_guide_says_which_settings_further_settings_cannot_take() -> None:
     ours, _, rest = paragraph.partition("Not what containers are told anyway")
     theirs, _, more = rest.partition(")")
     tasks = resources("services.json", "AWS::ECS::TaskDefinition").values()
-    containers = [task["ContainerDefinitions"][0] for task in tasks]
-    told = {
-        each["Name"]
-        for container in containers
-        for each in (*container["Environment"], *container["Secrets"])
-        if "Name" in each
-    }
+    secrets = {each["Name"] for task in tasks for each in task["ContainerDefinitions"][0]["Secrets"] if "Name" in each}
+    (files,) = resources("services.json", "AWS::CloudFormation::CustomResource").values()
+    told = {*files["All"], *(name for own in files["Each"].values() for name in own), *secrets}
     assert {*re.findall("[A-Z]+_[A-Z_]+", theirs)} <= told
     free = {*re.findall("[A-Z]+_[A-Z_]+", ours + more)}
     assert free and free & told == set()

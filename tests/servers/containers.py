@@ -35,12 +35,17 @@ class Services:
             yield Container(
                 told["Name"],
                 told["Command"],
-                {each["Name"]: each["Value"] for each in told["Environment"]},
+                self.told(told["Name"]),
                 frozenset(each["Name"] for each in told["Secrets"]),
                 [said for policy in role["Policies"] for said in policy["PolicyDocument"]["Statement"]],
                 "PortMappings" in told,
                 told.get("HealthCheck", {}).get("Command", ["NONE"])[1:],
             )
+
+    def told(self, name: str) -> Mapping[str, str]:
+        """What a process is told by its file."""
+        (files,) = self._of("AWS::CloudFormation::CustomResource")
+        return {**files["All"], **files["Each"][name]}
 
     def rules(self) -> Mapping[str, str]:
         """The container that answers, by the path patterns of the load balancer's rules."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from troposphere import AWSHelperFn, AWSObject, FindInMap, GetAtt, If, Ref, Select, Split, Sub
 from troposphere.ecs import (
     ContainerDefinition,
-    Environment,
+    EnvironmentFile,
     HealthCheck,
     KernelCapabilities,
     LinuxParameters,
@@ -66,6 +66,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "REDIS_CACHE": Ref("CacheName"),
     "SECRETS_KEY": Ref("DataKeyArn"),
 }
+TOLD: Final = "settings"  # the folder of settings; no manifest declares it, so no process reads or writes in it
 SECRETS: Final[Mapping[str, Any]] = {
     "SECRET_KEY": Sub("${SigningKeysSecretArn}:SECRET_KEY::"),
     "SECRET_KEY_FALLBACKS": Sub("${SigningKeysSecretArn}:SECRET_KEY_FALLBACKS::"),
@@ -110,7 +111,6 @@ def containers(platform: Platform, process: Process) -> Iterator[AWSObject]:
 
 def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDefinition:
     what = kind(process)
-    told = {**SETTINGS, "SERVE": process.capability.name.rpartition(".")[2] if process.capability else "all"}
     known: dict[str, Any] = {}
     if what == "service":
         known["PortMappings"] = [PortMapping(ContainerPort=PORT, Protocol="tcp")]
@@ -127,7 +127,7 @@ def _container(process: Process, title: str, memory: AWSHelperFn) -> ContainerDe
         LinuxParameters=LinuxParameters(Capabilities=KernelCapabilities(Drop=["ALL"]), InitProcessEnabled=True),
         MountPoints=[MountPoint(SourceVolume=name, ContainerPath=path, ReadOnly=False) for name, path in WRITABLE.items()],
         StopTimeout=120,
-        Environment=[Environment(Name=name, Value=told[name]) for name in sorted(told)],
+        EnvironmentFiles=[EnvironmentFile(Type="s3", Value=Sub(f"${{FilesBucketArn}}/${{Told.Folder}}/{process.name}.env"))],
         Secrets=[*(Secret(Name=name, ValueFrom=place) for name, place in SECRETS.items()), where_given(FURTHER)],
         LogConfiguration=LogConfiguration(
             LogDriver="awslogs",
@@ -147,7 +147,7 @@ def where_given(what: Any) -> If:
 
 
 def execution_role(processes: tuple[Process, ...]) -> Role:
-    """What ECS itself does before a container starts: fetch the image, read the secrets of its settings, open its log.
+    """What ECS itself does before a container starts: fetch the image, read its settings and secrets, open its log.
 
     The image's repository is what stands in its URI between the registry and the tag or digest.
     """
@@ -162,6 +162,8 @@ def execution_role(processes: tuple[Process, ...]) -> Role:
             _allow(["ecr:GetAuthorizationToken"], ["*"]),  # it has no narrower resource
             _allow(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [repository]),
             _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [GetAtt(f"{logical(p.name)}Logs", "Arn") for p in processes]),
+            _allow(["s3:GetObject"], [Sub(f"${{FilesBucketArn}}/{TOLD}/*")]),
+            _allow(["s3:GetBucketLocation"], [Ref("FilesBucketArn")]),
             _allow(["secretsmanager:GetSecretValue"], secrets),
             _allow(["kms:Decrypt"], [Ref("DataKeyArn")]),
         ],

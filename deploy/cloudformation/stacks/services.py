@@ -43,7 +43,7 @@ from deploy.cloudformation.common import (
 )
 from deploy.cloudformation.frame import Group, Output, Parameter, Stack, logical
 from deploy.cloudformation.house import Platform, Process
-from deploy.cloudformation.parts import containers, routes, scaling
+from deploy.cloudformation.parts import containers, functions, routes, scaling, told
 from deploy.cloudformation.stacks.identity import PORTAL_URL
 
 IMAGE: Final = Parameter(
@@ -144,6 +144,7 @@ def stack(platform: Platform) -> Stack:
             _cluster(),
             containers.execution_role(platform.processes),
             containers.vectors_access(platform),
+            *told.told(platform),
             *(made for process in platform.processes for made in containers.containers(platform, process)),
             *(made for process in platform.services for made in _service(process)),
             *(made for process in platform.workers for made in _worker(process)),
@@ -163,12 +164,14 @@ def _groups() -> tuple[Group, ...]:
             VPC,
             PRIVATE_SUBNETS,
             taken("network.ContainersGroupId", "Security group of containers", "AWS::EC2::SecurityGroup::Id"),
+            functions.GROUP,
             taken("balancer.ListenerArn", "Listener of the load balancer"),
             taken("balancer.BalancerName", "Name of the load balancer in metrics"),
             taken("edge.ApiUrl", "URL of the API"),
         ),
         group(
             "Data",
+            functions.TOPIC,
             taken("data.FilesBucket", "Bucket of files"),
             taken("data.FilesBucketArn", "ARN of the bucket of files"),
             taken("data.CacheUrl", "URL of the cache"),
