@@ -55,7 +55,12 @@ class Resident(Generic[E]):
 
 
 def give_back() -> None:
-    """Return freed memory to the machine, which glibc otherwise keeps for the process's next allocations."""
+    """Free what only circles of references keep, and return it to the machine."""
     gc.collect()
+    trim_heap()
+
+
+def trim_heap() -> None:
+    """Return freed memory to the machine, which glibc otherwise keeps for the process's next allocations."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)

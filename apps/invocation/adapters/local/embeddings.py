@@ -13,7 +13,7 @@ from apps.invocation.adapters.local.minilm import graph
 from apps.invocation.adapters.local.text import carried
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Text
 from apps.invocation.ports import Connection
-from apps.invocation.residence import Resident
+from apps.invocation.residence import Resident, trim_heap
 from foundation.errors import Invalid
 from foundation.settings import Settings
 
@@ -96,6 +96,7 @@ class LocalEmbeddings:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.disable_prepacking", "1")  # a packed copy would be each process's own
         return Engine(tokenizer, InferenceSession(str(self.graph()), options, providers=["CPUExecutionProvider"]))
 
     def _embedded(self, texts: Sequence[str]) -> Embeddings:
@@ -108,6 +109,8 @@ class LocalEmbeddings:
                 found = engine.session.run(None, padded([encoded[place] for place in places]))[0]
                 for place, vector in zip(places, np.asarray(found).tolist(), strict=True):
                     vectors[place] = vector
+        if len(texts) > 1:  # what many texts took lies about in pieces otherwise, more with each call
+            trim_heap()
         return Embeddings(vectors, sum(len(each.ids) for each in encoded))
 
 
