@@ -22,6 +22,7 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("This cannot be done", "Go back, and try again with other values."),
     403: ("This was refused", "Go back to the page that you came from, load it again, and repeat what you did."),
     404: ("There is no such page", "The address may be mistyped, or what it showed is gone."),
+    405: ("This address takes forms only", "Go back to the page that you came from, and use its button."),
     409: ("Somebody else was faster", "Load the page again to see how things are now."),
     429: ("Too many requests", "Wait a little, then try again."),
     503: ("A part of the platform does not answer", "Try again in a moment. The health page shows which part it is."),
@@ -68,6 +69,12 @@ class Page(View):
         except Exception as raised:
             problem = as_problem(raised, request.path)
             return error(request, problem.status, problem.detail)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **path: Any) -> HttpResponse:
+        """What a browser sees that comes with a link to what only a form may ask for."""
+        response = error(request, 405)
+        response.headers["Allow"] = super().http_method_not_allowed(request, *args, **path).headers["Allow"]
+        return response
 
 
 class Missing(Page):

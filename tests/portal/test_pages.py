@@ -50,6 +50,13 @@ def test_each_table_leaves_as_csv(visitor: Visitor, table: str) -> None:
     assert len(rows[0]) > 2 and len(rows) == (4 if table == "days" else 1)
 
 
+def test_a_link_to_what_only_a_form_may_ask_for_is_answered_by_a_page(visitor: Visitor) -> None:
+    application, _ = visitor.onboard(f"Linked {uuid.uuid4().hex[:8]}")
+    answer = visitor.get(f"/admin/applications/{application}/rotate")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, OPTIONS")
+    assert "takes forms only" in answer.text and "To the dashboard" in answer.text
+
+
 def test_a_table_that_does_not_exist_is_404(visitor: Visitor) -> None:
     application, _ = visitor.onboard(f"No table {uuid.uuid4().hex[:8]}")
     assert visitor.get(f"/admin/metrics/download/passwords?application={application}").status_code == 404
