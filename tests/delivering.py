@@ -44,6 +44,14 @@ def queue() -> Messages:
     return Messages(CHOSEN.home / "queues.db", HOUSE.known_queues, lambda: time.time() + LATER)
 
 
+def awaiting(application: str, name: str) -> tuple[int, int]:
+    """How many messages of an application in a queue can be received now, and how many later. Those of others come due at any
+    moment, so the depth of the whole queue says nothing about what a test did."""
+    found = queue().safe.connection().execute("select body, visible from messages where queue = ?", (name,)).fetchall()
+    own = [visible > time.time() for body, visible in found if messages.read(body).ids.get("application") == application]
+    return len(own) - sum(own), sum(own)
+
+
 @contextmanager
 def received(application: str, name: str) -> Iterator[list[Delivery]]:
     """The messages of an application in a queue, the oldest first; those of others are let go again. What is not buried or

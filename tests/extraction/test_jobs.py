@@ -11,12 +11,13 @@ import pytest
 
 from apps.extraction import services
 from apps.extraction.records import FileStatus
-from foundation.adapters import directory, files, queues, records
+from foundation.adapters import directory, files, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.queues import SqliteQueues
 from foundation.ambient import now
 from foundation.errors import Invalid, NotFound, NotReady, Unavailable
 from foundation.settings import CHOSEN
+from tests.delivering import awaiting
 from tests.extraction.documents import counts, extracted, file_of, registered, started, stored
 from tests.running import wait_for
 
@@ -93,7 +94,6 @@ def sending() -> int:
 
 def test_of_two_that_start_a_job_at_once_and_both_saw_it_not_started_one_succeeds(caller):
     job = registered(caller, {"a.txt": b"a", "b.txt": b"b"})
-    before = queues.depth("extraction").waiting
 
     def start() -> bool:
         try:
@@ -108,7 +108,7 @@ def test_of_two_that_start_a_job_at_once_and_both_saw_it_not_started_one_succeed
             starts = [both.submit(start) for _ in range(2)]
             wait_for(lambda: sending() == 2)
         assert sorted(each.result() for each in starts) == [False, True]
-    assert queues.depth("extraction").waiting - before == 2
+    assert awaiting(caller.application, "extraction")[0] == 2
 
 
 def test_a_started_job_cannot_be_started_again_while_its_files_wait_to_be_handed_out(caller):
@@ -126,12 +126,11 @@ def test_a_job_of_many_files_is_handed_out_by_a_worker_so_that_its_start_takes_n
     with pytest.raises(Invalid, match=f"^Files not uploaded: {names[-1]}$"):
         services.start_job(caller, job)
     files.write(last.upload, b"text")
-    before = queues.depth("extraction")
+    before = awaiting(caller.application, "extraction")
     services.start_job(caller, job)
-    after = queues.depth("extraction")
-    assert (after.waiting - before.waiting, after.delayed - before.delayed) == (1, 1)
+    assert awaiting(caller.application, "extraction") == (before[0] + 1, before[1] + 1)
     services.hand_out_rest(caller.application, job)
-    assert queues.depth("extraction").waiting - before.waiting == 1 + len(names)
+    assert awaiting(caller.application, "extraction") == (before[0] + 1 + len(names), before[1] + 1)
     for name in names:
         services.extract_document(caller.application, job, name)
     assert counts(caller, job) == ("COMPLETED", len(names), len(names), 0)
@@ -153,9 +152,9 @@ def test_a_job_without_files_cannot_be_started(caller):
 
 def test_handing_out_again_sends_nothing_twice(caller):
     job = started(caller, {"a.txt": b"a"})
-    before = queues.depth("extraction")
+    before = awaiting(caller.application, "extraction")
     services.hand_out_rest(caller.application, job)
-    assert queues.depth("extraction") == before
+    assert awaiting(caller.application, "extraction") == before
 
 
 def test_a_message_about_a_job_that_did_not_start_changes_nothing(caller):

@@ -15,6 +15,7 @@ from apps.extraction.records import FileStatus
 from foundation.adapters import directory, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+from tests.delivering import awaiting
 from tests.extraction.delivering import lost, own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
@@ -123,9 +124,9 @@ def test_a_copy_goes_on_when_the_next_message_never_came(caller, server, engine)
     first = (caller.application, job, "invoice.pdf", 0)
     work.extract(*first, reader=engine)
     lost()  # all that there is, and it is lost, as if it had never been sent
-    delayed, asked = queues.depth(QUEUE).delayed, len(server.calls)
+    delayed, asked = awaiting(caller.application, QUEUE)[1], len(server.calls)
     work.extract(*first, reader=engine)
-    assert len(server.calls) == asked and queues.depth(QUEUE).delayed == delayed + 1
+    assert len(server.calls) == asked and awaiting(caller.application, QUEUE)[1] == delayed + 1
     file = file_of(caller, job, "invoice.pdf")
     records.put(replace(file, updated=file.updated - work.OVERDUE))
     work.extract(*first, reader=engine)

@@ -7,7 +7,8 @@ from apps.applications.records import Allowance, Policy
 from apps.invocation.batches import services
 from apps.invocation.batches.records import Batch, Results
 from apps.usage import services as usage
-from foundation.adapters import directory, queues, records
+from foundation.adapters import directory, records
+from tests.delivering import awaiting
 from tests.invocation.batched import EMBEDDER, answered, begun, kept, line, made, read, worked
 from tests.invocation.door import onboarded, opened
 from tests.usage.shipped import shipped
@@ -41,9 +42,9 @@ async def test_lines_over_a_limit_that_is_far_away_wait_in_the_queue_with_what_i
     door = onboarded(allowance=Allowance(requests_per_minute=2))
     batch = await made(door, await kept(door, *(line(f"{n}") for n in range(5))))
     await begun(door, batch)
-    delayed = queues.depth("batches").delayed
+    delayed = awaiting(door.caller.application, "batches")[1]
     await answered(door, batch, 0)
-    assert queues.depth("batches").delayed == delayed + 1
+    assert awaiting(door.caller.application, "batches")[1] == delayed + 1
     told = (await door.get(f"/v1/batches/{batch}")).json
     assert (told["status"], told["request_counts"]["completed"]) == ("in_progress", 0)
     policy = records.get(Policy, door.caller.application)

@@ -14,11 +14,12 @@ from apps.vectors.adapters import backend
 from apps.vectors.adapters.opensearch_documents import index_name
 from apps.vectors.records import FileStatus, VectorIndex, VectorizedFile, VectorizeJob
 from apps.vectors.services import JobStatus
-from foundation.adapters import queues, records
+from foundation.adapters import records
 from foundation.ambient import now
 from foundation.errors import Unavailable
 from foundation.identity import Caller
 from foundation.settings import CHOSEN
+from tests.delivering import awaiting
 from tests.running import wait_for
 from tests.servers.serverless_proxy import Collection
 from tests.vectors.elsewhere import Elsewhere, Workers
@@ -54,11 +55,11 @@ def test_a_job_is_complete_only_when_searches_find_its_chunks_and_no_worker_wait
     index = there(new_index, caller)
     job = there(begun, caller, chunked(caller, {"a.txt": "Cats sleep.", "b.txt": "Dogs run."}), index)
     store.showing.clear()
-    before = queues.depth(work.QUEUE).delayed
+    before = awaiting(caller.application, work.QUEUE)[1]
     for name in ("a.txt", "b.txt"):  # the second is worked on while the first is not shown
         there(work.vectorize, caller.application, job.job, name)
     assert store.written == 2
-    assert queues.depth(work.QUEUE).delayed == before + 2
+    assert awaiting(caller.application, work.QUEUE)[1] == before + 2
     there(work.vectorize, caller.application, job.job, "a.txt")
     assert status_of(caller, job) == (JobStatus.STARTED, 0, 0)
     assert there(found, caller, index, "cats") == []
@@ -124,16 +125,16 @@ def test_what_a_slow_worker_put_after_the_file_was_counted_is_removed_by_the_las
     there(work.vectorize, caller.application, job.job, "a.txt")
     store.showing.set()
     wait_for(lambda: there(rows_in, index) == 1)
-    before = queues.depth(work.QUEUE).delayed
+    before = awaiting(caller.application, work.QUEUE)[1]
     there(work.vectorize, caller.application, job.job, "a.txt")
     assert status_of(caller, job) == (JobStatus.COMPLETED, 1, 0)
-    assert queues.depth(work.QUEUE).delayed == before + 1
+    assert awaiting(caller.application, work.QUEUE)[1] == before + 1
     put_behind(store, index)
     assert there(rows_in, index) == 2
     assert there(found, caller, index, "cats") == ["Cats sleep."]
     there(work.vectorize, caller.application, job.job, "a.txt")
     wait_for(lambda: there(rows_in, index) == 1)
-    assert queues.depth(work.QUEUE).delayed == before + 1
+    assert awaiting(caller.application, work.QUEUE)[1] == before + 1
     assert status_of(caller, job) == (JobStatus.COMPLETED, 1, 0)
 
 
