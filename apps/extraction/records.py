@@ -1,6 +1,7 @@
 """What extraction remembers: one job, and one row for each file in it."""
 
 import enum
+from dataclasses import replace
 from datetime import datetime
 
 from foundation.records import Record, record
@@ -17,7 +18,10 @@ class JobStatus(enum.StrEnum):
 
 
 class FileStatus(enum.StrEnum):
-    """Where a file stands: registered, handed to a worker, and how it ended."""
+    """Where a file stands: registered, of a job that was started, and how it ended.
+
+    A record has no QUEUED; `seen` tells it from the job, so that a start has not to write each of its files.
+    """
 
     PENDING = "PENDING"
     QUEUED = "QUEUED"
@@ -75,7 +79,6 @@ class ExtractedFile(Record):
     file: str
     updated: datetime
     status: FileStatus = FileStatus.PENDING
-    queued: datetime | None = None
     reason: str | None = None
     abandoned: bool = False
     ticket: str | None = None
@@ -85,6 +88,11 @@ class ExtractedFile(Record):
     def ended(self) -> bool:
         """Whether no message can change it any more."""
         return self.status is FileStatus.COMPLETED or (self.status is FileStatus.FAILED and not self.abandoned)
+
+    def seen(self, job: ExtractionJob) -> "ExtractedFile":
+        """The file as its job's callers see it."""
+        is_queued = self.status is FileStatus.PENDING and job.started is not None
+        return replace(self, status=FileStatus.QUEUED) if is_queued else self
 
     @property
     def upload(self) -> str:

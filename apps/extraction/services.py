@@ -161,7 +161,7 @@ def abandon_rest(application: str, identifier: str, reason: str) -> None:
     if target is None or target.started is None:
         return
     for file in files_of(target):
-        if file.status in (FileStatus.PENDING, FileStatus.FAILED):
+        if file.status is FileStatus.FAILED or (file.status is FileStatus.PENDING and not work.is_handed_out(file)):
             work.abandon(application, identifier, file.name, reason)
 
 
@@ -190,13 +190,14 @@ def job_files(
 ) -> Listing[ExtractedFile]:
     """A page of a job's files, by name."""
     target = job(caller, identifier)
-    return records.query(ExtractedFile, target.application, target.job, limit=limit, cursor=cursor)
+    listed = records.query(ExtractedFile, target.application, target.job, limit=limit, cursor=cursor)
+    return Listing(tuple(file.seen(target) for file in listed.items), listed.cursor)
 
 
 def file_result(caller: Caller, identifier: str, name: str) -> Result:
     """One file of a job, with URLs of its results when it is COMPLETED; NotFound names what is missing."""
     target = job(caller, identifier)
-    return _result(_file(target.application, target.job, name))
+    return _result(_file(target.application, target.job, name).seen(target))
 
 
 def job_results(caller: Caller, identifier: str, *, limit: int = MAXIMUM_PAGE, cursor: str | None = None) -> Listing[Result]:

@@ -31,8 +31,9 @@ UNUSABLE: Final[Mapping[type[Problem], str]] = {
 
 def hand_out(application: str, started: datetime, waiting: Iterable[ExtractedFile]) -> None:
     """Put each PENDING file of a job that was started then out of reach of its upload URL and send it to the workers, many of
-    them at once, or have it join those of its application that wait already; other files are left alone. A file that is too
-    large, or that is not there any more, ends as FAILED; one that a start left so may not be counted yet.
+    them at once, or have it join those of its application that wait already; what was handed out before, and other files,
+    are left alone. A file that is too large, or that is not there any more, ends as FAILED; one that a start left so may not
+    be counted yet.
     """
     has_line = line.moving.get(application)
 
@@ -46,19 +47,23 @@ def hand_out(application: str, started: datetime, waiting: Iterable[ExtractedFil
     each(lambda file: _handed_out(file, sent), chosen)
 
 
+def is_handed_out(file: ExtractedFile) -> bool:
+    """Whether a file of a started job was sent, or waits: its upload goes after that, and not before."""
+    return files.find(file.upload) is None and files.find(file.document) is not None
+
+
 def _handed_out(file: ExtractedFile, send: Callable[[ExtractedFile], None]) -> None:
     if file.status is FileStatus.FAILED:
         return count(ExtractionJob, file)
+    if is_handed_out(file):
+        return None
     try:
         files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
     except (TooLarge, NotFound) as refused:
         _end(file, FileStatus.FAILED, UNUSABLE[type(refused)])
-        return files.delete(file.upload)
-    send(file)
-    moment = now()
-    with suppress(Conflict):  # a worker was faster; what it wrote is newer
-        records.put(replace(file, status=FileStatus.QUEUED, queued=moment, updated=moment))
-    return None
+    else:
+        send(file)
+    return files.delete(file.upload)
 
 
 def extract(application: str, identifier: str, name: str, turn: int = 0, *, reader: Engine = engine) -> None:
@@ -146,11 +151,8 @@ def _again(file: ExtractedFile, pending: Pending) -> None:
     """
     following = file
     if pending.ticket is not None:
-        moment = now()
-        status = FileStatus.QUEUED if file.status is FileStatus.PENDING else file.status
-        wanted = replace(file, ticket=pending.ticket, turn=file.turn + 1, status=status, updated=moment)
         with suppress(Conflict):
-            following = records.put(replace(wanted, queued=file.queued or moment))
+            following = records.put(replace(file, ticket=pending.ticket, turn=file.turn + 1, updated=now()))
     line.call(following, pending.seconds)
 
 

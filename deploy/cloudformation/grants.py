@@ -36,7 +36,7 @@ RECORDS: Final[Needs] = {
 FILES: Final[Needs] = {
     "s3:GetObject": frozenset({"read", "open", "find", "seal", "sealed", "download_url"}),
     "s3:PutObject": frozenset({"write", "sealed", "upload_url"}),
-    "s3:DeleteObject": frozenset({"delete", "seal"}),
+    "s3:DeleteObject": frozenset({"delete"}),
     "s3:AbortMultipartUpload": frozenset({"write"}),  # one that failed half way leaves nothing
 }
 READS: Final = FILES["s3:GetObject"]

@@ -48,11 +48,12 @@ class Files(Protocol):
         """Remove it; nothing happens when nothing is there."""
 
     def seal(self, source: str, target: str, *, limit: int) -> StoredFile:
-        """Move an uploaded file of at most `limit` bytes where no upload URL reaches; only `target` may be worked on.
+        """Put an uploaded file of at most `limit` bytes where no upload URL reaches; only `target` may be worked on.
 
-        TooLarge when it is larger: it stays where it is, for the caller to record that and to delete it. A repeat after
-        success returns the target as it is, whatever was uploaded since. From then on every upload URL of `source` answers
-        403 (embedded), or takes what nobody will read (S3, which cannot take back a URL; the folder's `days` remove it).
+        `source` stays, for the caller to delete once it has done what follows: while it is there, that may not be done.
+        TooLarge when it is larger, and there is no target. A repeat after success returns the target as it is, whatever was
+        uploaded since. From then on every upload URL of `source` answers 403 (embedded), or takes what nobody will read
+        (S3, which cannot take back a URL; the folder's `days` remove it).
         """
 
     def upload_url(self, path: str, *, limit: int, lifetime: int = HOUR) -> str:

@@ -216,12 +216,21 @@ class TestContent:
 
 @pytest.mark.parametrize("files", list(STORES), indirect=True)
 class TestSeal:
-    def test_the_file_moves(self, files: Files, folder: str) -> None:
+    def test_the_file_is_there_too_and_its_source_stays_until_it_is_deleted(self, files: Files, folder: str) -> None:
         files.write(f"{folder}/in", b"content")
         sealed = files.seal(f"{folder}/in", f"{folder}/job/out", limit=7)
         assert (sealed.path, sealed.size) == (f"{folder}/job/out", 7)
+        assert files.read(f"{folder}/in") == files.read(f"{folder}/job/out") == b"content"
+        files.delete(f"{folder}/in")
+        assert files.seal(f"{folder}/in", f"{folder}/job/out", limit=7) == sealed
         assert files.read(f"{folder}/job/out") == b"content"
-        assert files.find(f"{folder}/in") is None
+
+    def test_what_is_written_to_the_source_afterwards_changes_nothing(self, files: Files, folder: str) -> None:
+        files.write(f"{folder}/in", b"content")
+        sealed = files.seal(f"{folder}/in", f"{folder}/out", limit=7)
+        files.write(f"{folder}/in", b"more than it may have")
+        assert files.seal(f"{folder}/in", f"{folder}/out", limit=7) == sealed
+        assert files.read(f"{folder}/out") == b"content"
 
     def test_a_repeat_returns_the_target_as_it_is(self, files: Files, folder: str) -> None:
         files.write(f"{folder}/in", b"content")
@@ -243,7 +252,6 @@ class TestSeal:
             assert files.read(f"{folder}/out") == b"first"
         assert files.seal(f"{folder}/in", f"{folder}/out", limit=MEGABYTE) == first
         assert files.read(f"{folder}/out") == b"first"
-        assert files.find(f"{folder}/in") is None
 
     def test_one_byte_over_its_limit_is_refused_and_nothing_moves(self, files: Files, folder: str) -> None:
         files.write(f"{folder}/in", b"x" * 11)
@@ -283,7 +291,7 @@ class TestSeal:
             assert set(at_once(7, step)) <= {0, 200, 403}
             content = files.read(target)
             assert content == content[:1] * 1000
-            assert not is_ours(url) or files.find(source) is None, "an upload came after the seal"
+            assert not is_ours(url) or files.read(source) == content, "an upload came after the seal"
 
 
 @pytest.mark.parametrize("files", list(STORES), indirect=True)
@@ -569,5 +577,5 @@ for number in range(50):
         outputs([python(work, str(tmp_path / "files"), kind) for kind in ("seal", "upload", "upload")])
         files = DiskFiles(tmp_path / "files", "http://here")
         for number in range(50):
-            assert files.find(f"in/{number}") is None
+            assert files.read(f"in/{number}") == files.read(f"out/{number}")
             assert files.read(f"out/{number}") in (b"0", b"1")

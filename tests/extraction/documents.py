@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.extraction import services
-from apps.extraction.records import ExtractedFile
+from apps.extraction.records import ExtractedFile, FileStatus
 from foundation.adapters import files, records
 from foundation.identity import Caller
 
@@ -49,3 +49,10 @@ def counts(caller: Caller, job: str) -> tuple[str, int, int, int]:
     """Status, total, completed and failed of a job."""
     found = services.job(caller, job)
     return found.status.value, found.total, found.completed, found.failed
+
+
+def seen(caller: Caller, job: str) -> dict[str, FileStatus]:
+    """Where each file stands, the same in the list and asked for by name."""
+    listed = {file.name: file.status for file in services.job_files(caller, job).items}
+    assert {name: services.file_result(caller, job, name).file.status for name in listed} == listed
+    return listed

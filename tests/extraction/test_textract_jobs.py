@@ -65,7 +65,7 @@ def test_a_message_that_is_not_done_is_sent_again_and_its_file_keeps_the_job(cal
     for _ in range(4):
         assert once() == 1
         file = file_of(caller, job, "invoice.pdf")
-        assert file.status is FileStatus.QUEUED and file.ticket is not None
+        assert file.status is FileStatus.PENDING and file.ticket is not None
         tickets.append(Ticket.read(file.ticket).job)
     assert len(set(tickets)) == 1
     assert once() == 1 and once() == 0

@@ -91,7 +91,7 @@ def test_what_a_delivery_has_fetched_frees_the_worker_for_others(caller, server,
     for part in range(PARTS - 1):
         until_part(engine, caller, job, part + 1)
         assert sum(asked(server).values()) == (part + 1) * ANSWERS
-        assert file_of(caller, job, NAME).status is FileStatus.QUEUED
+        assert file_of(caller, job, NAME).status is FileStatus.PENDING
     assert once() == 1 and once() == 0
     assert counts(caller, job) == ("COMPLETED", 1, 1, 0)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from types import FrameType
 
 from apps.chunking import services, work
@@ -18,18 +19,16 @@ EXPECTED = b'[{"chunk":"one\\n\\ntwo","page_number":1,"start":0,"end":8}]'
 
 def killed_at(step: int, act: Callable[[], None], verbs: frozenset[str] | None = None) -> bool:
     """Whether a process that does `act` was killed: as it enters or leaves a function of the stores, or only one of these
-    names, for the `step`th time."""
+    names, for the `step`th time. Threads that it starts are not watched, unless they get sys.getprofile()."""
     child = os.fork()
     if child == 0:
-        passed = 0
+        steps = count(1)
 
         def at_each_step(frame: FrameType, event: str, _: object) -> None:
-            nonlocal passed
             code, crossing = frame.f_code, event in ("call", "return")
-            if crossing and "/adapters/embedded/" in code.co_filename and (verbs is None or code.co_name in verbs):
-                passed += 1
-                if passed == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
+            known = crossing and "/adapters/embedded/" in code.co_filename and (verbs is None or code.co_name in verbs)
+            if known and next(steps) == step:
+                os.kill(os.getpid(), signal.SIGKILL)
 
         sys.setprofile(at_each_step)
         try:

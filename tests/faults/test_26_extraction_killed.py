@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from io import BytesIO
 
 import psutil
 
 from apps.extraction import services
 from apps.extraction.records import FileStatus
+from foundation import messages
+from foundation.adapters.embedded.queues import store
 from foundation.errors import Invalid
+from foundation.settings import CHOSEN
 from tests.extraction.documents import counts, file_of, registered, started, stored
 from tests.extraction.test_engine import picture
 from tests.faults.test_26_chunking_worker_killed import killed_at
@@ -25,6 +29,23 @@ def deliver_again(caller, job: str) -> None:
         services.hand_out_rest(caller.application, job)
         for name in DOCUMENTS:
             services.extract_document(caller.application, job, name)
+
+
+def start(caller, job: str) -> None:
+    """Start a job, with what its threads do watched too."""
+    threading.setprofile(sys.getprofile())
+    services.start_job(caller, job)
+
+
+def messages_of(job: str) -> set[str]:
+    """The files of a job that have a message; these are taken."""
+    kept, found = store(CHOSEN), set[str]()
+    for message in kept.receive(["extraction"], 1000):
+        order = messages.read(message.body)
+        if order.task == "extract_document" and order.ids["job"] == job:
+            found.add(order.ids["file"])
+        kept.dispose(acknowledged=[message.receipt])
+    return found
 
 
 def check_completed(caller, job: str) -> None:
@@ -49,11 +70,14 @@ def test_26_a_start_killed_at_any_step_starts_whole_or_not_at_all(caller):
     step, killed = 1, True
     while killed:
         job = registered(caller, DOCUMENTS)
-        killed = killed_at(step, lambda job=job: services.start_job(caller, job))
+        killed = killed_at(step, lambda job=job: start(caller, job))
         try:
             services.start_job(caller, job)
         except Invalid as refused:
             assert refused.detail.startswith("Job is either already started")
+        names = messages_of(job)
+        services.hand_out_rest(caller.application, job)
+        assert names | messages_of(job) == DOCUMENTS.keys()
         deliver_again(caller, job)
         check_completed(caller, job)
         step += 1

@@ -96,13 +96,10 @@ def measured() -> Mapping[str, Cost]:
 
 
 def file_writes() -> float:
-    """Write units of one document in extraction_files: a third of what is put together with its job and the job's index,
-    what start_job adds for each file, and Textract's ticket; a third too of its end, which is counted in its job."""
+    """Write units of one document in extraction_files: a third of what is put together with its job and the job's index, and
+    Textract's ticket; a third too of its end, which is counted in its job."""
     known = measured()
-    started = (
-        known["POST /document/extraction/start_job"].writes - known["GET /document/extraction/create_job"].writes
-    ) / FILES
-    return known["POST /document/extraction/register_file"].writes / 3 + started + 1 + known["extract_document"].writes / 3
+    return known["POST /document/extraction/register_file"].writes / 3 + 1 + known["extract_document"].writes / 3
 
 
 def job_writes() -> float:

@@ -15,8 +15,6 @@ END: Final = "<!-- to here -->"
 MOST: Final = 2  # round trips of one request
 
 REASONS: Final[Mapping[str, str]] = {
-    "POST /document/extraction/start_job": "of two starts at once only the one whose write was taken hands out the files; each "
-    "file is a write, 16 at a time, and no caller waits for more than 100",
     "GET /admin/platform/get_all_app_clients": "a list; the portal's own application, which is on it, is looked for before",
 }
 

@@ -112,8 +112,6 @@ class S3Files:
         for _ in range(TRIES):
             origin, sealed = self._known(source), self.find(target)
             if sealed is not None:
-                if origin is not None:
-                    self.delete(source)
                 return sealed
             if origin is None:
                 raise NotFound(f"there is no file {source}")

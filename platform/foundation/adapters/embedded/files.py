@@ -88,18 +88,18 @@ class DiskFiles:
 
     def seal(self, source: str, target: str, *, limit: int) -> StoredFile:
         origin, destination = self._place(source), self._place(target)
-        found = self.find(source)
-        if found is None and self.find(target) is None:
+        found, sealed = self.find(source), self.find(target)
+        if found is None and sealed is None:
             raise NotFound(f"there is no file {source}")
-        if found is not None and found.size > limit:
+        if found is not None and sealed is None and found.size > limit:
             raise TooLarge(f"the file is larger than {limit:,} bytes")
         with answering():
             made(origin.parent)
             made(destination.parent)
             with alone(origin.parent):
                 seal_of(origin).touch()
-                if origin.exists():
-                    origin.replace(destination)
+                if origin.exists() and not destination.exists():
+                    destination.hardlink_to(origin)
             synced(destination.parent)
             synced(origin.parent)
         sealed = self.find(target)
