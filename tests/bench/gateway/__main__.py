@@ -120,7 +120,8 @@ TEXT = """# Gateways side by side
 Each gateway has one worker on one core; clients and provider share the other. The provider's answer is fixed, whole or in 20
 events. This platform runs as it is deployed, with SERVE=invocation; it checks the access token, holds limits and budgets, and
 has the account of each call on the disk before its answer leaves. {litellm} and {portkey} do
-none of that here. Both that are in Python run on the system's build of it, which is optimized as the image's is. Portkey's release fails every stream as it comes from npm; it runs with tests/bench/gateway/portkey.mjs.
+none of that here. What is in Python runs on the system's build of it, which is optimized as the image's is, where there is one.
+Portkey's release fails every stream as it comes from npm; it runs with tests/bench/gateway/portkey.mjs.
 
 """
 
