@@ -51,10 +51,11 @@ def let_in(application: str, turn: int, reader: Engine, pause: float = PAUSE) ->
 
     The next message is sent before the line's number is raised to it. So while a line moves there is a message of its number
     or a higher one; a lower one is a copy, and over. A line that seems empty is first said to stand still, then looked at once
-    more: who joins after that finds it so, and sends a message.
+    more: who joins after that finds it so, and sends a message. The first message may come before who sent it has written
+    down the line; then this does.
     """
-    line = records.get(Line, application)
-    if line is None or turn < line.turn:
+    line = records.get(Line, application) or records.put(Line(application, now()))
+    if turn < line.turn:
         return
     if not _let_in(application, reader):
         _note(application, turn, moving=False)

@@ -13,13 +13,15 @@ from apps.extraction.adapters.textract_turns import JOBS
 from apps.extraction.ports import QUEUE
 from apps.extraction.records import FINISHED, Line, WaitingFile
 from apps.extraction.services import job as job_of
-from foundation.adapters import directory, queues, records
+from foundation.adapters import directory, files, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+from foundation.ambient import now
+from foundation.errors import Conflict
 from foundation.identity import Caller
 from foundation.ports import Limits
 from tests.extraction.delivering import lost, own_dead, present, worked, worker
-from tests.extraction.documents import counts, started
+from tests.extraction.documents import counts, file_of, registered, started
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
 from tests.faults.test_26_chunking_worker_killed import killed_at
 from tests.servers.textract import TextractServer, textract
@@ -237,5 +239,18 @@ def test_many_that_join_at_once_all_have_their_turn(caller, server, limits, engi
     job = started(caller, documents(30))
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(lambda name: work.extract(caller.application, job, name, reader=engine), documents(30)))
+    worked(engine, caller.application)
+    check_all_read(caller, job, limits)
+
+
+def test_a_message_that_comes_before_its_line_is_written_down_lets_in_all_the_same(caller, server, limits, engine):
+    job = registered(caller, {"one.pdf": CONTENT})
+    first, file = records.put(replace(job_of(caller, job), started=now())), file_of(caller, job, "one.pdf")
+    files.seal(file.upload, file.document, limit=len(CONTENT))
+    records.put(WaitingFile(caller.application, first.started, job, file.name, file.file))
+    line.let_in(caller.application, 0, engine)
+    assert not waiting(caller.application)
+    with pytest.raises(Conflict):  # which who sent the message takes for what it is: the line has moved already
+        records.put(Line(caller.application, now(), moving=True))
     worked(engine, caller.application)
     check_all_read(caller, job, limits)
