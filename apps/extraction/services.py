@@ -105,6 +105,8 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
         target, registered = together(lambda: job(caller, identifier), lambda: _registered(caller, identifier))
         if target.status is not JobStatus.CREATED:
             raise Invalid(ALREADY_STARTED)
+        if len(registered) != target.total:
+            continue  # a file was registered between the two answers
         missing = not_uploaded(registered)
         if missing:
             if job(caller, identifier).status is not JobStatus.CREATED:

@@ -15,7 +15,7 @@ from foundation.adapters import files, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.queues import SqliteQueues
 from foundation.ambient import now
-from foundation.errors import Invalid, Unavailable
+from foundation.errors import Conflict, Invalid, Unavailable
 from foundation.settings import CHOSEN
 from tests.delivering import awaiting
 from tests.extraction.documents import counts, file_of, registered, seen, started
@@ -79,6 +79,15 @@ def test_a_job_is_refused_by_name_while_files_are_missing(caller):
     with pytest.raises(Invalid, match=r"^Files not uploaded: gone\.txt, lost\.txt$"):
         services.start_job(caller, job)
     assert counts(caller, job) == ("CREATED", 3, 0, 0)
+
+
+def test_a_job_is_not_started_with_a_list_of_files_that_lacks_one(caller):
+    """As it may when a file is registered between the two reads of a start, which are made at once."""
+    job = registered(caller, {"there.txt": b"there"})
+    records.put(replace(services.job(caller, job), total=2))
+    with pytest.raises(Conflict):
+        services.start_job(caller, job)
+    assert counts(caller, job) == ("CREATED", 2, 0, 0)
 
 
 def test_a_job_without_files_cannot_be_started(caller):
