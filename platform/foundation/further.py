@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from foundation.readers import assignments, told
+from foundation.readers import assignments, checked
 
 FURTHER: Final = "FURTHER_SETTINGS"
 SECRETS: Final = "FURTHER_SECRETS"
@@ -31,12 +31,7 @@ def spread(environment: Mapping[str, str], names: Collection[str]) -> Mapping[st
     """
     known = dict(environment)
     for variable, read in READERS.items():
-        text = environment.get(variable, "")
-        try:
-            given = read(text)
-        except ValueError as wrong:
-            held = "…" if variable == SECRETS else told(text)
-            raise ValueError(f"{variable} is {held!r}; it must be {wrong}") from None
+        given = checked(variable, read, environment.get(variable, ""), hidden=variable == SECRETS)
         for name, value in given.items():
             if name not in names:
                 raise ValueError(f"{variable} names {name}, which is no setting; docs/settings.md has them all")

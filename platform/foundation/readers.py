@@ -4,7 +4,7 @@ A reader gets the text of one variable, and raises ValueError with what it may h
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +21,8 @@ def setting(name: str, read: Callable[[str], Any], default: str | Callable[[Any]
     return field(metadata={"name": name, "read": read, "default": default, "meaning": meaning})
 
 
-def read_fields(table: type, environment: Mapping[str, str]) -> SimpleNamespace:
-    """Each field of a table of settings; ValueError names the variable, what it holds and what it may hold."""
+def read_fields(table: type, environment: Mapping[str, str], hidden: Collection[str] = ()) -> SimpleNamespace:
+    """Each field of a table of settings; ValueError as of `checked`. hidden: the variables whose value it does not tell."""
     known = SimpleNamespace()
     for each in fields(table):
         name, read, default = each.metadata["name"], each.metadata["read"], each.metadata["default"]
@@ -30,16 +30,17 @@ def read_fields(table: type, environment: Mapping[str, str]) -> SimpleNamespace:
         if not text and callable(default):
             setattr(known, each.name, default(known))
             continue
-        setattr(known, each.name, checked(name, read, text or default))
+        setattr(known, each.name, checked(name, read, text or default, hidden=name in hidden))
     return known
 
 
-def checked(name: str, read: Callable[[str], Any], text: str) -> Any:
-    """What the text of a variable becomes; ValueError names the variable, what it holds and what it may hold."""
+def checked(name: str, read: Callable[[str], Any], text: str, *, hidden: bool = False) -> Any:
+    """What the text of a variable becomes; ValueError names the variable, what it holds unless that is hidden, and what it
+    may hold."""
     try:
         return read(text)
     except ValueError as wrong:
-        raise ValueError(f"{name} is {told(text)!r}; it must be {wrong}") from wrong
+        raise ValueError(f"{name} is {'…' if hidden else told(text)!r}; it must be {wrong}") from wrong
 
 
 def told(text: str) -> str:

@@ -312,7 +312,7 @@ def signs(redis: str) -> bool:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment holds; ValueError names the variable, what it holds and what it may hold."""
     environment = spread(environment, {each.metadata["name"] for each in fields(Settings)})
-    known = read_fields(Settings, environment)
+    known = read_fields(Settings, environment, hidden=members(environment.get(SECRETS, "")))
     for name in sorted(each for each in environment if each.startswith(AWS_ENDPOINTS)):
         checked(name, or_nothing(url), environment[name])
     if known.extraction_engine == "textract" and known.platform != "aws":

@@ -196,6 +196,13 @@ def test_a_secret_that_cannot_be_read_stops_the_start_and_is_not_shown(tmp_path:
     assert "sk-a-key" not in ended.stderr
 
 
+def test_a_wrong_value_of_a_setting_that_came_in_the_secret_is_not_shown(tmp_path: Path) -> None:
+    ended = started(tmp_path, FURTHER_SECRETS='{"TOKEN_LIFETIME": "sk-a-key"}')
+    assert ended.returncode == 1
+    assert "TOKEN_LIFETIME is '…'; it must be a whole number from 300 to 86400" in ended.stderr
+    assert "sk-a-key" not in ended.stderr
+
+
 @pytest.mark.parametrize("url", ["redis://user@cache:6379", "rediss://cache:6379", "rediss://user:password@cache:6379"])
 def test_who_signs_in_to_the_cache_with_a_role_has_a_user_tls_and_no_password(tmp_path: Path, url: str) -> None:
     with pytest.raises(ValueError, match="REDIS_URL must be rediss://user@host:port, without a password, when REDIS_CACHE"):
