@@ -46,6 +46,15 @@ def test_its_own_code_may_not_touch_the_networks_interfaces(file: str, name: str
     assert [*deny["Condition"]["ArnLike"]] == ["lambda:SourceFunctionArn"]
 
 
+def test_an_answer_is_awaited_for_longer_than_a_function_runs_that_has_to_wake_first() -> None:
+    waits = [
+        made["ServiceTimeout"] for file in SINGLE for made in resources(file, "AWS::CloudFormation::CustomResource").values()
+    ]
+    runs = [made(*function)["Timeout"] for function in FUNCTIONS]
+    assert len(waits) == len(runs) - 1  # Secrets Manager calls the one that rotates
+    assert min(waits) >= max(runs) + 300
+
+
 def test_a_reserve_is_kept_in_production_alone_as_new_accounts_have_too_little_for_one() -> None:
     for profile, kept in (("Small", None), ("Production", 1)):
         stacks = deployment(CostProfile=profile)

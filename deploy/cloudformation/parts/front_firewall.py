@@ -15,7 +15,7 @@ from deploy.cloudformation.common import unlinted
 from deploy.cloudformation.frame import Parameter
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts.firewall import RATE, firewall
-from deploy.cloudformation.parts.functions import function
+from deploy.cloudformation.parts.functions import PATIENCE, function
 from deploy.cloudformation.stacks import front_waf
 
 HOME: Final = "us-east-1"
@@ -78,7 +78,7 @@ def front_firewall(platform: Platform) -> Iterator[AWSObject]:
     yield CustomResource(
         "FirewallThere",
         ServiceToken=GetAtt("ElsewhereFunction", "Arn"),
-        ServiceTimeout=900,
+        ServiceTimeout=PATIENCE,
         Region=HOME,
         StackName=Sub(STACK),
         Template=json.dumps(json.loads(front_waf.stack(platform).template()), sort_keys=True, separators=(",", ":")),

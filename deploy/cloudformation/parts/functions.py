@@ -15,6 +15,7 @@ from deploy.cloudformation.parts.role import ANY, role
 
 FOLDER: Final = Path(__file__).parent.parent / "functions"
 LONGEST: Final = 900  # seconds that a function may run
+PATIENCE: Final = LONGEST + 300  # seconds for which an answer is awaited: who was not called for weeks has to wake first
 GROUP: Final = taken("network.FunctionsGroupId", "Security group of functions", "AWS::EC2::SecurityGroup::Id")
 TOPIC: Final = taken("data.AdministratorTopicArn", "Topic of the administrator")
 NETWORK: Final = (PRIVATE_SUBNETS, GROUP)  # what a stack with a function asks for, besides the topic and the cost profile

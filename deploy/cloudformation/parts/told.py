@@ -7,7 +7,7 @@ from troposphere.cloudformation import CustomResource
 
 from deploy.cloudformation.house import Platform, Process
 from deploy.cloudformation.parts.containers import SETTINGS, TOLD
-from deploy.cloudformation.parts.functions import function
+from deploy.cloudformation.parts.functions import PATIENCE, function
 
 
 def told(platform: Platform) -> Iterator[AWSObject]:
@@ -17,7 +17,7 @@ def told(platform: Platform) -> Iterator[AWSObject]:
     yield CustomResource(
         "Told",
         ServiceToken=GetAtt("SettingsFunction", "Arn"),
-        ServiceTimeout=300,
+        ServiceTimeout=PATIENCE,
         Bucket=Ref("FilesBucket"),
         Folder=TOLD,
         All=dict(SETTINGS),

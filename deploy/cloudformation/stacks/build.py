@@ -210,7 +210,7 @@ def _waits() -> Iterator[AWSObject]:
     yield CustomResource(
         "Image",
         ServiceToken=GetAtt("WaitsFunction", "Arn"),
-        ServiceTimeout=1200,
+        ServiceTimeout=functions.PATIENCE,
         Project=Ref("Project"),
         Repository=Ref("Repository"),
         RepositoryUri=GetAtt("Repository", "RepositoryUri"),

@@ -48,7 +48,7 @@ def stack(platform: Platform) -> Stack:
             CustomResource(
                 "Policies",
                 ServiceToken=GetAtt("GuardsFunction", "Arn"),
-                ServiceTimeout=300,
+                ServiceTimeout=functions.PATIENCE,
                 Stacks=names,
                 Policy=written(stack_policy()),
             ),
