@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from msgspec import Raw
 
-from apps.invocation.batches import services, work
+from apps.invocation.batches import answering, services, work
 from apps.invocation.batches.lines import LineFailure, LineResponse, LineResult
 from apps.invocation.batches.records import BatchStatus, Results
 from foundation.errors import NotFound
@@ -32,8 +32,8 @@ def answers(caller: Caller, batch: str) -> tuple[dict[int, LineResult], dict[int
     _, lines = work.so_far(target, 0)
     good = LineResponse(200, "one", Raw(b"{}"))
     return (
-        {line.place: work.result(target, line, good) for line in lines},
-        {line.place: work.failed(target, line, WHY) for line in lines},
+        {line.place: answering.result(target, line, good) for line in lines},
+        {line.place: answering.failed(target, line, WHY) for line in lines},
     )
 
 

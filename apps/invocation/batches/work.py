@@ -1,41 +1,24 @@
-"""What workers do with a batch: cut its file into parts, answer each part, count it once. All of it bears being repeated.
+"""What workers do with a batch: cut its file into parts, answer each part, count it once. All of it bears being repeated."""
 
-Each line is answered by the very route of its URL, so that limits, guards, the cache and the account hold for it as for a
-request of its own.
-"""
-
-import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import msgspec
-from asgiref.sync import async_to_sync
-from msgspec import Raw
 
 from apps.invocation.batches import services
-from apps.invocation.batches.lines import Line, LineFailure, LineResponse, LineResult, Reading, lines_of, parted, written
+from apps.invocation.batches.answering import answered, failed
+from apps.invocation.batches.lines import Line, LineFailure, LineResult, Reading, lines_of, parted, written
 from apps.invocation.batches.records import Batch, BatchPart, LineError, Results, UploadedFile
-from apps.invocation.gateway import routes
-from apps.invocation.labels import LABELS, LONGEST_VALUE
-from foundation.adapters import directory, files, queues, records
+from foundation.adapters import files, queues, records
 from foundation.ambient import new_id, now, number_between
-from foundation.errors import Conflict, NotFound, Problem, TooMany, Unauthenticated, Unavailable
-from foundation.hot import Reply, ResponseHeaders, Route, beside, handled
-from foundation.identity import Caller
+from foundation.errors import Conflict, NotFound, Unavailable
 from foundation.messages import LONGEST_DELAY
 from foundation.records import update
 from foundation.settings import CHOSEN
-from foundation.visits import Visit
 
-AT_ONCE: Final = 8  # lines of a part
-PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what takes longer waits in the queue
-INACTIVE: Final = "the application was deactivated before this was worked on"
 ADDED: Final = ("completed", "failed", "expired", "cancelled", "output_size", "errors_size")  # of a part, to its batch
 LATE: Final = LineFailure("batch_expired", "This request could not be executed before the completion window expired.")
-REPORTS: Final = ("x-ignored-parameters", "x-adjusted-parameters")
-ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in routes}
 
 
 def begin(application: str, identifier: str) -> None:
@@ -214,88 +197,6 @@ def settle(target: Batch) -> None:
         return None if current.is_over else replace(current, finalizing=moment, finished=moment)
 
     changed(target, finished)
-
-
-def answered(target: Batch, lines: Sequence[Line]) -> tuple[dict[int, LineResult], int | None]:
-    """The results of lines by their places: of all, or of some and for how many seconds the others have to wait."""
-    client = directory.find(target.client)
-    if client is None or not client.active:
-        why = LineFailure(Unauthenticated.code, INACTIVE)
-        return {line.place: failed(target, line, why) for line in lines}, None
-    return async_to_sync(answered_at_once)(target, lines)
-
-
-async def answered_at_once(target: Batch, lines: Sequence[Line]) -> tuple[dict[int, LineResult], int | None]:
-    """The same, of an application that may call: some of them at a time."""
-    room, until = asyncio.Semaphore(AT_ONCE), time.monotonic() + PATIENCE
-    results: dict[int, LineResult] = {}
-    pauses: list[int] = []
-
-    async def one(line: Line) -> None:
-        async with room:
-            if pauses:  # what keeps one back keeps back the others
-                return
-            got = await responded(target, line, until)
-            if isinstance(got, LineResult):
-                results[line.place] = got
-            else:
-                pauses.append(got)
-
-    await asyncio.gather(*map(one, lines))
-    return results, max(pauses, default=None)
-
-
-async def responded(target: Batch, line: Line, until: float) -> LineResult | int:
-    """A line as its route answers it. One over a limit is tried again; if that is after `until`, how many seconds from now."""
-    route, caller = ROUTES[target.endpoint], Caller(target.application, target.client)
-    headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
-    while True:
-        try:
-            reply, unknown = await handled(route, Visit(), caller, line.body, headers)
-            return responding(target, line, reply, unknown)
-        except Problem as refusal:
-            problem = refusal
-        pause = problem.retry_after
-        if not isinstance(problem, TooMany) or pause is None:  # None: it is larger than the whole limit
-            return refused(target, line, route, problem)
-        if time.monotonic() + pause > until:
-            return pause
-        await asyncio.sleep(pause)
-
-
-def responding(target: Batch, line: Line, reply: Reply, unknown: ResponseHeaders) -> LineResult:
-    """The result of a line that was answered."""
-    body, headers, told = Raw(msgspec.json.encode(reply.body)), beside(reply), dict[str, str]()
-    for name, value in ((name.decode(), value.decode("latin-1")) for name, value in (*headers, *unknown)):
-        if name in REPORTS:
-            told[name] = f"{told[name]},{value}" if name in told else value
-    return result(target, line, LineResponse(200, request_id(dict(headers)), body, told))
-
-
-def refused(target: Batch, line: Line, route: Route, problem: Problem) -> LineResult:
-    """The result of a line that was refused, in the words of its route's dialect."""
-    status, body = route.failure(problem)
-    return result(target, line, LineResponse(status, request_id(dict(problem.headers)), Raw(msgspec.json.encode(body))))
-
-
-def failed(target: Batch, line: Line, why: LineFailure) -> LineResult:
-    """The result of a line that no route has seen."""
-    return result(target, line, None, why)
-
-
-def result(target: Batch, line: Line, response: LineResponse | None, error: LineFailure | None = None) -> LineResult:
-    """The line of a result; its id is the same in every repeat."""
-    return LineResult(f"batch_req_{target.batch.removeprefix('batch_')}_{line.place}", line.custom_id, response, error)
-
-
-def request_id(headers: Mapping[bytes, bytes]) -> str:
-    """The id under which a call is on the account."""
-    return headers.get(b"x-request-id", b"").decode()
-
-
-def as_label(custom_id: str) -> str:
-    """A custom_id as the value of a label, in whose header a comma ends it."""
-    return custom_id.replace("%", "%25").replace(",", "%2C")[:LONGEST_VALUE]
 
 
 def found(application: str, identifier: str) -> Batch:
