@@ -45,6 +45,7 @@ STANDS: Final[tuple[Mapping[str, Any], ...]] = (  # how Lambda puts a function i
         },
     },
 )
+LOGS: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 ENCRYPTS: Final = {"Effect": "Allow", "Action": ("kms:Decrypt", "kms:GenerateDataKey"), "Resource": Ref("DataKeyArn")}
 
 
@@ -63,11 +64,7 @@ def function(
     topic: that of the administrator. told: its environment. `more` (a Condition) holds for all three.
     """
     yield log_group(f"{title}Logs", f"/${{Deployment}}/{name}", **more)
-    writes = {
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": GetAtt(f"{title}Logs", "Arn"),
-    }
+    writes = {"Effect": "Allow", "Action": LOGS, "Resource": GetAtt(f"{title}Logs", "Arn")}
     tells = {"Effect": "Allow", "Action": ("sns:Publish",), "Resource": topic}
     knows = {"Environment": Environment(Variables=dict(told)), "KmsKeyArn": Ref("DataKeyArn")} if told else {}
     yield role(f"{title}Role", name, "lambda", [writes, *may, *STANDS, tells, ENCRYPTS], when=ANY, **more)

@@ -37,6 +37,11 @@ def signing(platform: Platform) -> Iterator[AWSObject]:
         Tags=tags("signing-keys"),
         **KEPT,
     )
+    yield from _rotation(platform)
+
+
+def _rotation(platform: Platform) -> Iterator[AWSObject]:
+    """The function, which may replace all containers, and when it is called."""
     running = [process.name for process in (*platform.services, *platform.workers)]
     may = (
         {"Effect": "Allow", "Action": CHANGES, "Resource": Ref("SigningKeys")},
