@@ -2,6 +2,7 @@
 
 import pytest
 
+from deploy.cloudformation.parts.private_ways import GATEWAYS, INTERFACES
 from tests.deploy.reading import holds, resources
 
 LACKING = {
@@ -36,3 +37,17 @@ def test_another_region_has_its_first_two_zones() -> None:
     assert [zone(f"PrivateSubnet{each}", "eu-central-1") for each in "AB"] == [
         {"Fn::Select": [place, {"Fn::GetAZs": ""}]} for place in (0, 1)
     ]
+
+
+def test_there_is_a_private_way_to_each_service_that_containers_call_and_to_no_other() -> None:
+    elsewhere = {"aoss", "cognito-idp", "elasticache"}  # a way of its own, none that would answer, inside the VPC already
+    called = {
+        action.partition(":")[0]
+        for role in resources("services.json", "AWS::IAM::Role").values()
+        if role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    keys = {"kms"}  # AWS's services ask for keys, in the name of who calls them
+    ways = {name.partition(".")[0].removesuffix("-runtime") for name in (*GATEWAYS, *INTERFACES)}
+    assert ways == called - elsewhere - keys
