@@ -89,6 +89,9 @@ class Circuit:
         self.strikes += 1
         if self.opened and self.tried <= moment:
             return  # late news of a call that had gone there before
+        if self.opened and moment < self.rests:
+            self.tried = 0.0  # tried early: its pause goes on as it was
+            return
         often = self.calls >= ENOUGH and self.failures >= self.calls * SHARE
         if self.opened or often or self.strikes >= STRIKES:
             self.opened += 1

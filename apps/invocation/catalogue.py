@@ -25,7 +25,7 @@ WILD: Final = frozenset("*?[")
 UNKNOWN: Final = "unknown"  # what the account calls the models that there are not; no model has this name
 
 CALLED: Final = {Kind.TEXT: "a text", Kind.EMBED: "an embed", Kind.RERANK: "a rerank"}
-ELSEWHERE: Final = {Kind.EMBED: "; call /model/embed"}
+ELSEWHERE: Final = {Kind.EMBED: "; call /model/embed or /v1/embeddings"}
 
 
 class Served(Struct, frozen=True):

@@ -103,7 +103,18 @@ def test_it_may_be_tried_before_its_pause_is_over_by_one_at_a_time():
     assert circuit.try_early(0.0)
     assert not circuit.try_early(0.0)
     circuit.failed(0.0)
-    assert circuit.ready(0.0) == 2 * PAUSE
+    assert circuit.try_early(0.0)
+
+
+def test_who_tries_it_early_in_vain_makes_no_pause_longer():
+    circuit = broken()
+    for _ in range(10):
+        assert circuit.try_early(0.5)
+        circuit.failed(0.5)
+    assert circuit.ready(0.5) == PAUSE - 0.5
+    assert circuit.admits(PAUSE)
+    circuit.failed(PAUSE)
+    assert circuit.ready(PAUSE) == 2 * PAUSE
 
 
 def test_one_that_asks_to_be_left_alone_is_until_then():

@@ -12,7 +12,7 @@ from apps.invocation.catalogue import catalogue
 from apps.invocation.records import Deployment, Kind, Model, State
 from foundation.errors import ModelUnavailable
 from tests.invocation.door import Answer, Door
-from tests.upstream.checking import asked, deployed, listed
+from tests.upstream.checking import STREAMED, asked, deployed, listed
 from tests.upstream.clients import CLIENTS, Client
 from tests.upstream.faults import BEHAVIOURS
 from tests.upstream.unruly import serving
@@ -55,18 +55,31 @@ async def test_a_stream_that_breaks_off_names_no_address_either(wire: Any, door:
 
 
 @EVERY_CLIENT
-@pytest.mark.parametrize("how", ["failed", "limited"])
+@pytest.mark.parametrize(("how", "refusal"), [("failed", "failed"), ("limited", "limited"), ("error_in_a_200", "failed")])
 async def test_what_a_provider_says_of_itself_is_in_the_log_and_in_no_answer(
-    how: str, client: Client, door: Door, caplog: pytest.LogCaptureFixture
+    how: str, refusal: str, client: Client, door: Door, caplog: pytest.LogCaptureFixture
 ):
     wire = WIRES[0]
     async with serving(wire, BEHAVIOURS) as server:
         with listed(deployed(server, "case", how)) as model, caplog.at_level(logging.WARNING):
             answer = await asked(door, client, model)
-    words = refusals.words(wire.refusal(how).body)
+    words = refusals.words(wire.refusal(refusal).body)
     assert words not in message(answer)
     assert message(answer).endswith(f"; ask your administrator about request {answer.headers['x-request-id']}")
     assert any(words in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("client", STREAMED, ids=lambda client: client.name)
+async def test_what_a_provider_says_of_itself_in_the_middle_of_a_stream_is_in_the_log_and_in_no_answer(
+    client: Client, door: Door, caplog: pytest.LogCaptureFixture
+):
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "error_after_the_200")) as model, caplog.at_level(logging.WARNING):
+            answer = await asked(door, client, model)
+    said = f"the model server failed in its answer; ask your administrator about request {answer.headers['x-request-id']}"
+    assert client.error(answer)[1] == said
+    assert b"The server had an error" not in answer.body
+    assert any("The server had an error" in line for line in caplog.messages)
 
 
 @EVERY_CLIENT

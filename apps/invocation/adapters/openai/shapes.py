@@ -131,7 +131,8 @@ Shape = TypeVar("Shape", Chunk, EmbeddingsAnswer, RankingAnswer)
 
 
 def read(decoder: msgspec.json.Decoder[Shape], text: bytes) -> Shape:
-    """A JSON text as its shape; UpstreamFailed when it cannot be read, or says that the server failed."""
+    """A JSON text as its shape; UpstreamFailed when it cannot be read, or says that the server failed. What the server says of
+    that may name its insides, and is not for the caller."""
     try:
         answer = decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as odd:
@@ -139,7 +140,8 @@ def read(decoder: msgspec.json.Decoder[Shape], text: bytes) -> Shape:
     if answer.error:
         error = answer.error
         said = error.get("message") if isinstance(error, dict) else error
-        raise UpstreamFailed(f"the model server failed: {said if isinstance(said, str) else json_of(error)}"[:500])
+        inside = f"the model server failed: {said if isinstance(said, str) else json_of(error)}"[:500]
+        raise UpstreamFailed("the model server failed in its answer", inside=inside)
     return answer
 
 
