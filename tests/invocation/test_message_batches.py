@@ -135,6 +135,19 @@ async def test_batches_are_listed_in_pages_both_ways_and_each_dialect_lists_its_
     assert (both.status, both.json["error"]["type"]) == (400, "invalid_request_error")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", ""), ("GET", ""), ("GET", "/{}"), ("GET", "/{}/results"), ("POST", "/{}/cancel")]
+)
+async def test_every_path_takes_what_sdks_add_for_the_beta(door: Door, method: str, path: str):
+    batch = await created(door, asking("a"))
+    if path.endswith("results"):
+        await worked(door, batch)
+    body = b"" if path or method == "GET" else {"requests": [asking("a")]}
+    where = f"{BATCHES}{path.format(batch)}?beta=true"
+    answer = await (door.post(where, body) if method == "POST" else door.get(where))
+    assert answer.status == 200, answer.body
+
+
 async def test_a_batch_of_another_is_not_there(door: Door):
     batch = await created(door, asking("a"))
     for path in (batch, f"{batch}/results"):

@@ -45,6 +45,7 @@ class ListedMessageBatches(serializers.Serializer[Any]):
     after_id = Identifier(required=False, default="", help_text="The id after which the list goes on.")
     before_id = Identifier(required=False, default="", help_text="The id before which it ends.")
     limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=1000, help_text="At most so many.")
+    beta = Text(required=False, default="", help_text="What Anthropic's SDKs add to paths of their beta; it changes nothing.")
 
 
 class MessageBatchCounts(serializers.Serializer[Any]):

@@ -39,7 +39,7 @@ class ListMessageBatches(AnthropicEndpoint):
 
     query_shape, response_shape = shapes.ListedMessageBatches, shapes.MessageBatchList
 
-    def get(self, caller: Caller, after_id: str, before_id: str, limit: int) -> Mapping[str, Any]:
+    def get(self, caller: Caller, after_id: str, before_id: str, limit: int, beta: str) -> Mapping[str, Any]:
         some, more = messages.listed(caller, after=after_id, before=before_id, limit=limit)
         return shapes.listed(some, more=more)
 
