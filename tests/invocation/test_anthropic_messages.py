@@ -252,12 +252,13 @@ async def test_cache_control_of_the_request_is_set_at_the_last_block_that_can_ha
     assert [block.get("cache_control") for block in server.body["messages"][0]["content"]] == [None, {"type": "ephemeral"}]
 
 
-async def test_a_key_in_x_api_key_lets_in_and_so_does_a_token_in_authorization(door: Door):
+async def test_a_key_and_a_token_let_in_in_either_header(door: Door):
     from foundation import keys
 
     _, key = keys.create(door.caller.application, door.caller.client, "sdk")
     body = b'{"model": "smollm2-135m-instruct", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}'
-    shown = [{"x_api_key": key}, {"authorization": f"Bearer {key}"}]
+    shown = [{"x_api_key": each} for each in (key, door.token)]
+    shown += [{"authorization": f"Bearer {each}"} for each in (key, door.token)]
     for headers in shown:
         assert (
             await ask("POST", "/v1/messages?beta=true", body, None, {**headers, "anthropic_version": "2023-06-01"})
