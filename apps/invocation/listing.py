@@ -18,6 +18,7 @@ from foundation.errors import Conflict, Invalid, NotFound, Problem
 from foundation.records import ANY, UNSAFE
 
 LONGEST_NAME: Final = 200
+MOST_TOKENS: Final = 2**31 - 1
 LONGEST: Final = {"first_token_seconds": 300, "idle_seconds": 120, "answer_seconds": 900}
 PROBE: Final = "Say hello."
 
@@ -96,6 +97,10 @@ def checked(model: Model) -> None:
             seconds = getattr(place, field)
             if seconds is not None and not 0 < seconds <= most:
                 raise Invalid(f"{field} ({seconds:g}) must be more than 0 and at most {most}")
+    for field in ("context_window", "output_limit"):
+        tokens = getattr(model, field)
+        if tokens is not None and not 0 < tokens <= MOST_TOKENS:
+            raise Invalid(f"{field} ({tokens}) must be from 1 to {MOST_TOKENS} tokens")
     names = [place.name for place in model.placements]
     if len(set(names)) < len(names):
         raise Invalid("two deployments of a model may not have one name")
