@@ -136,14 +136,16 @@ def findings() -> Iterator[Finding]:
 
 
 def readiness() -> Iterator[tuple[str, str]]:
-    """Each provider that the catalogue has models of, with what keeps it from answering, if anything does."""
+    """Each provider that the catalogue has models of, with its place where that is a model's own, and what keeps it from
+    answering, if that is known without a call."""
     for connection in dict.fromkeys(place.connection for model in current().models.values() for place in model.usable):
+        name = " at ".join(filter(None, (connection.provider, connection.base_url or connection.region)))
         try:
             provider(connection).prepare()
         except Problem as problem:
-            yield connection.provider, problem.reason
+            yield name, problem.reason
         else:
-            yield connection.provider, ""
+            yield name, ""
 
 
 def start_async(caller: Caller, request: Request, visit: Visit | None = None) -> AsyncInvocation:

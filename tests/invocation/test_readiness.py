@@ -1,7 +1,9 @@
 """What an operator is told about the models before the first call."""
 
 from apps.invocation import services
+from apps.invocation.records import Deployment
 from foundation.settings import CHOSEN
+from tests.upstream.checking import listed
 
 
 def test_preparing_builds_the_graph_and_has_nothing_to_say_when_all_is_well():
@@ -14,3 +16,11 @@ def test_the_doctor_finds_the_models_of_this_machine_ready_and_asks_for_no_serve
         ("models of local_text", True, ""),
         ("models of local_embeddings", True, ""),
     ]
+
+
+def test_the_doctor_tells_servers_apart_by_where_they_are():
+    here = Deployment("here", "openai_compatible", "a", base_url="http://127.0.0.1:9/v1")
+    there = Deployment("there", "openai_compatible", "a", base_url="http://127.0.0.2:9/v1")
+    with listed(here, there):
+        subjects = {found.subject for found in services.findings()}
+    assert {f"models of openai_compatible at {place.base_url}" for place in (here, there)} <= subjects
