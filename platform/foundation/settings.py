@@ -181,7 +181,7 @@ class Settings:
         pairs,
         "",
         "Names answered by another model, as `kind:pattern=model`, for example text:*=smollm2-135m-instruct; "
-        "a pattern covers only names that nothing else serves.",
+        "a pattern covers only names of the catalogue that nothing else serves; a name without a pattern may be new.",
     )
     model_idle_seconds: int = setting(
         "MODEL_IDLE_SECONDS", whole(1, 86400), "300", "Seconds without a call after which a local model leaves the memory."
