@@ -10,11 +10,11 @@ from apps.invocation.records import Deployment, Kind
 from apps.usage.records import Invocation
 from tests.invocation import unruly
 from tests.invocation.door import Door, opened
-from tests.upstream.checking import PRICES, account, asked, deployed, listed
+from tests.upstream.checking import PRICES, STREAMED, WHOLE, account, asked, check, deployed, listed
 from tests.upstream.clients import CLIENTS
-from tests.upstream.faults import BEHAVIOURS, WORDS
+from tests.upstream.faults import BEHAVIOURS, WORDS, Fault
 from tests.upstream.unruly import serving
-from tests.upstream.wires import READ, WIRES, WRITTEN, Wire
+from tests.upstream.wires import READ, WIRES, WRITTEN, Bedrock, Wire
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -25,11 +25,11 @@ def door() -> Door:
     return opened()
 
 
-@pytest.mark.parametrize("wire", [wire for wire in WIRES if wire.provider != "bedrock"], ids=lambda wire: wire.provider)
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.provider)
 async def test_40_missing_usage_is_estimated(wire: Wire, door: Door):
     rows = []
     async with serving(wire, BEHAVIOURS) as server:
-        for client in CLIENTS:
+        for client in WHOLE if wire.provider == "bedrock" else CLIENTS:
             with listed(deployed(server, client.name, "uncounted")) as model:
                 answer = await asked(door, client, model)
                 assert (answer.status, client.text(answer)) == (200, "".join(WORDS))
@@ -38,6 +38,12 @@ async def test_40_missing_usage_is_estimated(wire: Wire, door: Door):
     assert all(row.input_tokens > 0 and row.output_tokens > 0 and (row.cost or 0) > 0 for row in rows), rows
     # Anthropic tells a count at a stream's beginning.
     assert all(row.estimated for row in rows if wire.provider != "anthropic" or not row.streamed), rows
+
+
+async def test_40_a_stream_of_bedrock_without_its_count_has_not_come_to_its_end(door: Door):
+    async with serving(Bedrock(), BEHAVIOURS) as server:
+        for client in STREAMED:
+            await check(Fault(40, "uncounted", "upstream_failed", begun=True), server, client, door)
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.provider)

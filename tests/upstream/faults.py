@@ -184,9 +184,9 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
 class Fault:
     """One fault and its end: the outcome on the account, and how many tries that takes at the most.
 
-    begun: a stream has begun by then, so there is one try and the stream itself says it. but, only: the provider that does
-    not have it, or has it alone. url: `refused` where nothing
-    listens, `https` where what listens speaks no TLS, `untrusted` where nobody knows its certificate.
+    begun: a stream has begun by then, so there is one try and the stream itself says it. but: the provider that does not
+    have it. url: `refused` where nothing listens, `https` where what listens speaks no TLS, `untrusted` where nobody knows its
+    certificate.
     """
 
     number: int
@@ -196,7 +196,6 @@ class Fault:
     begun: bool = False
     url: str = "http"
     but: str = ""
-    only: str = ""
 
 
 ALL = 4  # ROUTE_TRIES
@@ -218,7 +217,6 @@ FAULTS: Sequence[Fault] = (
     Fault(40, "malformed", "upstream_failed", ALL),
     Fault(40, "a_page", "upstream_failed", ALL),
     Fault(40, "empty", "upstream_failed", ALL),
-    Fault(40, "uncounted", "upstream_failed", ALL, begun=True, only="bedrock"),  # its count is the mark of an answer's end
     Fault(41, "error_in_a_200", "upstream_failed", ALL),
     Fault(42, "trickle", "upstream_timeout"),
     Fault(43, "too_long", "context_length_exceeded"),
