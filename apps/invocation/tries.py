@@ -115,7 +115,7 @@ class Route:
             raise
 
     def _failure(self) -> Problem:
-        """Why there is no answer. Who gets Unavailable is told when to come back."""
+        """Why there is no answer. Who may come back is told when; never at once, whatever a provider says."""
         moment = time.monotonic()
         wait = math.ceil(min((circuit.back(moment) for circuit in self.seen), default=0)) or 1
         if self.failure is None:
@@ -123,7 +123,7 @@ class Route:
             if all(circuit.opened for circuit in self.seen):
                 return Unavailable(f"every deployment of {name} has failed again and again and rests now", retry_after=wait)
             return TooMany(f"the deployments of {name} are over their providers' limits", retry_after=wait)
-        if isinstance(self.failure, Unavailable) and self.failure.retry_after is None:
+        if isinstance(self.failure, Unavailable | TooMany) and not self.failure.retry_after:
             self.failure.retry_after = wait
         return self.failure
 

@@ -43,6 +43,18 @@ async def test_34_a_long_retry_after_is_passed_on_and_holds_for_the_next_calls(c
     assert len(server.asked["case"]) == 1 and states == [State.BUSY]
 
 
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("behaviour", ["limited", "limited_for_no_time"])
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.provider)
+async def test_34_where_a_provider_tells_no_time_a_second_is_told_so_that_what_waits_neither_fails_nor_asks_at_once(
+    wire: Wire, behaviour: str, door: Door
+):
+    async with serving(wire, BEHAVIOURS) as server:
+        with listed(deployed(server, "case", behaviour)) as model:
+            answer = await asked(door, CLIENTS[0], model)
+    assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+
+
 async def test_34_other_deployments_serve_while_one_is_left_alone(door: Door):
     async with serving(WIRES[0], BEHAVIOURS) as server:
         spare = deployed(server, "spare", "good", weight=0)

@@ -32,6 +32,11 @@ async def limited_for_an_hour(exchange: Exchange) -> None:
     await exchange.refuse(exchange.wire.refusal("limited"), Retry_After="3600")
 
 
+async def limited_for_no_time(exchange: Exchange) -> None:
+    """Over its limits, and to be asked again at once, as it says."""
+    await exchange.refuse(exchange.wire.refusal("limited"), Retry_After="0")
+
+
 async def failed(exchange: Exchange) -> None:
     await exchange.refuse(exchange.wire.refusal("failed"))
 
@@ -154,6 +159,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
         limited,
         limited_once,
         limited_for_an_hour,
+        limited_for_no_time,
         failed,
         bad_gateway,
         overloaded,
