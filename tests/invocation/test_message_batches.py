@@ -131,6 +131,13 @@ async def test_batches_are_listed_in_pages_both_ways_and_each_dialect_lists_its_
     assert len((await door.get("/v1/files")).json["data"]) == 1
     for path in (f"{BATCHES}/{openai}", f"/v1/batches/{three[0]}"):
         assert (await door.get(path)).status == 404
+    for path in (
+        f"{BATCHES}?after_id={openai}",
+        f"{BATCHES}?before_id=a",
+        f"/v1/batches?after={three[0]}",
+        "/v1/batches?after=zz",
+    ):
+        assert (await door.get(path)).status == 400, path  # of one list, no place is found by an id of another
     both = await door.get(f"{BATCHES}?after_id={three[0]}&before_id={three[1]}")
     assert (both.status, both.json["error"]["type"]) == (400, "invalid_request_error")
 

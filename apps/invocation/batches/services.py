@@ -186,9 +186,9 @@ def listed(
     """At most `limit` records of a group whose ids, in `field`, begin with `ids` and come after the id `after`, and whether
     there are more."""
     limit = min(limit, MOST_LISTED)
-    if after and not is_id(after):
-        raise InvalidParameter("after must be the id of the last one that was listed", param="after")
     first, last = f"{ids}!", f"{ids}~"
+    if after and not (is_id(after) and first <= after <= last):
+        raise InvalidParameter("after must be the id of the last one that was listed", param="after")
     between = (after or first, last) if ascending else (first, after or last)
     found = records.query(kind, *prefix, index=index, between=between, descending=not ascending, limit=limit + 2)
     rest = [each for each in found.items if getattr(each, field) != after]
