@@ -160,6 +160,7 @@ class AsyncInvocation(Record):
     ignored: str = ""
     adjusted: str = ""
     code: str | None = None
+    failing: str | None = None  # the code of the last attempt that failed, while another may follow
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)

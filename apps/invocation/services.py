@@ -6,6 +6,7 @@ invocation is started, worked on by a worker, and asked for within an hour of it
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace as changed
 from datetime import timedelta
 from typing import Final
@@ -188,16 +189,19 @@ def work_async(application: str, invocation: str) -> None:
     except TooMany as limited:
         wait(found, limited)
     except Problem as problem:
-        if problem.retryable:
-            raise
         problem.tell(found.invocation)
+        if problem.retryable:
+            remember(found, problem.code)
+            raise
         fail(found, problem.detail, problem.code)
 
 
 def wait(found: AsyncInvocation, limited: TooMany) -> None:
     """Have the message come again when the application is under its limit, which is no failed attempt. Unavailable where that
     is not known; what would expire meanwhile has failed."""
+    limited.tell(found.invocation)
     if limited.retry_after is None:
+        remember(found, limited.code)
         raise Unavailable(limited.detail) from limited
     delay = delay_after(limited.retry_after)
     if now() + timedelta(seconds=delay) > found.expires - MARGIN:
@@ -216,11 +220,23 @@ async def worked(found: AsyncInvocation) -> tuple[Call, Completion]:
         admission.settle(call)
 
 
+def remember(found: AsyncInvocation, code: str) -> None:
+    """Keep why this attempt failed, for when no other follows; where the store does not take it, the work goes on without."""
+    with suppress(Problem):
+        update(
+            records,
+            AsyncInvocation,
+            found.application,
+            found.invocation,
+            change=lambda stored: changed(stored, failing=code) if stored.status is AsyncStatus.IN_PROGRESS else None,
+        )
+
+
 def abandon_async(reason: str, application: str, invocation: str) -> None:
     """Mark an invocation as failed that no attempt will be made at any more."""
     found = records.get(AsyncInvocation, application, invocation)
     if found is not None and found.status is AsyncStatus.IN_PROGRESS:
-        fail(found, reason, Unavailable.code)
+        fail(found, reason, found.failing or Unavailable.code)
 
 
 def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:

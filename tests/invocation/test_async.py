@@ -14,9 +14,13 @@ from apps.invocation.records import AsyncInvocation, Deployment, Kind, Model, Pr
 from apps.usage import services as usage
 from foundation.adapters import directory, files, records
 from foundation.ambient import now
-from foundation.errors import NotFound
+from foundation.errors import NotFound, Problem
 from tests.delivering import Delivery, deliver_all
 from tests.invocation.door import Door, onboarded, opened
+from tests.upstream.checking import account, deployed, listed
+from tests.upstream.faults import BEHAVIOURS
+from tests.upstream.unruly import serving
+from tests.upstream.wires import WIRES
 from tests.usage.shipped import shipped
 
 WANTED = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "What is the capital of France?", "max_tokens": 20, "temperature": 0}
@@ -133,6 +137,24 @@ async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
     assert (answer["status"], answer["error"]) == ("FAILED", "the model cannot be reached")
     shipped()
     assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].failed == 1
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize(("most", "outcome"), [(None, "upstream_failed"), (5, "rate_limited")], ids=["failing", "too-large"])
+async def test_given_up_on_after_failing_is_told_and_booked_by_what_failed(most: int | None, outcome: str):
+    door = onboarded(allowance=Allowance(tokens_per_minute=most))
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "failed")) as model:
+            invocation = await started(door, model_name=model)
+            with pytest.raises(Problem) as raised:
+                await worked(door, invocation)
+            answer = await door.get(f"/model/async_output/{invocation}")
+            assert (answer.status, answer.json["code"]) == (202, None)
+            services.abandon_async(raised.value.detail, door.caller.application, invocation)
+            row = await account(door, model)
+    told = (await door.get(f"/model/async_output/{invocation}")).json
+    assert (told["status"], told["code"], row.outcome) == ("FAILED", outcome, outcome)
+    assert told["error"] == raised.value.detail
 
 
 async def test_what_a_deactivated_application_left_behind_is_not_worked_on():
