@@ -17,7 +17,7 @@ from apps.usage.posting import DECODER, Entry
 from apps.usage.segments import Block, Segment
 from apps.usage.totals import Totals, UnderWay
 from foundation.ambient import number_between
-from foundation.errors import Conflict, Problem
+from foundation.errors import Conflict, Denied, Problem
 
 logger = logging.getLogger(__name__)
 
@@ -225,7 +225,7 @@ class Shipper:
 def is_passing(failed: Exception) -> bool:
     """Whether a repeat may work: a store that does not answer, or that refuses the platform, unlike a row that it refuses."""
     if isinstance(failed, Problem):
-        return failed.retryable or isinstance(failed, Conflict) or failed.status == Problem.status
+        return failed.retryable or isinstance(failed, Conflict | Denied)
     return isinstance(failed, OSError)
 
 

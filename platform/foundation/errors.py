@@ -205,6 +205,10 @@ class UpstreamTimeout(Problem):
     retryable = True
 
 
+class Denied(Problem):
+    """A store, queue or service does not let the platform in: a right or a key is missing. Whatever it is asked, it refuses."""
+
+
 class Unavailable(Problem):
     """A store, queue or service that the platform stands on does not answer; a repeat may work."""
 

@@ -17,7 +17,7 @@ from apps.usage.shipping import Shipper
 from apps.usage.totals import UnderWay
 from foundation.adapters import limits
 from foundation.ambient import new_id, now
-from foundation.errors import Conflict, Problem, Unavailable
+from foundation.errors import Conflict, Denied, Problem, Unavailable
 from foundation.identity import Caller
 from foundation.ports import Claim, Reservation
 from tests.conformance.processes import kill, python
@@ -150,7 +150,7 @@ def test_a_process_that_dies_after_the_store_has_its_block_does_not_count_it_twi
     wait_for(lambda: counted(caller) == 8, 30)
 
 
-@pytest.mark.parametrize("failure", [Unavailable, Conflict, Problem])
+@pytest.mark.parametrize("failure", [Unavailable, Conflict, Denied])
 def test_a_store_that_fails_in_the_middle_is_asked_again_and_counts_once(
     opened: Opened, caller: Caller, failure: type[Problem]
 ):
@@ -166,6 +166,22 @@ def test_a_store_that_fails_in_the_middle_is_asked_again_and_counts_once(
     wait_for(lambda: not journal.waiting, 30)
     assert (len(rows(caller)), counted(caller)) == (5, 5)
     assert not (opened.home / "refused").exists()
+
+
+def test_a_row_that_the_store_calls_wrong_is_set_aside_and_stands_in_nobodys_way(opened: Opened, caller: Caller):
+    wrong, good = called(caller), [called(caller) for _ in range(3)]
+
+    def strict(entries: Sequence[Entry], token: str) -> None:
+        if any(entry.row.invocation == wrong.invocation for entry in entries):
+            raise Problem("the store refuses the platform: ValidationException")
+        post(entries, token)
+
+    journal = opened.shipped(work=strict)
+    add(journal, good[0], wrong, *good[1:])
+    wait_for(lambda: not journal.waiting, 30)
+    assert counted(caller) == 3
+    (aside,) = (opened.home / "refused").iterdir()
+    assert aside.read_bytes() == encoded(Entry(wrong))
 
 
 def test_of_a_message_that_two_workers_worked_on_the_row_and_the_sums_are_those_of_the_first(opened: Opened, caller: Caller):
@@ -221,7 +237,6 @@ import json, resource
 from pathlib import Path
 from apps.usage.journal import Journal
 from apps.usage.segments import SEGMENT_BYTES
-from foundation.errors import Conflict, Problem, Unavailable
 
 journal = Journal(Path(sys.argv[1]), 2**30)
 journal.make_room()
@@ -256,7 +271,7 @@ import json, resource
 from pathlib import Path
 from apps.usage.journal import Journal
 from apps.usage.segments import SEGMENT_BYTES
-from foundation.errors import Conflict, Problem, Unavailable
+from foundation.errors import Unavailable
 
 journal = Journal(Path(sys.argv[1]), 2**30)
 journal.make_room()

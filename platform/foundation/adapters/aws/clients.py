@@ -9,13 +9,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from foundation.errors import Problem, Unavailable
+from foundation.errors import Denied, Problem, Unavailable
 from foundation.settings import Settings
 
 CONNECT_SECONDS: Final = 3
 READ_SECONDS: Final = 10
 CONNECTIONS: Final = 50  # of one client, in one process
-OUR_FAULT: Final = frozenset({"AccessDenied", "AccessDeniedException", "ValidationException", "UnrecognizedClientException"})
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnrecognizedClientException"})
+WRONG: Final = "ValidationException"
 
 
 @cache
@@ -51,15 +52,16 @@ def code_of(refused: ClientError) -> str:
 def answering(what: str) -> Iterator[None]:
     """Turns what a service refuses, or its silence, into Unavailable; `what` is the service in a reader's words.
 
-    A refusal that a repeat cannot change (a right that is missing, a request that is wrong) is a plain Problem, which is
-    never tried again. What a caller can act on, its adapter catches inside.
+    A refusal that a repeat cannot change is never tried again: Denied where a right is missing, a plain Problem where this
+    request is wrong. What a caller can act on, its adapter catches inside.
     """
     try:
         yield
     except ClientError as refused:
         code = code_of(refused)
-        if code in OUR_FAULT:
-            raise Problem(f"{what} refuses the platform: {code}: {refused.response['Error'].get('Message', '')}") from refused
+        if code in DENIED or code == WRONG:
+            kind = Problem if code == WRONG else Denied
+            raise kind(f"{what} refuses the platform: {code}: {refused.response['Error'].get('Message', '')}") from refused
         raise Unavailable(f"{what} does not answer: {code}", retry_after=5) from refused
     except ParamValidationError as wrong:
         raise Problem(f"{what} cannot be asked this: {wrong}") from wrong

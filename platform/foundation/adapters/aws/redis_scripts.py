@@ -17,7 +17,7 @@ from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissi
 from redis.retry import Retry
 
 from foundation.adapters.aws.redis_login import SignedConnection, SignedLogin
-from foundation.errors import Problem, Unavailable
+from foundation.errors import Denied, Unavailable
 from foundation.settings import Settings
 
 CONNECT_SECONDS: Final = 1.0
@@ -100,7 +100,7 @@ class Scripts:
             if failed is not None:
                 raise failed
         except REFUSED as refused:
-            raise Problem(f"Redis refuses the platform: {refused}") from refused
+            raise Denied(f"Redis refuses the platform: {refused}") from refused
         except (RedisError, OSError) as refused:
             self.rests_until = time.monotonic() + REST_SECONDS
             raise Unavailable(f"Redis does not answer: {type(refused).__name__}", retry_after=1) from refused
