@@ -1,5 +1,6 @@
 """How administrators change the catalogue: add a model, say where it runs and what it costs, switch it off, take it back."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from typing import Final
@@ -21,6 +22,7 @@ LONGEST_NAME: Final = 200
 MOST_TOKENS: Final = 2**31 - 1
 LONGEST: Final = {"first_token_seconds": 300, "idle_seconds": 120, "answer_seconds": 900}
 PROBE: Final = "Say hello."
+PROBE_SECONDS: Final = 60.0
 
 
 def find_model(name: str) -> Model:
@@ -172,11 +174,16 @@ def bedrock_places(model: Model) -> list[Deployment]:
 
 
 async def test_model(model: Model) -> list[tuple[Deployment, str, str]]:
-    """Call each deployment of a model once: the deployment, what it said or made, and what went wrong, or nothing."""
+    """Call each deployment of a model once: the deployment, what it said or made, and what went wrong, or nothing. One that
+    lets the time of a whole answer pass, its own or a minute, is told so."""
     found = []
     for place in model.usable:
+        limit = place.answer_seconds or PROBE_SECONDS
         try:
-            found.append((place, await said(model, place), ""))
+            async with asyncio.timeout(limit):
+                found.append((place, await said(model, place), ""))
+        except TimeoutError:
+            found.append((place, "", f"it gave no answer in {limit:g} s"))
         except Problem as refused:
             found.append((place, "", refused.reason))
     return found

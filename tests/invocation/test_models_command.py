@@ -12,6 +12,10 @@ from django.core.management import CommandError, call_command
 from apps.invocation import services
 from foundation.adapters import secrets
 from tests.invocation.door import Door
+from tests.upstream.checking import deployed, listed
+from tests.upstream.faults import BEHAVIOURS
+from tests.upstream.unruly import serving
+from tests.upstream.wires import WIRES
 
 
 def models(*arguments: str) -> Any:
@@ -141,6 +145,13 @@ def test_testing_a_model_calls_it_and_says_what_failed(name: str) -> None:
     with pytest.raises(CommandError, match="not every deployment"):
         call_command("models", "test", name, stdout=out)
     assert "cannot be reached" in out.getvalue()
+
+
+async def test_testing_a_model_waits_for_no_answer_for_ever() -> None:
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "hang", answer_seconds=0.5)) as model:
+            ((_, said, error),) = await services.test_model(services.find_model(model))
+    assert (said, error) == ("", "it gave no answer in 0.5 s")
 
 
 def test_a_new_key_of_a_place_is_used_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
