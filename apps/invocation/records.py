@@ -12,6 +12,7 @@ from msgspec import Struct
 from apps.invocation import adapters  # the module: settings read the records before it is whole
 from apps.invocation.invocations import Completion, Usage
 from apps.invocation.ports import Connection
+from apps.usage.records import Try
 from foundation.records import Record, record
 
 PLATFORM = "platform"
@@ -143,7 +144,8 @@ class AsyncStatus(enum.StrEnum):
 @record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
 class AsyncInvocation(Record):
     """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
-    of that did not hold as it was asked."""
+    of that did not hold as it was asked. While another attempt may follow, failing is the code of the last, and the rest is
+    what all before it took: tries (the latest), tokens that may be billed, and what they cost, in millionths of a US dollar."""
 
     application: str
     invocation: str
@@ -160,7 +162,10 @@ class AsyncInvocation(Record):
     ignored: str = ""
     adjusted: str = ""
     code: str | None = None
-    failing: str | None = None  # the code of the last attempt that failed, while another may follow
+    failing: str | None = None
+    tries: tuple[Try, ...] = ()
+    unanswered: int = 0
+    unanswered_cost: int = 0
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)

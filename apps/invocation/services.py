@@ -22,7 +22,7 @@ from apps.invocation.balance import allows
 from apps.invocation.breaker import Standing
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import current
-from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
+from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, Usage
 from apps.invocation.listing import (
     answering,
     find_model,
@@ -62,6 +62,7 @@ __all__ = [
 
 LIFETIME: Final = timedelta(hours=1)
 MARGIN: Final = timedelta(minutes=10)  # what waits for a limit ends so long before it expires, as its message may come late
+MOST_TRIES: Final = 50  # of the attempts at one call that are kept; the latest
 GONE: Final = "Invocation ID not found or result expired"
 INACTIVE: Final = "the application was deactivated before this was worked on"
 
@@ -184,52 +185,79 @@ def work_async(application: str, invocation: str) -> None:
     client = directory.find(found.client)
     if client is None or not client.active:
         return fail(found, INACTIVE, Unauthenticated.code)
+    call: Call | None = None
     try:
-        succeed(found, *async_to_sync(worked)(found))
+        call, came = async_to_sync(worked)(found)
+        if isinstance(came, Problem):
+            raise came
+        succeed(found, call, came)
     except TooMany as limited:
-        wait(found, limited)
+        wait(found, limited, call)
     except Problem as problem:
         problem.tell(found.invocation)
         if problem.retryable:
-            remember(found, problem.code)
+            remember(found, problem.code, call)
             raise
-        fail(found, problem.detail, problem.code)
+        fail(found, problem.detail, problem.code, call)
 
 
-def wait(found: AsyncInvocation, limited: TooMany) -> None:
+def wait(found: AsyncInvocation, limited: TooMany, call: Call | None) -> None:
     """Have the message come again when the application is under its limit, which is no failed attempt. Unavailable where that
     is not known; what would expire meanwhile has failed."""
     limited.tell(found.invocation)
     if limited.retry_after is None:
-        remember(found, limited.code)
+        remember(found, limited.code, call)
         raise Unavailable(limited.detail) from limited
     delay = delay_after(limited.retry_after)
     if now() + timedelta(seconds=delay) > found.expires - MARGIN:
-        return fail(found, limited.detail, limited.code)
+        return fail(found, limited.detail, limited.code, call)
+    if call is not None and call.tokens:
+        remember(found, limited.code, call)
     queues.send("invoke_async", queue="invocation", delay=delay, application=found.application, invocation=found.invocation)
 
 
-async def worked(found: AsyncInvocation) -> tuple[Call, Completion]:
-    """The call that an invocation is, and its answer. What it held back is given back; it is on no account yet."""
+async def worked(found: AsyncInvocation) -> tuple[Call, Completion | Problem]:
+    """The call that an attempt is, and its answer or why there is none. What it held back is given back; it is on no account
+    yet."""
     request = asked_of(found)
     visit = Visit(found.invocation, found.created)
     call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async", visit=visit)
     try:
         return call, await pipeline.answered(call)
+    except Problem as problem:
+        return call, problem
     finally:
         admission.settle(call)
 
 
-def remember(found: AsyncInvocation, code: str) -> None:
-    """Keep why this attempt failed, for when no other follows; where the store does not take it, the work goes on without."""
-    with suppress(Problem):
-        update(
-            records,
-            AsyncInvocation,
-            found.application,
-            found.invocation,
-            change=lambda stored: changed(stored, failing=code) if stored.status is AsyncStatus.IN_PROGRESS else None,
+def remember(found: AsyncInvocation, code: str, call: Call | None) -> None:
+    """Keep why this attempt failed, for when no other follows, and what it took; where the store does not take it, the work
+    goes on without."""
+
+    def with_this(stored: AsyncInvocation) -> AsyncInvocation | None:
+        if stored.status is not AsyncStatus.IN_PROGRESS:
+            return None
+        if call is None:
+            return changed(stored, failing=code)
+        return changed(
+            stored,
+            failing=code,
+            tries=(*stored.tries, *call.tries)[-MOST_TRIES:],
+            unanswered=stored.unanswered + call.tokens,
+            unanswered_cost=stored.unanswered_cost + (call.cost or 0),
         )
+
+    with suppress(Problem):
+        update(records, AsyncInvocation, found.application, found.invocation, change=with_this)
+
+
+def booked(found: AsyncInvocation, call: Call) -> Call:
+    """The call of the last attempt, with what those before it took."""
+    call.tries[:0] = found.tries
+    call.unanswered = Usage(call.unanswered.input_tokens + found.unanswered, 0)
+    call.unanswered_cost += found.unanswered_cost
+    call.estimated = call.estimated or found.unanswered > 0
+    return call
 
 
 def abandon_async(reason: str, application: str, invocation: str) -> None:
@@ -242,7 +270,7 @@ def abandon_async(reason: str, application: str, invocation: str) -> None:
 def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
     """Keep the answer."""
     content = contents.redacted(call, answer) if call.policy.content_days else None
-    usage.record(call.account(pipeline.DONE), call.reserved, content)
+    usage.record(booked(found, call).account(pipeline.DONE), call.reserved, content)
     settle(
         changed(
             found,
@@ -257,12 +285,13 @@ def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
     )
 
 
-def fail(found: AsyncInvocation, reason: str, code: str) -> None:
-    """Keep the reason."""
-    caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
-    asked, by = refused.standing(current(), found.model, Kind.TEXT)
-    call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
-    usage.record(call.account(code))
+def fail(found: AsyncInvocation, reason: str, code: str, call: Call | None = None) -> None:
+    """Keep the reason. call: the last attempt, where one was made now."""
+    if call is None:
+        caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
+        asked, by = refused.standing(current(), found.model, Kind.TEXT)
+        call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
+    usage.record(booked(found, call).account(code), call.reserved)
     settle(changed(found, status=AsyncStatus.FAILED, error=reason, code=code))
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from apps.applications import services as applications
-from apps.applications.records import Allowance, Policy
+from apps.applications.records import Action, Allowance, Guard, Policy
 from apps.invocation import services
 from apps.invocation.records import AsyncInvocation, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
@@ -17,7 +17,7 @@ from foundation.ambient import now
 from foundation.errors import NotFound, Problem
 from tests.delivering import Delivery, deliver_all
 from tests.invocation.door import Door, onboarded, opened
-from tests.upstream.checking import account, deployed, listed
+from tests.upstream.checking import SHORT, account, deployed, listed
 from tests.upstream.faults import BEHAVIOURS
 from tests.upstream.unruly import serving
 from tests.upstream.wires import WIRES
@@ -155,6 +155,36 @@ async def test_given_up_on_after_failing_is_told_and_booked_by_what_failed(most:
     told = (await door.get(f"/model/async_output/{invocation}")).json
     assert (told["status"], told["code"], row.outcome) == ("FAILED", outcome, outcome)
     assert told["error"] == raised.value.detail
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_the_last_one():
+    door, at_once = onboarded(), onboarded()
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "hang", **SHORT)) as model:
+            assert (await at_once.post("/model/invoke", {**WANTED, "model_name": model})).status == 504
+            one = await account(at_once, model)
+            invocation = await started(door, model_name=model)
+            for _ in range(3):
+                with pytest.raises(Problem):
+                    await worked(door, invocation)
+            services.abandon_async("no more", door.caller.application, invocation)
+            all_of_them = await account(door, model)
+    assert one.input_tokens and one.cost
+    assert (all_of_them.input_tokens, all_of_them.cost) == (3 * one.input_tokens, 3 * one.cost)
+    assert [each.outcome for each in all_of_them.tries] == 3 * [each.outcome for each in one.tries]
+    assert all_of_them.estimated
+
+
+async def test_an_answer_that_a_guard_blocks_is_paid_for():
+    door = onboarded(guard=Guard(phrases=Action.BLOCK, denied=("Hello there",)))
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "good")) as model:
+            invocation = await started(door, model_name=model)
+            await worked(door, invocation)
+            row = await account(door, model)
+    assert (row.outcome, row.input_tokens > 0, row.output_tokens > 0) == ("content_blocked", True, True)
+    assert row.cost and [each.deployment for each in row.tries] == ["good"]
 
 
 async def test_what_a_deactivated_application_left_behind_is_not_worked_on():
