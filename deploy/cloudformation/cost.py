@@ -95,8 +95,8 @@ PAID: Final[Mapping[str, Callable[[str, Mapping[str, Any], Resources], Paid]]] =
 }
 FREE: Final = (  # services whose resources cost nothing while nobody uses them, beside those above
     *("ApiGateway", "ApiGatewayV2", "ApplicationAutoScaling", "Backup", "Budgets", "CloudFormation", "CloudFront", "CodeBuild"),
-    *("Cognito", "DynamoDB", "EC2", "ECR", "ECS", "ElastiCache", "ElasticLoadBalancingV2", "IAM", "KMS", "Lambda", "Logs"),
-    *("OpenSearchServerless", "S3", "SNS", "SQS", "SecretsManager", "WAFv2"),
+    *("Cognito", "DynamoDB", "EC2", "ECR", "ECS", "ElastiCache", "ElasticLoadBalancingV2", "Events", "IAM", "KMS", "Lambda"),
+    *("Logs", "OpenSearchServerless", "S3", "SNS", "SQS", "SecretsManager", "WAFv2"),
 )
 
 

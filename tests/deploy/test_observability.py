@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from foundation.adapters.aws import names
 from tests.deploy.reading import PLATFORM, SINGLE, resources, said
@@ -44,6 +45,18 @@ def test_what_aws_refuses_as_too_many_is_watched() -> None:
         "AWS/Textract",
         "AWS/Bedrock",
     }
+
+
+@pytest.mark.parametrize("said_by_aws", ["RotationFailed", "RotationAbandoned", "RotationSucceeded"])
+@pytest.mark.parametrize("secret", ["ours", "another"])
+def test_a_rotation_of_the_keys_that_sign_whose_function_was_not_even_called_is_told(said_by_aws: str, secret: str) -> None:
+    (rule,) = resources("observability.json", "AWS::Events::Rule").values()
+    pattern = json.dumps(rule["EventPattern"]).replace('{"Ref": "SigningKeysSecretArn"}', '"ours"')
+    detail = {"eventName": said_by_aws, "additionalEventData": {"SecretId": secret}}
+    event = {"source": "aws.secretsmanager", "detail-type": "AWS Service Event via CloudTrail", "detail": detail}
+    told = EventPattern.load(pattern).matches_event(event)
+    assert told == (secret == "ours" and said_by_aws != "RotationSucceeded")
+    assert ("TriggeredRules", "NotRotated") in watched()
 
 
 def test_every_alarm_and_its_end_is_sent_to_the_administrator() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from troposphere import AWSObject, Ref, Sub
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
+from troposphere.events import Rule
 
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.house import Platform, Process
@@ -82,6 +83,7 @@ def alarms(platform: Platform) -> Iterator[AWSObject]:
         1,
         periods=1,
     )
+    yield from _not_rotated()
     for service, query in THROTTLED.items():
         yield Alarm(
             f"{service}Throttles",
@@ -89,6 +91,30 @@ def alarms(platform: Platform) -> Iterator[AWSObject]:
             Metrics=[MetricDataQuery(Id="throttled", Expression=query, Period=5 * MINUTE, ReturnData=True)],
             **_rule(20, periods=2),
         )
+
+
+def _not_rotated() -> Iterator[AWSObject]:
+    """The alarm for a function that was not called at all. What Secrets Manager says of it comes by CloudTrail to a rule,
+    which has no target: EventBridge counts its matches as a metric."""
+    yield Rule(
+        "NotRotated",
+        Description="Secrets Manager gave up a rotation of the keys that sign",
+        EventPattern={
+            "source": ["aws.secretsmanager"],
+            "detail-type": ["AWS Service Event via CloudTrail"],
+            "detail": {
+                "eventName": ["RotationFailed", "RotationAbandoned"],
+                "additionalEventData": {"SecretId": [Ref("SigningKeysSecretArn")]},
+            },
+        },
+    )
+    yield _alarm(
+        "NotRotated",
+        "Secrets Manager could not rotate the keys that sign; they stay as they are, and it tries again on the same day",
+        Measure("AWS/Events", "TriggeredRules", {"RuleName": Ref("NotRotated")}, "Sum"),
+        1,
+        periods=1,
+    )
 
 
 def _of_service(process: Process) -> Iterator[Alarm]:

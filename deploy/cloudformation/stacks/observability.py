@@ -50,6 +50,7 @@ def stack(platform: Platform) -> Stack:
                 taken("edge.ApiName", "Name of the API in metrics"),
                 taken("balancer.BalancerName", "Name of the load balancer in metrics"),
                 taken("data.RotationFunctionName", "Name of the function that rotates keys"),
+                taken("data.SigningKeysSecretArn", "Secret of the keys that sign"),
                 *(
                     taken(f"services.{logical(process.name)}TargetsName", f"Targets of {process.name} in metrics")
                     for process in platform.services
