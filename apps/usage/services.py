@@ -8,7 +8,9 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
+from apps.usage import aside
 from apps.usage.adapters import tracer
+from apps.usage.aside import SetAside
 from apps.usage.journal import FULL, REFUSED, RETRY, Journal
 from apps.usage.posting import Entry, encoded, post, until
 from apps.usage.records import MICRO, Content, DayUsage, Invocation
@@ -103,8 +105,22 @@ def findings() -> Iterator[Finding]:
     """Whether every call came on the account."""
     refused = sum(1 for _ in (CHOSEN.journal_home / REFUSED).glob("*"))
     text = f"{refused} calls could not be put there" if refused else "every call is there, or on its way"
-    remedy = f"Read the log for the reason; the calls are kept in {CHOSEN.journal_home / REFUSED}." if refused else ""
+    where = f"the calls are kept in {CHOSEN.journal_home / REFUSED}, and `manage.py calls post` tries it again"
+    remedy = f"Read the log for the reason; {where}." if refused else ""
     yield Finding("account of calls", not refused, text, remedy)
+
+
+def set_aside() -> list[SetAside]:
+    """The calls that the store refused, of all processes of this machine."""
+    return aside.set_aside(CHOSEN.journal_home)
+
+
+def post_again() -> Iterator[SetAside]:
+    """Put them on the account, each once however often this is done; what is refused again says why, and stays.
+
+    Unavailable when the store does not answer. Metrics and traces, which are of processes that serve, do not have them.
+    """
+    return aside.posted_again(CHOSEN.journal_home)
 
 
 def start() -> None:

@@ -42,6 +42,7 @@ APPS: Final = {
     "apps": "apps.applications",
     "keys": "apps.applications",
     "policies": "apps.applications",
+    "calls": "apps.usage",
     "limits": "apps.invocation",
     "models": "apps.invocation",
     "doctor": "foundation",
@@ -154,7 +155,7 @@ def test_a_command_is_taken_as_it_stands(line: str, capsys: pytest.CaptureFixtur
         pytest.fail(f"{line}: {capsys.readouterr().err.strip().splitlines()[-1]}")
 
 
-@pytest.mark.parametrize("command", ["keys", "limits", "models"])
+@pytest.mark.parametrize("command", ["keys", "limits", "models", "calls"])
 def test_every_action_of_a_command_is_shown(command: str) -> None:
     parser = load_command_class(APPS[command], command).create_parser("manage.py", command)
     (choices,) = (action.choices for action in parser._actions if action.dest == "action")
