@@ -145,7 +145,8 @@ class AsyncStatus(enum.StrEnum):
 class AsyncInvocation(Record):
     """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
     of that did not hold as it was asked. While another attempt may follow, failing is the code of the last, and the rest is
-    what all before it took: tries (the latest), tokens that may be billed, and what they cost, in millionths of a US dollar."""
+    what all before it took: tries (the latest), tokens read and written that may be billed, and what they cost, in millionths
+    of a US dollar."""
 
     application: str
     invocation: str
@@ -165,6 +166,7 @@ class AsyncInvocation(Record):
     failing: str | None = None
     tries: tuple[Try, ...] = ()
     unanswered: int = 0
+    unanswered_output: int = 0
     unanswered_cost: int = 0
 
 

@@ -1,28 +1,20 @@
 """Every use case of models. Views, routes, tasks and other capabilities come in here.
 
-What calls a model at once is a coroutine; code that is none calls it by asgiref's `async_to_sync`. An asynchronous
-invocation is started, worked on by a worker, and asked for within an hour of its last change.
+What calls a model at once is a coroutine; code that is none calls it by asgiref's `async_to_sync`.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace as changed
-from datetime import timedelta
-from typing import Final
-
-import msgspec
-from asgiref.sync import async_to_sync
 
 from apps.applications import services as applications
 from apps.applications.records import Policy
-from apps.invocation import admission, breaker, contents, pipeline, refused
+from apps.invocation import breaker, pipeline
 from apps.invocation.adapters import provider
+from apps.invocation.asynchronous import abandon_async, async_output, start_async, work_async
 from apps.invocation.balance import allows
 from apps.invocation.breaker import Standing
-from apps.invocation.calls import Call
 from apps.invocation.catalogue import current
-from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text, Usage
+from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from apps.invocation.listing import (
     answering,
     find_model,
@@ -34,22 +26,18 @@ from apps.invocation.listing import (
     save_model,
     test_model,
 )
-from apps.invocation.records import AsyncInvocation, AsyncStatus, Deployment, Kind, Model
+from apps.invocation.records import Deployment, Kind, Model
 from apps.invocation.shares import Scope, shares_of
-from apps.usage import services as usage
-from foundation.adapters import directory, files, queues, records
-from foundation.ambient import now
 from foundation.doctor import Finding
-from foundation.errors import Invalid, NotFound, Problem, TooMany, Unauthenticated, Unavailable, UnknownModel
+from foundation.errors import Invalid, Problem, UnknownModel
 from foundation.identity import Caller
-from foundation.messages import delay_after
-from foundation.records import update
-from foundation.visits import Visit
 
-# what listing.py adds to this door, and how a circuit is told of
+# what asynchronous.py and listing.py add to this door, and how a circuit is told of
 __all__ = [
     "Standing",
+    "abandon_async",
     "answering",
+    "async_output",
     "find_model",
     "is_changed",
     "keep_model_key",
@@ -57,14 +45,10 @@ __all__ = [
     "remedy",
     "remove_model",
     "save_model",
+    "start_async",
     "test_model",
+    "work_async",
 ]
-
-LIFETIME: Final = timedelta(hours=1)
-MARGIN: Final = timedelta(minutes=10)  # what waits for a limit ends so long before it expires, as its message may come late
-MOST_TRIES: Final = 50  # of the attempts at one call that are kept; the latest
-GONE: Final = "Invocation ID not found or result expired"
-INACTIVE: Final = "the application was deactivated before this was worked on"
 
 
 async def invoke(caller: Caller, request: Request, *, dialect: str = "platform") -> Completion:
@@ -148,172 +132,3 @@ def readiness() -> Iterator[tuple[str, str]]:
             yield name, problem.reason
         else:
             yield name, ""
-
-
-def start_async(caller: Caller, request: Request, visit: Visit | None = None) -> AsyncInvocation:
-    """Have a worker invoke the model, for this visit or one of its own. Invalid as `invoke` where that is known beforehand.
-
-    What is returned is stored: its id, which is the visit's, is good from this moment on. The worker books it.
-    """
-    current().serving(request.model, Kind.TEXT)
-    visit = visit or Visit()
-    expires = visit.created + LIFETIME
-    wanted = AsyncInvocation(caller.application, visit.id, visit.created, expires, client=caller.client, model=request.model)
-    files.write(path_of(wanted.application, wanted.invocation), msgspec.json.encode(request))
-    started = records.put(wanted)
-    queues.send("invoke_async", queue="invocation", application=wanted.application, invocation=wanted.invocation)
-    visit.booked = True
-    return started
-
-
-def async_output(caller: Caller, invocation: str) -> AsyncInvocation:
-    """The invocation as it stands. One that is unknown, expired or not the caller's is the same NotFound."""
-    found = records.get(AsyncInvocation, caller.application, invocation) if invocation.isprintable() else None
-    if found is None:
-        raise NotFound(GONE)
-    return found
-
-
-def work_async(application: str, invocation: str) -> None:
-    """Invoke the model and keep its answer, or the reason why there is none. Done or expired already: nothing happens.
-
-    Raises a retryable error when a repeat may work.
-    """
-    found = records.get(AsyncInvocation, application, invocation)
-    if found is None or found.status is not AsyncStatus.IN_PROGRESS:
-        return files.delete(path_of(application, invocation))
-    client = directory.find(found.client)
-    if client is None or not client.active:
-        return fail(found, INACTIVE, Unauthenticated.code)
-    call: Call | None = None
-    try:
-        call, came = async_to_sync(worked)(found)
-        if isinstance(came, Problem):
-            raise came
-        succeed(found, call, came)
-    except TooMany as limited:
-        wait(found, limited, call)
-    except Problem as problem:
-        problem.tell(found.invocation)
-        if problem.retryable:
-            remember(found, problem.code, call)
-            raise
-        fail(found, problem.detail, problem.code, call)
-
-
-def wait(found: AsyncInvocation, limited: TooMany, call: Call | None) -> None:
-    """Have the message come again when the application is under its limit, which is no failed attempt. Unavailable where that
-    is not known; what would expire meanwhile has failed."""
-    limited.tell(found.invocation)
-    if limited.retry_after is None:
-        remember(found, limited.code, call)
-        raise Unavailable(limited.detail) from limited
-    delay = delay_after(limited.retry_after)
-    if now() + timedelta(seconds=delay) > found.expires - MARGIN:
-        return fail(found, limited.detail, limited.code, call)
-    if call is not None and call.tokens:
-        remember(found, limited.code, call)
-    queues.send("invoke_async", queue="invocation", delay=delay, application=found.application, invocation=found.invocation)
-
-
-async def worked(found: AsyncInvocation) -> tuple[Call, Completion | Problem]:
-    """The call that an attempt is, and its answer or why there is none. What it held back is given back; it is on no account
-    yet."""
-    request = asked_of(found)
-    visit = Visit(found.invocation, found.created)
-    call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async", visit=visit)
-    try:
-        return call, await pipeline.answered(call)
-    except Problem as problem:
-        return call, problem
-    finally:
-        admission.settle(call)
-
-
-def remember(found: AsyncInvocation, code: str, call: Call | None) -> None:
-    """Keep why this attempt failed, for when no other follows, and what it took; where the store does not take it, the work
-    goes on without."""
-
-    def with_this(stored: AsyncInvocation) -> AsyncInvocation | None:
-        if stored.status is not AsyncStatus.IN_PROGRESS:
-            return None
-        if call is None:
-            return changed(stored, failing=code)
-        return changed(
-            stored,
-            failing=code,
-            tries=(*stored.tries, *call.tries)[-MOST_TRIES:],
-            unanswered=stored.unanswered + call.tokens,
-            unanswered_cost=stored.unanswered_cost + (call.cost or 0),
-        )
-
-    with suppress(Problem):
-        update(records, AsyncInvocation, found.application, found.invocation, change=with_this)
-
-
-def booked(found: AsyncInvocation, call: Call) -> Call:
-    """The call of the last attempt, with what those before it took."""
-    call.tries[:0] = found.tries
-    call.unanswered = Usage(call.unanswered.input_tokens + found.unanswered, 0)
-    call.unanswered_cost += found.unanswered_cost
-    call.estimated = call.estimated or found.unanswered > 0
-    return call
-
-
-def abandon_async(reason: str, application: str, invocation: str) -> None:
-    """Mark an invocation as failed that no attempt will be made at any more."""
-    found = records.get(AsyncInvocation, application, invocation)
-    if found is not None and found.status is AsyncStatus.IN_PROGRESS:
-        fail(found, reason, found.failing or Unavailable.code)
-
-
-def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
-    """Keep the answer."""
-    content = contents.redacted(call, answer) if call.policy.content_days else None
-    usage.record(booked(found, call).account(pipeline.DONE), call.reserved, content)
-    settle(
-        changed(
-            found,
-            status=AsyncStatus.SUCCESS,
-            served_by=call.by.name,
-            output_text=answer.text,
-            input_tokens=answer.usage.input_tokens,
-            output_tokens=answer.usage.output_tokens,
-            ignored=",".join((*call.ignored, *call.lost)),
-            adjusted=",".join(call.adjusted),
-        )
-    )
-
-
-def fail(found: AsyncInvocation, reason: str, code: str, call: Call | None = None) -> None:
-    """Keep the reason. call: the last attempt, where one was made now."""
-    if call is None:
-        caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
-        asked, by = refused.standing(current(), found.model, Kind.TEXT)
-        call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
-    usage.record(booked(found, call).account(code), call.reserved)
-    settle(changed(found, status=AsyncStatus.FAILED, error=reason, code=code))
-
-
-def settle(ended: AsyncInvocation) -> None:
-    """Store the end of an invocation, which is good for an hour from now; what was asked is needed no more."""
-    end = changed(ended, expires=now() + LIFETIME)
-    update(
-        records,
-        AsyncInvocation,
-        end.application,
-        end.invocation,
-        change=lambda stored: changed(end, revision=stored.revision) if stored.status is AsyncStatus.IN_PROGRESS else None,
-    )
-    files.delete(path_of(end.application, end.invocation))
-
-
-def asked_of(found: AsyncInvocation) -> Request:
-    """What was asked; nothing where that is no longer kept."""
-    path = path_of(found.application, found.invocation)
-    return msgspec.json.decode(files.read(path), type=Request) if files.find(path) is not None else refused.NOTHING
-
-
-def path_of(application: str, invocation: str) -> str:
-    """Where what was asked lies."""
-    return f"invocations/{application}/{invocation}.json"

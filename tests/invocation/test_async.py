@@ -9,12 +9,15 @@ import pytest
 
 from apps.applications import services as applications
 from apps.applications.records import Action, Allowance, Guard, Policy
-from apps.invocation import services
+from apps.invocation import asynchronous, pipeline, services
+from apps.invocation.invocations import Usage
 from apps.invocation.records import AsyncInvocation, Deployment, Kind, Model, Prices
 from apps.usage import services as usage
+from apps.usage.records import Try
 from foundation.adapters import directory, files, records
 from foundation.ambient import now
 from foundation.errors import NotFound, Problem
+from foundation.visits import Visit
 from tests.delivering import Delivery, deliver_all
 from tests.invocation.door import Door, onboarded, opened
 from tests.upstream.checking import SHORT, account, deployed, listed
@@ -174,6 +177,22 @@ async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_
     assert (all_of_them.input_tokens, all_of_them.cost) == (3 * one.input_tokens, 3 * one.cost)
     assert [each.outcome for each in all_of_them.tries] == 3 * [each.outcome for each in one.tries]
     assert all_of_them.estimated
+
+
+async def test_what_attempts_wrote_that_failed_after_it_is_on_the_account_as_written_and_once():
+    door = opened()
+    invocation = await started(door)
+    for _ in range(2):
+        found = services.async_output(door.caller, invocation)
+        call = await pipeline.begin(door.caller, asynchronous.asked_of(found), visit=Visit(found.invocation, found.created))
+        call.spent, call.tries = Usage(7, 5), [Try("here", "success", 1)]
+        asynchronous.booked(found, call, "success")  # which the journal did not take
+        asynchronous.remember(found, "unavailable", call)
+    services.abandon_async("the journal is full", door.caller.application, invocation)
+    shipped()
+    row, _ = usage.call(door.caller.application, invocation)
+    assert (row.input_tokens, row.output_tokens, row.outcome) == (14, 10, "unavailable")
+    assert [each.deployment for each in row.tries] == ["here", "here"]
 
 
 async def test_an_answer_that_a_guard_blocks_is_paid_for():
