@@ -52,7 +52,7 @@ class Endpoint(APIView):
     open: needs no caller, and the method gets none.
     success: the status of a good answer; a method may set one of `other_successes` for its own answer. other_refusals: the
     statuses of refusals that not every endpoint has. asks_models: a model has a part in the answer. tells: the headers
-    that a good answer may have, each with what it says.
+    that an answer may have, each with what it says.
     credential: which security scheme of the OpenAPI document `caller` reads.
     """
 

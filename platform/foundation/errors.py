@@ -54,11 +54,15 @@ class Invalid(Problem):
 
 
 class InvalidParameter(Invalid):
-    """One parameter cannot be honoured, or has a value that it may not have; `param` is its name in the client's dialect."""
+    """One parameter cannot be honoured; `param` is its name in the client's dialect."""
 
     def __init__(self, detail: str, *, param: str, retry_after: int | None = None) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.param = param
+
+
+class InvalidValue(InvalidParameter):
+    """One parameter has a value that it may not have, or none that it must have."""
 
 
 class UnknownModel(Invalid):

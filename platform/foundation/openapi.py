@@ -58,9 +58,12 @@ class EndpointSchema(AutoSchema):
         return {**said, "422": OpenApiResponse(Issues, STATUSES[422])} if shaped and own is None else said
 
     def get_override_parameters(self) -> list[Any]:
-        success, tells = [str(self.endpoint.success)], self.endpoint.tells.items()
+        success = [str(self.endpoint.success)]
         told = [
-            OpenApiParameter(name, str, OpenApiParameter.HEADER, description=text, response=success) for name, text in tells
+            OpenApiParameter(
+                name, str, OpenApiParameter.HEADER, description=text, response=[*success, *map(str, self._refusals())]
+            )
+            for name, text in self.endpoint.tells.items()
         ]
         asked = [*told, *([self.endpoint.query_shape] if self.endpoint.query_shape is not None else [])]
         if not self.endpoint.paged:

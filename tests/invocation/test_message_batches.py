@@ -85,6 +85,14 @@ async def test_a_batch_that_is_cancelled_before_a_worker_has_seen_it_answers_not
     assert [each.result.type for each in await results(door, batch)] == ["canceled"] * 2
 
 
+async def test_what_has_ended_cannot_be_cancelled_and_is_told_so_in_anthropics_words(door: Door):
+    batch = await created(door, asking("a"))
+    await worked(door, batch)
+    answer = await door.post(f"{BATCHES}/{batch}/cancel", b"")
+    assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
+    assert answer.json["error"]["message"] == f"{batch} cannot be canceled any more: it has ended, or all of its requests have"
+
+
 async def test_what_was_not_begun_in_time_has_expired(door: Door):
     batch = await created(door, asking("a"))
     late = {"change": lambda current: replace(current, deadline=now() - timedelta(seconds=1))}
@@ -153,6 +161,14 @@ async def test_every_path_takes_what_sdks_add_for_the_beta(door: Door, method: s
     where = f"{BATCHES}{path.format(batch)}?beta=true"
     answer = await (door.post(where, body) if method == "POST" else door.get(where))
     assert answer.status == 200, answer.body
+    assert answer.headers["request-id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/x", 404), ("POST", "", 400), ("DELETE", "/x", 405)])
+async def test_a_refusal_has_its_id_in_the_body_too(door: Door, method: str, path: str, status: int):
+    answer = await ask(method, f"{BATCHES}{path}", b"{}", door.token, {})
+    assert answer.status == status
+    assert answer.json["request_id"] == answer.headers["request-id"] == answer.headers["x-request-id"]
 
 
 async def test_a_batch_of_another_is_not_there(door: Door):

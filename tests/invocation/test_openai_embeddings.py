@@ -73,24 +73,26 @@ async def test_dimensions_that_a_model_does_not_have_are_refused(door: Door):
     assert (await door.post(PATH, {"model": LOCAL, "input": "hello", "dimensions": 384})).status == 200
 
 
-REFUSED: list[tuple[Any, str]] = [
-    ({"input": ""}, "input"),
-    ({"input": []}, "input"),
-    ({"input": ["a", ""]}, "input[1]"),
-    ({"input": [1, 2, 3]}, "input[0]"),
-    ({"input": [[1, 2], [3]]}, "input[0]"),
-    ({"input": ["a"] * 2049}, "input"),
-    ({"input": None}, "input"),
-    ({"input": {"text": "a"}}, "input"),
-    ({"encoding_format": "hex"}, "encoding_format"),
-    ({"dimensions": 0}, "dimensions"),
+WRONG, UNSUPPORTED = "invalid_value", "unsupported_parameter"
+REFUSED: list[tuple[Any, str, str]] = [
+    ({"input": ""}, "input", WRONG),
+    ({"input": []}, "input", WRONG),
+    ({"input": ["a", ""]}, "input[1]", WRONG),
+    ({"input": [1, 2, 3]}, "input[0]", UNSUPPORTED),
+    ({"input": [[1, 2], [3]]}, "input[0]", UNSUPPORTED),
+    ({"input": ["a"] * 2049}, "input", WRONG),
+    ({"input": None}, "input", WRONG),
+    ({"input": {"text": "a"}}, "input", WRONG),
+    ({"encoding_format": "hex"}, "encoding_format", WRONG),
+    ({"dimensions": 0}, "dimensions", WRONG),
 ]
 
 
-@pytest.mark.parametrize(("changed", "param"), REFUSED, ids=lambda each: str(each)[:40])
-async def test_what_cannot_be_embedded_is_refused_by_its_name(door: Door, changed, param):
+@pytest.mark.parametrize(("changed", "param", "code"), REFUSED, ids=lambda each: str(each)[:40])
+async def test_what_cannot_be_embedded_is_refused_by_its_name(door: Door, changed, param, code):
     answer = await door.post(PATH, {"model": LOCAL, "input": "hello", **changed})
-    assert (answer.status, answer.json["error"]["param"]) == (400, param)
+    error = answer.json["error"]
+    assert (answer.status, error["param"], error["code"]) == (400, param, code)
 
 
 async def test_tokens_are_told_what_to_be_instead(door: Door):

@@ -1,18 +1,23 @@
 """/v1/messages/batches over HTTP."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from apps.invocation import serializers
 from apps.invocation.batches import message_shapes as shapes
 from apps.invocation.batches import messages
 from apps.invocation.batches.views import Pieces
 from apps.invocation.dialects.anthropic import errors as anthropic_errors
+from foundation.ambient import new_timed_id
 from foundation.endpoint import Endpoint
 from foundation.errors import Problem
 from foundation.identity import Caller
+
+OWN_ID: Final = "request-id"
 
 
 class AnthropicEndpoint(Endpoint):
@@ -21,8 +26,23 @@ class AnthropicEndpoint(Endpoint):
     refusal_shape = serializers.AnthropicError
     other_refusals = (529,)
 
+    tells = {OWN_ID: anthropic_errors.TELLS[OWN_ID]}
+
     def failure(self, problem: Problem) -> tuple[int, Mapping[str, Any]]:
+        problem.headers = problem.headers or ((anthropic_errors.REQUEST_ID, new_timed_id().encode()),)
         return anthropic_errors.failure(problem)
+
+    def _failed(self, problem: Problem) -> Response:
+        response = super()._failed(problem)
+        for name, value in problem.headers:
+            response.headers[name.decode()] = value.decode()
+        return response
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **path: Any) -> Response:
+        """With the id that every response has, also by Anthropic's name."""
+        if OWN_ID not in response.headers:
+            response.headers[OWN_ID] = response.headers["x-request-id"] = new_timed_id()
+        return super().finalize_response(request, response, *args, **path)
 
 
 class CreateMessageBatch(AnthropicEndpoint):

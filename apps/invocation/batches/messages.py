@@ -12,7 +12,7 @@ from apps.invocation.batches import services
 from apps.invocation.batches.lines import LineFailure, LineResult
 from apps.invocation.batches.records import ANTHROPIC, Batch, Results, UploadedFile
 from foundation.adapters import files, records
-from foundation.errors import Invalid, InvalidParameter
+from foundation.errors import Invalid, InvalidParameter, InvalidValue
 from foundation.identity import Caller
 
 ENDPOINT: Final = "/v1/messages"
@@ -29,7 +29,7 @@ def create(caller: Caller, requests: Sequence[Mapping[str, Any]]) -> Batch:
     for place, each in enumerate(requests):
         if each["custom_id"] in seen:
             where = f"requests.{place}.custom_id"
-            raise InvalidParameter(f"{where}: {each['custom_id']} has been used by a request before", param=where)
+            raise InvalidValue(f"{where}: {each['custom_id']} has been used by a request before", param=where)
         if each["params"].get("stream"):
             where = f"requests.{place}.params.stream"
             raise InvalidParameter(f"{where}: a batch streams nothing; leave it out", param=where)
@@ -52,13 +52,16 @@ def batch(caller: Caller, identifier: str) -> Batch:
 
 def cancel(caller: Caller, identifier: str) -> Batch:
     """Begin no more of it; see services.cancel."""
-    return services.cancel(caller, identifier, ANTHROPIC)
+    try:
+        return services.cancel(caller, identifier, ANTHROPIC)
+    except Invalid as over:
+        raise Invalid(f"{identifier} cannot be canceled any more: it has ended, or all of its requests have") from over
 
 
 def listed(caller: Caller, *, after: str, before: str, limit: int) -> tuple[Sequence[Batch], bool]:
     """Some of the caller's, newest first, and whether there are more: those after the id `after`, or just before `before`."""
     if after and before:
-        raise InvalidParameter("after_id and before_id do not go together", param="before_id")
+        raise InvalidValue("after_id and before_id do not go together", param="before_id")
     backwards = bool(before)
     some, more = services.listed(Batch, (caller.application,), None, "batch", IDS, before or after, limit, ascending=backwards)
     return (some[::-1] if backwards else some), more

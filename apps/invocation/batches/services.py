@@ -13,7 +13,7 @@ from apps.invocation.batches.lines import ENDPOINTS
 from apps.invocation.batches.records import OPENAI, Batch, BatchPart, BatchStatus, Purpose, Results, UploadedFile
 from foundation.adapters import files, queues, records
 from foundation.ambient import new_timed_id, now
-from foundation.errors import Conflict, Invalid, InvalidParameter, NotFound
+from foundation.errors import Conflict, Invalid, InvalidValue, NotFound
 from foundation.identity import Caller
 from foundation.records import Record, update
 
@@ -117,10 +117,10 @@ def delete_file(caller: Caller, identifier: str) -> UploadedFile:
 def create(caller: Caller, *, input_file: str, endpoint: str, window: str, metadata: Mapping[str, str]) -> Batch:
     """Have workers answer every line of a file by the path `endpoint`, as if each were sent there on its own."""
     if endpoint not in ENDPOINTS:
-        raise InvalidParameter(f"endpoint must be one of {', '.join(ENDPOINTS)}", param="endpoint")
+        raise InvalidValue(f"endpoint must be one of {', '.join(ENDPOINTS)}", param="endpoint")
     source = file(caller, input_file)
     if source.purpose is not Purpose.BATCH:
-        raise InvalidParameter(f"{source.file} has the purpose {source.purpose}; it must be batch", param="input_file_id")
+        raise InvalidValue(f"{source.file} has the purpose {source.purpose}; it must be batch", param="input_file_id")
     return begun(caller, source, endpoint=endpoint, window=window, metadata=metadata)
 
 
@@ -188,7 +188,7 @@ def listed(
     limit = min(limit, MOST_LISTED)
     first, last = f"{ids}!", f"{ids}~"
     if after and not (is_id(after) and first <= after <= last):
-        raise InvalidParameter("after must be the id of the last one that was listed", param="after")
+        raise InvalidValue("after must be the id of the last one that was listed", param="after")
     between = (after or first, last) if ascending else (first, after or last)
     found = records.query(kind, *prefix, index=index, between=between, descending=not ascending, limit=limit + 2)
     rest = [each for each in found.items if getattr(each, field) != after]

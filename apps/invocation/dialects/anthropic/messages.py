@@ -44,7 +44,7 @@ from apps.invocation.invocations import (
     ToolUse,
     json_of,
 )
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 REFUSED: Final[Mapping[str, str]] = {
     "container": "this platform keeps no containers of a provider",
@@ -84,7 +84,7 @@ def request(wanted: CountTokensRequest) -> Request:
         if getattr(wanted, name) is not None:
             raise InvalidParameter(f"{name} cannot be honoured: {reason}", param=name)
     if all(message.role == "system" for message in wanted.messages):
-        raise InvalidParameter("messages holds no turn of the user or the assistant", param="messages")
+        raise InvalidValue("messages holds no turn of the user or the assistant", param="messages")
     said, messages = folding.conversation(map(turn, wanted.messages))
     config = wanted.output_config
     tools = tuple(tool(place, each) for place, each in enumerate(wanted.tools or ()))
@@ -236,18 +236,18 @@ def tool(place: int, wanted: ToolParam) -> Tool:
             param=f"tools.{place}.type",
         )
     if wanted.input_schema is None:
-        raise InvalidParameter(f"tools.{place}.input_schema is missing", param=f"tools.{place}.input_schema")
+        raise InvalidValue(f"tools.{place}.input_schema is missing", param=f"tools.{place}.input_schema")
     return Tool(wanted.name, wanted.description, wanted.input_schema, wanted.strict, life(wanted.cache_control))
 
 
 def choice(wanted: ToolChoiceParam | None, tools: Sequence[Tool]) -> ToolChoice | None:
-    """Whether a tool must be asked for; InvalidParameter where there is none that could be."""
+    """Whether a tool must be asked for; InvalidValue where there is none that could be."""
     if wanted is None or (not tools and wanted.type in ("auto", "none")):
         return None
     if wanted.type == "tool" and not wanted.name:
-        raise InvalidParameter("tool_choice.name is missing", param="tool_choice.name")
+        raise InvalidValue("tool_choice.name is missing", param="tool_choice.name")
     if not tools or (wanted.name and all(each.name != wanted.name for each in tools)):
-        raise InvalidParameter("tool_choice asks for a tool that is not among tools", param="tool_choice")
+        raise InvalidValue("tool_choice asks for a tool that is not among tools", param="tool_choice")
     return ToolChoice(wanted.type, wanted.name)
 
 
@@ -267,7 +267,7 @@ def budget(wanted: ThinkingParam | None) -> int | None:
     if wanted is None or wanted.type != "enabled":
         return None
     if wanted.budget_tokens is None:
-        raise InvalidParameter("thinking.budget_tokens is missing", param="thinking.budget_tokens")
+        raise InvalidValue("thinking.budget_tokens is missing", param="thinking.budget_tokens")
     return wanted.budget_tokens
 
 

@@ -37,7 +37,7 @@ from apps.invocation.invocations import (
     ToolUse,
     Usage,
 )
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 # The names of the inner request's fields and parts where this dialect has others.
 WORDS: Final[Mapping[str, str]] = {
@@ -123,10 +123,10 @@ def refuse(wanted: ChatRequest) -> None:
     if wanted.modalities not in (None, [], ["text"]):
         raise InvalidParameter('modalities must be ["text"]: models here answer with text', param="modalities")
     if wanted.top_logprobs is not None and not wanted.logprobs:
-        raise InvalidParameter("top_logprobs is only allowed with logprobs: true", param="top_logprobs")
+        raise InvalidValue("top_logprobs is only allowed with logprobs: true", param="top_logprobs")
     thinking = wanted.thinking
     if thinking is not None and (thinking.type == "enabled") == (thinking.budget_tokens is None):
-        raise InvalidParameter("thinking needs budget_tokens where its type is enabled, and only there", param="thinking")
+        raise InvalidValue("thinking needs budget_tokens where its type is enabled, and only there", param="thinking")
 
 
 def unheard(wanted: ChatRequest) -> Iterator[str]:
@@ -154,11 +154,11 @@ def tool_choice(wanted: ChatRequest, tools: Sequence[Tool]) -> ToolChoice | None
         return None
     choice = CHOICES.get(given) if isinstance(given, str) else ToolChoice("tool", given.function.name)
     if choice is None:
-        raise InvalidParameter(
+        raise InvalidValue(
             f"tool_choice ({str(given)[:50]!r}) must be auto, none, required, or name a function", param="tool_choice"
         )
     if not tools or (choice.name and all(tool.name != choice.name for tool in tools)):
-        raise InvalidParameter("tool_choice asks for a tool that is not among tools", param="tool_choice")
+        raise InvalidValue("tool_choice asks for a tool that is not among tools", param="tool_choice")
     return choice
 
 
@@ -169,9 +169,7 @@ def output(wanted: ChatRequest) -> OutputFormat | None:
             return OutputFormat()
         case FormatSchema(json_schema):
             if json_schema.schema is None:
-                raise InvalidParameter(
-                    "response_format.json_schema.schema is required", param="response_format.json_schema.schema"
-                )
+                raise InvalidValue("response_format.json_schema.schema is required", param="response_format.json_schema.schema")
             return OutputFormat(json_schema.schema, json_schema.name, json_schema.strict, json_schema.description or "")
     return None
 

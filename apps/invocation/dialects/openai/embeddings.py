@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from apps.invocation.dialects.platform import Name
 from apps.invocation.invocations import Embeddings, Message, Request, Role, Text
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 MOST: Final = 2048  # texts in one request, as OpenAI has it
 
@@ -49,16 +49,16 @@ class EmbeddingList(Struct, frozen=True):
 
 
 def texts(wanted: EmbeddingsRequest) -> Sequence[str]:
-    """The texts to embed. InvalidParameter names the one that is none, or is empty."""
+    """The texts to embed. InvalidValue names the one that is empty, InvalidParameter one that is no text."""
     given = [wanted.input] if isinstance(wanted.input, str) else wanted.input
     if not 0 < len(given) <= MOST:
-        raise InvalidParameter(f"input holds {len(given)} texts; it must hold 1 to {MOST}", param="input")
+        raise InvalidValue(f"input holds {len(given)} texts; it must hold 1 to {MOST}", param="input")
     for place, each in enumerate(given):
         where = "input" if isinstance(wanted.input, str) else f"input[{place}]"
         if not isinstance(each, str):
             raise InvalidParameter(f"{where} is no text: tokens are of one model only; send the text itself", param=where)
         if not each:
-            raise InvalidParameter(f"{where} is empty", param=where)
+            raise InvalidValue(f"{where} is empty", param=where)
     return [each for each in given if isinstance(each, str)]
 
 

@@ -26,7 +26,7 @@ from apps.invocation.dialects.openai.responses_shapes import (
     TextConfig,
 )
 from apps.invocation.invocations import Completion, Finish, OutputFormat, Request, StopReason, Text, Tool, ToolChoice, Usage
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 # The names of the inner request's fields and parts where this dialect has others.
 WORDS: Final[Mapping[str, str]] = {
@@ -122,7 +122,7 @@ def tool(given: FunctionTool, place: int) -> Tool:
             param=f"{where}.type",
         )
     if not given.name:
-        raise InvalidParameter(f"{where}.name is missing", param=f"{where}.name")
+        raise InvalidValue(f"{where}.name is missing", param=f"{where}.name")
     return Tool(given.name, given.description or "", given.parameters or NO_PARAMETERS, given.strict)
 
 
@@ -135,9 +135,9 @@ def chosen(given: str | ChosenTool | None, offered: Sequence[Tool]) -> tuple[Seq
         return offered, None
     choice = CHOICES.get(given) if isinstance(given, str) else ToolChoice("tool", given.name or "")
     if choice is None or (isinstance(given, ChosenTool) and given.type != "function"):
-        raise InvalidParameter("tool_choice must be auto, none, required, or name a function", param="tool_choice")
+        raise InvalidValue("tool_choice must be auto, none, required, or name a function", param="tool_choice")
     if not offered or (choice.mode == "tool" and all(tool.name != choice.name for tool in offered)):
-        raise InvalidParameter("tool_choice asks for a tool that is not among tools", param="tool_choice")
+        raise InvalidValue("tool_choice asks for a tool that is not among tools", param="tool_choice")
     return offered, choice
 
 

@@ -34,7 +34,7 @@ from apps.invocation.invocations import (
     ToolResult,
     ToolUse,
 )
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 ROLES: Final = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.SYSTEM}
 STATELESS: Final = "nothing is kept here; send the whole conversation as input"
@@ -46,7 +46,7 @@ def conversation(given: str | Sequence[Item]) -> tuple[tuple[Text, ...], tuple[M
     """What the application says in the input, and the turns. Where it alone speaks, it is the user."""
     if isinstance(given, str):
         if not given:
-            raise InvalidParameter("input is empty", param="input")
+            raise InvalidValue("input is empty", param="input")
         return (), (Message(Role.USER, (Text(given),)),)
     return folding.conversation(turn(item, f"input[{place}]") for place, item in enumerate(given))
 
@@ -92,7 +92,7 @@ def turn(item: Item, where: str) -> Message:
 def spoken(item: Item, where: str) -> Message:
     """A message; what the application itself says must be text."""
     if item.role not in ROLES:
-        raise InvalidParameter(f"{where}.role must be user, assistant, system or developer", param=f"{where}.role")
+        raise InvalidValue(f"{where}.role must be user, assistant, system or developer", param=f"{where}.role")
     role, content = ROLES[item.role], tuple(parts(item.content, f"{where}.content"))
     if role is Role.SYSTEM and not all(isinstance(part, Text) for part in content):
         raise InvalidParameter(f"{where}.content must be text where its role is {item.role}", param=f"{where}.content")
@@ -102,14 +102,14 @@ def spoken(item: Item, where: str) -> Message:
 def needed(given: str | None, where: str) -> str:
     """What must be there."""
     if not given:
-        raise InvalidParameter(f"{where} is missing", param=where)
+        raise InvalidValue(f"{where} is missing", param=where)
     return given
 
 
 def parts(content: str | Sequence[Content] | None, where: str) -> Iterator[Part]:
     """The content of a turn."""
     if not content:
-        raise InvalidParameter(f"{where} is empty", param=where)
+        raise InvalidValue(f"{where} is empty", param=where)
     if isinstance(content, str):
         yield Text(content)
         return
@@ -144,7 +144,7 @@ def image(content: InputImage, where: str) -> Image:
         media_type, base64 = of_data_url(url, f"{where}.image_url")
         return Image(media_type, base64, cache=life(content.prompt_cache_breakpoint))
     if not url.startswith(("https://", "http://")):
-        raise InvalidParameter(
+        raise InvalidValue(
             f"{where}.image_url must be a data: URL with base64, or begin with https://", param=f"{where}.image_url"
         )
     return Image(url=url, cache=life(content.prompt_cache_breakpoint))
@@ -156,7 +156,7 @@ def document(content: InputFile, where: str) -> Document:
         if given:
             raise InvalidParameter(f"{where}.{name} cannot be honoured: send the document itself", param=f"{where}.{name}")
     if not content.file_data:
-        raise InvalidParameter(
+        raise InvalidValue(
             f"{where}.file_data must be there: a data: URL with the base64 of the document", param=f"{where}.file_data"
         )
     media_type, base64 = of_data_url(content.file_data, f"{where}.file_data")

@@ -19,7 +19,7 @@ from apps.invocation.dialects.openai.chat_shapes import (
     ChatUser,
 )
 from apps.invocation.invocations import CacheLife, Document, Image, Message, Part, Role, Text, Thinking, ToolResult, ToolUse
-from foundation.errors import InvalidParameter
+from foundation.errors import InvalidParameter, InvalidValue
 
 DATA: Final = "data:"
 Content: TypeAlias = ChatText | ChatImage | ChatFile | ChatRefusal
@@ -29,7 +29,7 @@ def conversation(given: Sequence[ChatMessage]) -> tuple[tuple[Text, ...], tuple[
     """What the application says, and the turns of the user and the model. Where it alone speaks, it is the user."""
     system, turns = folding.conversation(turn for message in enumerate(given) if (turn := turn_of(*message)).content)
     if not turns:
-        raise InvalidParameter("messages say nothing; one of them must", param="messages")
+        raise InvalidValue("messages say nothing; one of them must", param="messages")
     return system, turns
 
 
@@ -107,7 +107,7 @@ def parts(content: str | Sequence[Content], where: str) -> Iterator[Part]:
         yield Text(content)
         return
     if not content:
-        raise InvalidParameter(f"{where}.content is empty", param=f"{where}.content")
+        raise InvalidValue(f"{where}.content is empty", param=f"{where}.content")
     for place, each in enumerate(content):
         match each:
             case ChatText():
@@ -135,7 +135,7 @@ def image(content: ChatImage, where: str) -> Image:
         media_type, base64 = of_data_url(url, where)
         return Image(media_type, base64, cache=life(content))
     if not url.startswith(("https://", "http://")):
-        raise InvalidParameter(f"{where} must be a data: URL with base64, or begin with https://", param=where)
+        raise InvalidValue(f"{where} must be a data: URL with base64, or begin with https://", param=where)
     return Image(url=url, cache=life(content))
 
 
@@ -144,7 +144,7 @@ def document(content: ChatFile, where: str) -> Document:
     if content.file.file_id:
         raise InvalidParameter(f"{where}.file_id cannot be honoured: send the document itself", param=f"{where}.file_id")
     if not content.file.file_data:
-        raise InvalidParameter(f"{where} must have file_data: a data: URL with the base64 of the document", param=where)
+        raise InvalidValue(f"{where} must have file_data: a data: URL with the base64 of the document", param=where)
     media_type, base64 = of_data_url(content.file.file_data, f"{where}.file_data")
     return Document(media_type, base64, content.file.filename or "document", life(content))
 
@@ -154,7 +154,7 @@ def of_data_url(url: str, where: str) -> tuple[str, str]:
     head, comma, base64 = url.partition(",")
     media_type, *more = head.removeprefix(DATA).split(";")
     if not (url.startswith(DATA) and comma and base64 and media_type and more and more[-1] == "base64"):
-        raise InvalidParameter(f"{where} must be like data:image/png;base64,iVBOR…", param=where)
+        raise InvalidValue(f"{where} must be like data:image/png;base64,iVBOR…", param=where)
     return media_type, base64
 
 
@@ -170,7 +170,7 @@ def said(message: ChatAssistant, where: str) -> Iterator[Part]:
     for call in message.tool_calls or ():
         yield ToolUse(call.id, call.function.name, call.function.arguments or "{}")
     if content is None and not message.tool_calls:
-        raise InvalidParameter(f"{where} has neither content nor tool_calls", param=where)
+        raise InvalidValue(f"{where} has neither content nor tool_calls", param=where)
 
 
 def result(message: ChatToolResult, where: str) -> ToolResult:
