@@ -82,6 +82,11 @@ def find_by_name(name: str) -> Application:
     return find(held.application)
 
 
+def has_name(name: str) -> bool:
+    """Whether an application has this name, whatever the case of its letters."""
+    return records.get(ApplicationName, PLATFORM, name.strip().casefold()) is not None
+
+
 def find_by_name_or_id(text: str) -> Application:
     """One application by what people call it or by its id; NotFound."""
     found = records.get(Application, PLATFORM, text) if text.isprintable() else None
@@ -97,11 +102,8 @@ def set_active(application: str, active: bool) -> Application:
     """Let an application in, or keep it out: it is refused everywhere within 5 seconds. A repeat changes nothing."""
     known = find(application)
     directory.set_active(known.client, active)
-    try:
-        return records.put(replace(known, active=active))
-    except Conflict:
-        changed = update(records, Application, PLATFORM, application, change=lambda found: replace(found, active=active))
-        return changed or find(application)
+    key, change = (PLATFORM, application), lambda found: replace(found, active=active)
+    return update(records, Application, *key, change=change, known=known) or find(application)
 
 
 def rotate(application: str) -> Credentials:

@@ -160,7 +160,7 @@ def _settled(file: ChunkedFile, status: FileStatus, reason: str | None, *, aband
             return None
         return replace(current, status=status, reason=reason, abandoned=abandoned or current.abandoned, updated=now())
 
-    stored = update(records, ChunkedFile, file.application, file.job, file.name, change=ended)
+    stored = update(records, ChunkedFile, file.application, file.job, file.name, change=ended, known=file)
     if stored is None:
         raise NotFound("Results not found")
     return stored

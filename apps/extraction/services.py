@@ -1,6 +1,7 @@
 """Every use case of extraction. Views, tasks, commands and other capabilities come in here."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -76,19 +77,19 @@ def register_file(caller: Caller, identifier: str, name: str) -> Registered:
     Invalid for a started or full job, a name that is not taken, and a name that the job has already.
     """
     for _ in range(ATTEMPTS):
-        target = job(caller, identifier)
+        target, is_taken = together(lambda: job(caller, identifier), lambda: _has(caller, identifier, name))
         if target.status is not JobStatus.CREATED:
             raise Invalid("Job is already started or completed. Please create a new job.")
         names.check(name)
         if target.total >= MAXIMUM_FILES:
             raise Invalid(f"A job holds at most {MAXIMUM_FILES:,} files. Please create a new job.")
+        if is_taken:
+            raise Invalid("A file with the same name is already registered for this job")
         moment = now()
         file = ExtractedFile(target.application, target.job, name, new_hex_id(), updated=moment)
         try:
             records.batch([replace(target, total=target.total + 1, updated=moment), file])
-        except Conflict as refused:
-            if records.get(ExtractedFile, target.application, target.job, name) is not None:
-                raise Invalid("A file with the same name is already registered for this job") from refused
+        except Conflict:
             continue
         return Registered(file, files.upload_url(file.upload, limit=CHOSEN.upload_limit_mb * 2**20))
     raise Conflict("the job is being changed by many at once; try again")
@@ -98,8 +99,8 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
     """Hand every file of a job to the workers, once: of two calls at once one starts it, the other is refused.
 
     Invalid when it was started before, has no files, or a file was not uploaded. Of a job of at most MOST_AT_ONCE files
-    upload URLs are dead on return; a larger one is handed out by a worker, as nobody could wait for it. When this process
-    dies in between, a message sent beforehand hands out the rest.
+    upload URLs are dead on return; a larger one is handed out by a worker, as nobody could wait for it, and so is what has
+    to wait for other documents. When this process dies in between, a message sent beforehand hands out the rest.
     """
     for _ in range(ATTEMPTS):
         target, registered = together(lambda: job(caller, identifier), lambda: _registered(caller, identifier))
@@ -121,10 +122,8 @@ def start_job(caller: Caller, identifier: str) -> ExtractionJob:
             started = records.put(replace(target, started=moment, updated=moment))
         except Conflict:
             continue
-        if len(registered) > MOST_AT_ONCE:
+        if len(registered) > MOST_AT_ONCE or not work.hand_out_now(target.application, registered):
             queues.send("hand_out_documents", queue=QUEUE, delay=0, **ids)
-        else:
-            work.hand_out(target.application, moment, registered)
         return started
     raise Conflict("the job is being changed by many at once; try again")
 
@@ -244,6 +243,14 @@ def _is_id(identifier: str) -> bool:
 
 def _registered(caller: Caller, identifier: str) -> tuple[ExtractedFile, ...]:
     return tuple(_files(caller.application, identifier)) if _is_id(identifier) else ()
+
+
+def _has(caller: Caller, identifier: str, name: str) -> bool:
+    """Whether a job has a file of this name; it has none of a name that is not taken."""
+    with suppress(Invalid):
+        names.check(name)
+        return records.get(ExtractedFile, caller.application, identifier, name) is not None
+    return False
 
 
 def _file(application: str, identifier: str, name: str) -> ExtractedFile:

@@ -29,16 +29,37 @@ UNUSABLE: Final[Mapping[type[Problem], str]] = {
 }
 
 
+def hand_out_now(application: str, registered: Iterable[ExtractedFile]) -> bool:
+    """Put each file of a job that is started at this moment out of reach of its upload URL and send it to the workers, many of
+    them at once. False when some are left for `hand_out`, which writes records: those that have to wait for others of their
+    application, and those with which something is wrong.
+    """
+    has_line = line.moving.get(application)
+
+    def sent(file: ExtractedFile) -> bool:
+        try:
+            files.seal(file.upload, file.document, limit=CHOSEN.upload_limit_mb * 2**20)
+        except (TooLarge, NotFound):
+            return False
+        if _waits(file, has_line):
+            return False
+        line.call(file)
+        files.delete(file.upload)
+        return True
+
+    return all(each(sent, registered))
+
+
 def hand_out(application: str, started: datetime, waiting: Iterable[ExtractedFile]) -> None:
     """Put each PENDING file of a job that was started then out of reach of its upload URL and send it to the workers, many of
     them at once, or have it join those of its application that wait already; what was handed out before, and other files,
-    are left alone. A file that is too large, or that is not there any more, ends as FAILED; one that a start left so may not
+    are left alone. A file that is too large, or that is not there any more, ends as FAILED; one that was left so may not
     be counted yet.
     """
     has_line = line.moving.get(application)
 
     def sent(file: ExtractedFile) -> None:
-        if has_line and kind_of(file.name) is not Kind.TEXT:
+        if _waits(file, has_line):
             line.join(file, started)
         else:
             line.call(file)
@@ -50,6 +71,11 @@ def hand_out(application: str, started: datetime, waiting: Iterable[ExtractedFil
 def is_handed_out(file: ExtractedFile) -> bool:
     """Whether a file of a started job was sent, or waits: its upload goes after that, and not before."""
     return files.find(file.upload) is None and files.find(file.document) is not None
+
+
+def _waits(file: ExtractedFile, has_line: bool) -> bool:
+    """Whether a file has to join its application's line, where there is one; text needs no engine."""
+    return has_line and kind_of(file.name) is not Kind.TEXT
 
 
 def _handed_out(file: ExtractedFile, send: Callable[[ExtractedFile], None]) -> None:
@@ -169,6 +195,6 @@ def _end(file: ExtractedFile, status: FileStatus, reason: str | None = None, *, 
             return None
         return replace(current, status=status, reason=reason, abandoned=abandoned or current.abandoned, updated=now())
 
-    stored = update(records, ExtractedFile, file.application, file.job, file.name, change=ended)
+    stored = update(records, ExtractedFile, file.application, file.job, file.name, change=ended, known=file)
     if stored is not None:
         count(ExtractionJob, stored)

@@ -102,7 +102,8 @@ class AllClients(ByCookie):
     response_shape, many, paged = ListedClient, True, True
 
     def get(self, caller: Caller, limit: int, cursor: str | None) -> Any:
-        relay.application()
+        if not applications.has_name(relay.OWN):  # it is on the list too
+            relay.application()
         return applications.page(limit=limit, cursor=cursor)
 
 

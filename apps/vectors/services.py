@@ -1,6 +1,6 @@
 """Every use case of vectors. Views, tasks, commands and other capabilities come in here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -17,7 +17,7 @@ from foundation.ambient import new_id, now
 from foundation.doctor import Finding
 from foundation.errors import Conflict, Invalid, NotFound, NotReady, Problem
 from foundation.identity import Caller
-from foundation.records import MAXIMUM_PAGE, Page, Record
+from foundation.records import MAXIMUM_PAGE, MOST_AT_ONCE, Page, Record
 from foundation.settings import CHOSEN
 from foundation.together import together
 
@@ -51,6 +51,9 @@ __all__ = [
 STORE_TYPES: Final = ("opensearchserverless", "opensearch", "lancedb")
 READY: Final = frozenset({chunkings.JobStatus.COMPLETED, chunkings.JobStatus.COMPLETED_WITH_ERRORS})
 LONGEST_ID: Final = 100
+MOST_TOGETHER: Final = (MOST_AT_ONCE - 1) // 2  # indexes that go with their names and their store
+MADE_WITHIN: Final = 120  # seconds; longer than it takes to make an index
+NO_STORE: Final = "Store not found"
 ANYTHING: Final = Filter()
 
 R = TypeVar("R", bound=Record)
@@ -82,7 +85,7 @@ def create_store(
 
 def store(owner: Caller | str, identifier: str) -> VectorStore:
     """A store of a caller, or of an application by its id; NotFound when it has no such store."""
-    return _owned(VectorStore, owner, identifier, "Store not found")
+    return _owned(VectorStore, owner, identifier, NO_STORE)
 
 
 def stores(
@@ -99,15 +102,27 @@ def store_status(caller: Caller, identifier: str) -> StoreStatus:
 
 
 def delete_store(caller: Caller, identifier: str) -> VectorStore:
-    """Remove a store with all of its indexes, and return what it was. NotFound when it is gone already."""
-    found, listed = together(lambda: store(caller, identifier), lambda: _placed(caller, identifier))
-    while listed:
-        for each in listed:
-            _remove(each)
-        listed = _placed(caller, identifier)
-    backend().delete_store(found.application, found.store)
-    records.delete(VectorStore, found.application, found.store)
-    return found
+    """Remove a store with all of its indexes, and return what it was. NotFound when it is gone already.
+
+    Up to MOST_TOGETHER indexes are gone with it on return; a worker removes further ones, and those that are made in it at the
+    same moment. Of several removals one succeeds. A repeat finishes what was cut off.
+    """
+    place, named = together(
+        lambda: store(caller, identifier),
+        lambda: records.query(IndexName, caller.application, identifier, limit=MOST_TOGETHER),
+    )
+    _remove_rest(place, MADE_WITHIN)
+    backend().delete_store(place.application, place.store)
+    try:
+        records.remove([place, *_with_indexes(named.items)], same=["store"])
+    except Conflict as refused:  # an index of it was removed meanwhile, or all of it
+        if not records.delete(VectorStore, place.application, place.store):
+            raise NotFound(NO_STORE) from refused
+    else:
+        if named.cursor is None:
+            return place
+    _remove_rest(place)
+    return place
 
 
 def create_index(caller: Caller, identifier: str, name: str, model: str | None = None) -> PlacedIndex:
@@ -130,10 +145,8 @@ def create_index(caller: Caller, identifier: str, name: str, model: str | None =
 
 
 def index(owner: Caller | str, identifier: str) -> VectorIndex:
-    """An index of a caller, or of an application by its id; NotFound when it has no such index or the store is gone."""
-    found = _index(owner, identifier)
-    store(owner, found.store)
-    return found
+    """An index of a caller, or of an application by its id; NotFound when it has no such index."""
+    return _owned(VectorIndex, owner, identifier, "Index not found")
 
 
 def indexes(owner: Caller | str, identifier: str, *, limit: int = MAXIMUM_PAGE, cursor: str | None = None) -> Page[VectorIndex]:
@@ -152,8 +165,12 @@ def delete_index(caller: Caller, identifier: str) -> VectorIndex:
 
     A repeat finishes what was cut off.
     """
-    found = _index(caller, identifier)
-    _remove(found)
+    found = index(caller, identifier)
+    backend().delete_index(shelf_of(found))
+    try:
+        records.remove([_name_of(found), found], same=["index"])
+    except Conflict:  # both are gone already; or the name is not its own, and stays
+        records.delete(VectorIndex, found.application, found.index)
     return found
 
 
@@ -167,7 +184,7 @@ def vectorize(caller: Caller, chunking: str, identifier: str) -> VectorizeJob:
 
     NotFound when the caller has no such chunking job or index, NotReady while chunking runs or when it completed nothing.
     """
-    chunked, target = together(lambda: _chunked(caller, chunking), lambda: _index(caller, identifier))
+    chunked, target = together(lambda: _chunked(caller, chunking), lambda: index(caller, identifier))
     if chunked.status not in READY:
         raise NotReady("Chunk job is not completed")
     if not chunked.completed:
@@ -185,11 +202,7 @@ def vectorize(caller: Caller, chunking: str, identifier: str) -> VectorizeJob:
         total=chunked.completed,
     )
     _send(started, delay=work.PATIENCE)  # it begins the job if this process dies before it sends the next message
-    try:
-        _, stored = together(lambda: store(caller, target.store), lambda: records.put(started))
-    except NotFound:  # the store is gone: the job must not begin
-        records.delete(VectorizeJob, started.application, started.job)
-        raise
+    stored = records.put(started)
     _send(stored)
     return stored
 
@@ -245,24 +258,11 @@ def _is_id(identifier: str) -> bool:
     return bool(identifier) and len(identifier) <= LONGEST_ID
 
 
-def _index(owner: Caller | str, identifier: str) -> VectorIndex:
-    return _owned(VectorIndex, owner, identifier, "Index not found")
-
-
-def _placed(caller: Caller, identifier: str) -> tuple[VectorIndex, ...]:
-    """Some indexes of a store, as long as there are any."""
-    if not _is_id(identifier):
-        return ()
-    return records.query(VectorIndex, caller.application, identifier, index="by_store", limit=MAXIMUM_PAGE).items
-
-
-def _remove(found: VectorIndex) -> None:
-    """Remove an index: first its vectors, then its record and its name together."""
-    backend().delete_index(shelf_of(found))
-    try:
-        records.remove([_name_of(found), found], same=["index"])
-    except Conflict:  # both are gone already; or the name is not its own, and stays
-        records.delete(VectorIndex, found.application, found.index)
+def _with_indexes(names: Iterable[IndexName]) -> Iterator[IndexName | VectorIndex]:
+    """Names and the indexes that have them, as far as `remove` looks at these: their keys and their store."""
+    for name in names:
+        yield name
+        yield VectorIndex(name.application, name.index, name.store, name.name, "", 0, now())
 
 
 def _name_of(found: VectorIndex) -> IndexName:
@@ -287,9 +287,14 @@ def _send(started: VectorizeJob, delay: int = 0) -> None:
     queues.send("begin_vectorize_job", queue=work.QUEUE, delay=delay, **ids)
 
 
+def _remove_rest(place: VectorStore, delay: int = 0) -> None:
+    ids = {"application": place.application, "store": place.store}
+    queues.send("remove_rest_of_store", queue=work.QUEUE, delay=delay, **ids)
+
+
 def _again(caller: Caller, taken: IndexName, model: str | None) -> VectorIndex:
     """The index that has the name; a creation that was cut off is completed."""
-    found = _index(caller, taken.index)
+    found = index(caller, taken.index)
     if model is not None and measured(caller, model)[0] != found.model:
         raise Invalid(f"the index {found.name} has vectors of {found.model}, not of {model}; choose another index_name")
     backend().create_index(shelf_of(found), found.dimension)

@@ -14,6 +14,10 @@ def abandon_file(reason: str, application: str, job: str, file: str) -> None:
     work.abandon(application, job, file, reason)
 
 
+def abandon_rest(reason: str, application: str, store: str) -> None:
+    """What is left of a removed store stays until the message is redriven."""
+
+
 @task("begin_vectorize_job", queue=work.QUEUE, abandoned=abandon_begin)
 def begin_vectorize_job(application: str, job: str) -> None:
     work.begin(application, job)
@@ -22,3 +26,8 @@ def begin_vectorize_job(application: str, job: str) -> None:
 @task("vectorize_file", queue=work.QUEUE, abandoned=abandon_file)
 def vectorize_file(application: str, job: str, file: str) -> None:
     work.vectorize(application, job, file)
+
+
+@task("remove_rest_of_store", queue=work.QUEUE, abandoned=abandon_rest)
+def remove_rest_of_store(application: str, store: str) -> None:
+    work.remove_rest(application, store)

@@ -12,7 +12,7 @@ from apps.chunking import services as chunkings
 from apps.vectors.adapters import backend
 from apps.vectors.embedding import embed
 from apps.vectors.ports import Row, Shelf, Source, VectorRow
-from apps.vectors.records import FileStatus, VectorIndex, VectorizedFile, VectorizeJob
+from apps.vectors.records import FileStatus, IndexName, VectorIndex, VectorizedFile, VectorizeJob, VectorStore
 from foundation.adapters import directory, queues, records
 from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, NotReady, TooMany, Unavailable
@@ -93,7 +93,7 @@ def vectorize(application: str, identifier: str, name: str) -> None:
         return _wait(target, file, limited)
     if worked.shown_late:
         return _look_again(worked)
-    count(VectorizeJob, _settled(worked))
+    count(VectorizeJob, _settled(file, worked))
     if worked.written is not None:
         _send(worked, TIDIED_AFTER)
 
@@ -105,7 +105,19 @@ def abandon(application: str, identifier: str, name: str, reason: str) -> None:
         return
     why = f"The file could not be processed: {reason}"
     failed = replace(file, status=FileStatus.FAILED, reason=why, written=None, abandoned=True)
-    count(VectorizeJob, file if file.ended else _settled(failed))
+    count(VectorizeJob, file if file.ended else _settled(file, failed))
+
+
+def remove_rest(application: str, store: str) -> None:
+    """Remove what is left of a store that is gone: the rest of its indexes, and what was made in it while it was removed.
+    Nothing while it is there."""
+    if records.get(VectorStore, application, store) is not None:
+        return
+    backend().delete_store(application, store)
+    while left := records.query(IndexName, application, store).items:
+        for name in left:
+            records.delete(VectorIndex, application, name.index)
+            records.delete(IndexName, application, store, name.name)
 
 
 def files_of(target: VectorizeJob) -> Iterator[VectorizedFile]:
@@ -225,15 +237,15 @@ def _refused(file: VectorizedFile, reason: str) -> VectorizedFile:
     return replace(file, status=FileStatus.FAILED, reason=reason, written=None)
 
 
-def _settled(file: VectorizedFile) -> VectorizedFile:
+def _settled(file: VectorizedFile, end: VectorizedFile) -> VectorizedFile:
     """The file as it ended. Its first end stays, but for an abandoned one, which may end once more."""
 
     def ended(current: VectorizedFile) -> VectorizedFile | None:
-        if current.ended or (current.abandoned and file.status is FileStatus.FAILED):
+        if current.ended or (current.abandoned and end.status is FileStatus.FAILED):
             return None
-        return replace(file, revision=current.revision, abandoned=file.abandoned or current.abandoned, updated=now())
+        return replace(end, revision=current.revision, abandoned=end.abandoned or current.abandoned, updated=now())
 
-    stored = update(records, VectorizedFile, file.application, file.job, file.name, change=ended)
+    stored = update(records, VectorizedFile, file.application, file.job, file.name, change=ended, known=file)
     if stored is None:
         raise NotFound("Vectorize job not found")
     return stored

@@ -29,6 +29,7 @@ FOR_OTHERS: Final[
     UPDATE: ("update", 1, frozenset()),  # the place of the class among the arguments, and what the verb is given besides
     TALLY: ("increment", 0, frozenset({"once"})),
 }
+TOGETHER: Final = ("foundation.together", "together")
 REPLACE: Final = ("dataclasses", "replace")
 ANY: Final = "*"
 DEPTH: Final = 6
@@ -140,7 +141,7 @@ def held(code: Code, unit: Unit, node: ast.AST | None, depth: int = DEPTH) -> se
             promised = code.units[found].promises if found in code.units and not rest else set()
             return {table for name in promised if (table := _table(code, name))}
         case ast.Name(id=name):
-            given = [held(code, unit, each, depth - 1) for each in _assigned(unit, name)]
+            given = [held(code, unit, each, depth - 1) for each in _assigned(code, unit, name)]
             return _all([*given, *_annotated(code, unit, name)])
         case ast.Attribute(attr=name):
             return _all(_fields(code, unit, name))
@@ -192,7 +193,7 @@ def folders(code: Code, unit: Unit, node: ast.AST | None, depth: int = DEPTH) ->
         case ast.Constant(value=str(path)):
             return {path.partition("/")[0]}
         case ast.Name(id=name):
-            assigned = _assigned(unit, name)
+            assigned = _assigned(code, unit, name)
             known = {found} if (found := text(code, unit, node)) and not assigned else set()
             return known or _all(folders(code, unit, each, depth - 1) for each in assigned)
         case ast.Call(func=inner) | (ast.Attribute() as inner):
@@ -212,8 +213,8 @@ def _all(some: Iterable[set[str]]) -> set[str]:
     return set().union(*found) if all(found) else set()
 
 
-def _assigned(unit: Unit, name: str) -> list[ast.AST]:
-    """What the unit gives to a name of its own. What it takes apart to give it is nothing that the text tells of."""
+def _assigned(code: Code, unit: Unit, name: str) -> list[ast.AST]:
+    """What the unit gives to a name of its own."""
     found: list[ast.AST] = []
     for top in unit.nodes:
         for node in ast.walk(top):
@@ -225,8 +226,19 @@ def _assigned(unit: Unit, name: str) -> list[ast.AST]:
                     | ast.For(target=target, iter=value)
                     | ast.comprehension(target=target, iter=value)
                 ) if any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(target)):
-                    found.append(value if isinstance(target, ast.Name) else ast.Constant(None))
+                    found.append(value if isinstance(target, ast.Name) else _taken_apart(code, unit, target, value, name))
     return found
+
+
+def _taken_apart(code: Code, unit: Unit, target: ast.AST, value: ast.AST, name: str) -> ast.AST:
+    """What a name gets of what is taken apart: the answer to its own of two questions asked together. Of all else the text does
+    not tell."""
+    match target, value:
+        case ast.Tuple(elts=names), ast.Call(func=func, args=asked) if code.resolved(unit.name[0], func)[0] == TOGETHER:
+            for each, question in zip(names, asked, strict=True):
+                if isinstance(each, ast.Name) and each.id == name and isinstance(question, ast.Lambda):
+                    return question.body
+    return ast.Constant(None)
 
 
 def _returned(code: Code, unit: Unit, node: ast.AST, depth: int) -> set[str]:

@@ -148,7 +148,8 @@ class Records(Protocol):
         """Remove up to 100 records, with all that was counted once on them, all or none; Invalid for more.
 
         Each must be there with the values that it is given with in the fields of `same`, which are not None; else Conflict
-        is raised and nothing changes. What was removed and made anew may have its revision again: name what tells it apart.
+        is raised and nothing changes. Nobody looks at the other fields. What was removed and made anew may have its revision
+        again: name what tells it apart.
         """
 
 
@@ -233,14 +234,14 @@ def open_cursor(scope: str, cursor: str) -> list[str]:
         raise Invalid("cursor: not a cursor of this list; ask for the first page without one") from refused
 
 
-def update(records: Records, kind: type[R], *key: Any, change: Callable[[R], R | None]) -> R | None:
+def update(records: Records, kind: type[R], *key: Any, change: Callable[[R], R | None], known: R | None = None) -> R | None:
     """Read, change, put, and again from the start when somebody else was faster.
 
     `change` gets the record and returns its new value, or None to leave it. Returns what is stored at the end, None when
-    there is no such record.
+    there is no such record. `known` is the record as it was read a moment ago, which is tried first in place of a read.
     """
-    for _ in range(100):
-        found = records.get(kind, *key)
+    for tried in range(100):
+        found = records.get(kind, *key) if known is None or tried else known
         if found is None:
             return None
         wanted = change(found)

@@ -31,6 +31,7 @@ def worker(engine: Engine, *applications: str) -> Callable[[], int]:
     known: dict[str, tuple[Work, Work]] = {
         "extract_document": (extract_document, tasks.abandon_document),
         "let_in_documents": (let_in_documents, tasks.look_again),
+        "hand_out_documents": (tasks.hand_out_documents, tasks.abandon_rest),
     }
 
     def once() -> int:

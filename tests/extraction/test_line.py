@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.extraction import line, work
+from apps.extraction import line, services, work
 from apps.extraction.adapters.textract import Textract
 from apps.extraction.adapters.textract_turns import JOBS
 from apps.extraction.ports import QUEUE
@@ -125,16 +125,32 @@ def test_who_comes_while_others_wait_joins_the_line_without_a_try(caller, server
     once()
     line.moving.forget(caller.application)
     job = started(caller, {"later.pdf": CONTENT, "plain.txt": b"needs no engine"})
+    for known in ({"plain.txt"}, set()):
+        called = {name for task, name in present(caller.application) if task == "extract_document"}
+        assert called & {"plain.txt", "later.pdf"} == known
+        once()
     assert waiting(caller.application)[-1] == "later.pdf"
-    called = {name for task, name in present(caller.application) if task == "extract_document"}
-    assert "plain.txt" in called and "later.pdf" not in called
-    once()
     assert job_of(caller, job).completed == 1
     server.looks = 1
     for each in server.jobs.values():
         each.looks = 1
     worked(engine, caller.application)
     check_all_read(caller, job, limits)
+
+
+def test_who_waits_for_the_line_is_out_of_reach_of_its_upload_url_and_joins_though_its_start_was_cut_off(
+    caller, server, engine
+):
+    server.looks = 10**6
+    records.put(Line(caller.application, now(), moving=True))
+    job = started(caller, {"one.pdf": CONTENT})
+    file = file_of(caller, job, "one.pdf")
+    files.write(file.upload, b"what was uploaded since")
+    lost()
+    for _ in range(2):
+        services.hand_out_rest(caller.application, job)
+        assert waiting(caller.application) == ["one.pdf"]
+        assert files.read(file.document) == CONTENT and files.find(file.upload) is None
 
 
 def test_an_application_that_comes_later_does_not_wait_for_all_of_another(caller, stranger, server, limits, engine):

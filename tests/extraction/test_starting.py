@@ -165,6 +165,8 @@ def test_a_file_that_grew_over_the_limit_fails_alone_and_is_removed(caller):
     upload = file_of(caller, job, "large.txt").upload
     os.truncate(CHOSEN.home / "files" / upload, CHOSEN.upload_limit_mb * 2**20 + 1)
     services.start_job(caller, job)
+    assert awaiting(caller.application, "extraction")[0] == 2  # the good file, and what hands out the rest
+    services.hand_out_rest(caller.application, job)
     large = file_of(caller, job, "large.txt")
     assert (large.status, large.reason) == (
         FileStatus.FAILED,

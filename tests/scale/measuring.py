@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import requests
 
+from foundation.adapters.aws.records import DynamoRecords
 from foundation.apps import Foundation
 from foundation.settings import HOUSE
 from tests.conftest import free_port
@@ -17,7 +18,8 @@ from tests.contract.document import rows
 from tests.contract.flow import Flow
 from tests.portal.visitor import CookieClient, signed_in
 from tests.running import Api, Platform, wait_for
-from tests.servers.dynamodb import dynamodb
+from tests.scale.further import FURTHER, FURTHER_CALLS, batches, refused, removed_with_indexes, started_while_others_wait
+from tests.servers.dynamodb import Dynamo, dynamodb
 
 DEPLOYMENT: Final = "measured"
 SPREAD: Final = {kind.kind.table for each in HOUSE.capabilities for kind in each.manifest.records if kind.kind.spread > 1}
@@ -32,11 +34,13 @@ READS: Final = ("GetItem", "Query")
 ELSEWHERE: Final = ("/oauth2", "/login", "/logout")  # Cognito's on AWS
 PLACE: Final = re.compile(r"\\\{[^}]+\\\}")
 CHAT: Final = {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5}
-CALLS: Final = 14  # model calls of the walk, the refused ones too
+CALLS: Final = 16 + FURTHER_CALLS  # model calls of the walk, the refused ones too
 METRICS: Final = ("invocations", "extraction-jobs", "chunking-jobs", "vectorization-jobs", "vector-stores")
 GATEWAY: Final = (
     ("/v1/chat/completions", CHAT),
+    ("/v1/responses", {"model": CHAT["model"], "input": "Say hello.", "max_output_tokens": 16}),
     ("/v1/messages", CHAT),
+    ("/v1/messages/count_tokens", {"model": CHAT["model"], "messages": CHAT["messages"]}),
     ("/v1/embeddings", {"model": "all-minilm-l6-v2", "input": "hello"}),
 )
 
@@ -45,6 +49,12 @@ class OnDynamo(Platform):
     """The whole platform, with its records in DynamoDB and all else on this machine."""
 
     program = "tests/scale/manage.py"
+
+    def __init__(self, folder: Path, server: Dynamo) -> None:
+        one_message_at_a_time = {"WORKER_CONCURRENCY": "1"}
+        own = {"DEPLOYMENT": DEPLOYMENT, "NOTES": str(folder / "notes"), **one_message_at_a_time}
+        super().__init__(folder / "home", free_port(), **server.environment, **own)
+        self.records = DynamoRecords(server.client, DEPLOYMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +125,7 @@ def running(folder: Path) -> Iterator[OnDynamo]:
     """The platform for the length of the block; it writes to `notes` in the folder."""
     kinds = [*Foundation.records, *(kind for each in HOUSE.capabilities for kind in each.manifest.records)]
     with dynamodb(free_port(), folder / "dynamodb.log") as server, server.tables(DEPLOYMENT, kinds):
-        one_message_at_a_time = {"WORKER_CONCURRENCY": "1"}
-        settings = {**server.environment, "DEPLOYMENT": DEPLOYMENT, "NOTES": str(folder / "notes"), **one_message_at_a_time}
-        platform = OnDynamo(folder / "home", free_port(), **settings)
+        platform = OnDynamo(folder, server)
         platform.start()
         try:
             yield platform
@@ -135,6 +143,11 @@ def measured(folder: Path) -> tuple[Note, ...]:
         for path, body in GATEWAY:
             assert api.post(path, body).status_code == 200, path
         by_key(platform, made["app_id"])
+        removed_with_indexes(api)
+        batches(api, platform.records, made["app_id"])
+        refused(api)
+        second = platform.create_application("second")
+        started_while_others_wait(platform.api(second), platform.records, second["app_id"])
         wait_for(lambda: len(api.ok("GET", "/usage/calls?start_date=2020-01-01&end_date=2100-01-01")) == CALLS)
         for name in ("model", "document", "vector", "prompt", "chunking", "vectorization", "usage"):
             assert api.get(f"/{name}/service/meta").status_code == 200, name
@@ -186,7 +199,7 @@ def administration(platform: Platform, api: Api, application: str) -> None:
 def endpoints(notes: Sequence[Note]) -> Mapping[str, Cost]:
     """The most that a successful request of each endpoint costs, by its line in docs/contract.md; then the gateway's."""
     names = [f"{row.method} {row.path}" for row in rows() if not row.path.startswith(ELSEWHERE)]
-    names += [*(f"POST {path}" for path, _ in GATEWAY), "GET /v1/models"]
+    names += [*(f"POST {path}" for path, _ in GATEWAY), "GET /v1/models", *FURTHER]
     found: dict[str, Cost] = {}
     for name in names:
         pattern = re.compile(PLACE.sub("[^/]+", re.escape(name)))
@@ -197,8 +210,8 @@ def endpoints(notes: Sequence[Note]) -> Mapping[str, Cost]:
 
 
 def messages(notes: Sequence[Note]) -> Mapping[str, Cost]:
-    """The least that a message of each kind costs: nobody else changed its job at the same time."""
-    done = [note for note in notes if note.kind == "message" and note.status]
+    """The least that a message of each kind costs which finds something to do: nobody else changed its job at the same time."""
+    done = [note for note in notes if note.kind == "message" and note.status and cost(note.own).writes]
     return {name: min(cost(note.own) for note in done if note.name == name) for name in sorted({note.name for note in done})}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.document import rows
 from tests.scale.measuring import ELSEWHERE, Note, cost, endpoints, kept, measured, messages, verbs
-from tests.scale.page import MOST, REASONS, long_ones, present, section
+from tests.scale.page import MOST, long_ones, present, section
 
 OTHERS = ("/admin/docs", "{rest}", *ELSEWHERE)  # a page, and what is passed on to other endpoints
 
@@ -24,8 +24,14 @@ def test_nothing_scans(notes: tuple[Note, ...]) -> None:
     assert {"GetItem", "Query", "PutItem", "TransactWriteItems"} <= verbs(notes) <= known
 
 
-def test_a_request_takes_at_most_two_round_trips_unless_the_page_says_why(notes: tuple[Note, ...]) -> None:
-    assert set(long_ones(endpoints(notes))) == set(REASONS)
+def test_a_request_takes_at_most_two_round_trips(notes: tuple[Note, ...]) -> None:
+    assert long_ones(endpoints(notes)) == []
+
+
+def test_a_request_that_is_refused_takes_no_more(notes: tuple[Note, ...]) -> None:
+    refused = [note for note in notes if note.kind == "request" and 400 <= note.status < 500]
+    assert len(refused) >= 16
+    assert [(note.name, note.status) for note in refused if cost(note.own).trips > MOST] == []
 
 
 def test_with_what_is_kept_in_memory_a_call_of_a_model_asks_for_nothing(notes: tuple[Note, ...]) -> None:

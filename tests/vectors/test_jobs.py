@@ -7,9 +7,9 @@ import pytest
 from apps.chunking import services as chunkings
 from apps.vectors import services, work
 from apps.vectors.adapters import backend
-from apps.vectors.records import FileStatus, VectorIndex, VectorStore
+from apps.vectors.records import FileStatus, VectorIndex
 from apps.vectors.services import JobStatus
-from foundation.adapters import directory, files, records
+from foundation.adapters import directory, files
 from foundation.ambient import new_id
 from foundation.errors import NotFound, NotReady
 from foundation.identity import Caller
@@ -134,8 +134,8 @@ def test_the_first_thing_that_is_missing_is_what_is_said(caller: Caller, strange
 def test_nothing_begins_for_an_index_whose_store_is_gone(caller: Caller) -> None:
     index = new_index(caller)
     chunking = chunked(caller, {"a.txt": "Cats."})
-    records.delete(VectorStore, caller.application, index.store)
-    with pytest.raises(NotFound, match="Store not found"):
+    services.delete_store(caller, index.store)
+    with pytest.raises(NotFound, match="Index not found"):
         services.vectorize(caller, chunking, index.index)
     assert services.jobs(caller.application).items == ()
 

@@ -4,15 +4,16 @@ https://platform.claude.com/docs/en/api/creating-message-batches and its neighbo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from apps.invocation.batches import services
 from apps.invocation.batches.lines import LineFailure, LineResult
-from apps.invocation.batches.records import ANTHROPIC, Batch, Results, UploadedFile
-from foundation.adapters import files, records
-from foundation.errors import Invalid, InvalidParameter, InvalidValue
+from apps.invocation.batches.records import ANTHROPIC, Batch, Results, input_path
+from foundation.adapters import files
+from foundation.errors import Invalid, InvalidParameter, InvalidValue, NotFound
 from foundation.identity import Caller
 
 ENDPOINT: Final = "/v1/messages"
@@ -88,17 +89,15 @@ def told(target: Batch) -> Iterator[bytes]:
 
 def found(target: Batch) -> Iterator[LineResult]:
     """The results that the parts have."""
-    for part in services.parts_of(target):
+    for part in services.parts_of(target.application, target.batch):
         for place in (part.results_of(kind) for kind in Results if part.size(kind)):
             yield from (msgspec.json.decode(each, type=LineResult) for each in files.read(place).splitlines())
 
 
 def asked(target: Batch) -> Iterator[str]:
     """The custom ids of all requests, as long as they are kept."""
-    source = records.get(UploadedFile, target.application, target.input_file)
-    if source is not None:
-        with files.open(source.path) as opened:
-            yield from (msgspec.json.decode(each)["custom_id"] for each in opened)
+    with suppress(NotFound), files.open(input_path(target.application, target.input_file)) as opened:
+        yield from (msgspec.json.decode(each)["custom_id"] for each in opened)
 
 
 def became(result: LineResult) -> Mapping[str, Any]:

@@ -33,6 +33,17 @@ class BatchStatus(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+def input_path(application: str, file: str) -> str:
+    """Where an uploaded file lies."""
+    return f"{FOLDER}/{application}/{file}.jsonl"
+
+
+def source_of(file: str) -> str:
+    """The id of the batch whose results a file of this id has; of an uploaded one, an id that no batch has."""
+    dialect, _, rest = file.partition("file-")
+    return f"{dialect}batch_{rest.rpartition('-')[0]}"
+
+
 class Results(enum.StrEnum):
     """The two files of results: the answers, and the lines that have none. The value is also the end of the file's id."""
 
@@ -61,8 +72,8 @@ class UploadedFile(Record):
 
     @property
     def path(self) -> str:
-        """Where an uploaded one lies."""
-        return f"{FOLDER}/{self.application}/{self.file}.jsonl"
+        """Where it lies, if it was uploaded."""
+        return input_path(self.application, self.file)
 
     @property
     def results(self) -> Results:

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from apps.invocation.batches.lines import ENDPOINTS
-from apps.invocation.batches.records import OPENAI, Batch, BatchPart, BatchStatus, Purpose, Results, UploadedFile
+from apps.invocation.batches.records import OPENAI, Batch, BatchPart, BatchStatus, Purpose, Results, UploadedFile, source_of
 from foundation.adapters import files, queues, records
 from foundation.ambient import new_timed_id, now
 from foundation.errors import Conflict, Invalid, InvalidValue, NotFound
 from foundation.identity import Caller
-from foundation.records import Record, update
+from foundation.records import MAXIMUM_PAGE, Record, update
+from foundation.together import together
 
 QUEUE: Final = "batches"
 LIFETIME: Final = timedelta(days=30)
@@ -73,20 +74,21 @@ def listed_files(
 
 
 def content(kept: UploadedFile) -> Iterator[bytes]:
-    """What a file holds at this moment, in pieces, never as a whole. NotFound, before the first piece, when it is gone."""
-    if kept.purpose is Purpose.BATCH:
-        return pieces([kept.path])
-    source = records.get(Batch, kept.application, kept.batch)
-    if source is None:
-        raise NotFound(f"No such File object: {kept.file}")
-    return pieces(part.results_of(kept.results) for part in parts_of(source) if part.size(kept.results))
+    """What a file holds at this moment, in pieces, never as a whole."""
+    return pieces([kept.path] if kept.purpose is Purpose.BATCH else results_in(kept))
 
 
-def parts_of(source: Batch) -> Iterator[BatchPart]:
+def results_in(kept: UploadedFile) -> Iterator[str]:
+    """Where the results lie that a file has."""
+    parts = parts_of(kept.application, kept.batch)
+    return (part.results_of(kept.results) for part in parts if part.size(kept.results))
+
+
+def parts_of(application: str, identifier: str) -> Iterator[BatchPart]:
     """The parts of a batch that have ended, in their order."""
     cursor = None
     while True:
-        page = records.query(BatchPart, source.application, source.batch, cursor=cursor)
+        page = records.query(BatchPart, application, identifier, limit=MAXIMUM_PAGE, cursor=cursor)
         yield from page.items
         cursor = page.cursor
         if cursor is None:
@@ -103,12 +105,14 @@ def pieces(places: Iterable[str]) -> Iterator[bytes]:
 
 def delete_file(caller: Caller, identifier: str) -> UploadedFile:
     """Delete a file with what it holds. Invalid for results of a batch that is still worked on."""
-    gone = file(caller, identifier)
-    source = records.get(Batch, gone.application, gone.batch) if gone.batch else None
-    if source is not None and not source.is_over:
-        raise Invalid(f"{source.batch} is still writing this file; cancel the batch, or wait for its end")
-    places = [gone.path] if source is None else [part.results_of(gone.results) for part in parts_of(source)]
-    for place in places:
+    source = source_of(identifier)
+    (gone, writing), parts = together(
+        lambda: together(lambda: file(caller, identifier), lambda: records.get(Batch, caller.application, source)),
+        lambda: [*parts_of(caller.application, source)],
+    )
+    if writing is not None and not writing.is_over:
+        raise Invalid(f"{writing.batch} is still writing this file; cancel the batch, or wait for its end")
+    for place in [gone.path] if writing is None else [part.results_of(gone.results) for part in parts]:
         files.delete(place)
     records.delete(UploadedFile, gone.application, gone.file)
     return gone
@@ -174,7 +178,7 @@ def cancel(caller: Caller, identifier: str, dialect: str = OPENAI) -> Batch:
             return None
         return replace(current, cancelling=now())
 
-    stored = update(records, Batch, asked.application, asked.batch, change=cancelled) or asked
+    stored = update(records, Batch, asked.application, asked.batch, change=cancelled, known=asked) or asked
     if stored.cancelling is None or (stored.is_over and stored.status is not BatchStatus.CANCELLED):
         raise Invalid(f"Cannot cancel a batch with status '{stored.status}'.")
     return stored

@@ -10,6 +10,7 @@ from apps.invocation.batches import services, shapes
 from apps.invocation.batches.records import Purpose, UploadedFile
 from apps.invocation.views import OpenAIEndpoint
 from foundation.identity import Caller
+from foundation.together import each
 
 
 class UploadFile(OpenAIEndpoint):
@@ -29,7 +30,7 @@ class ListFiles(OpenAIEndpoint):
 
     def get(self, caller: Caller, **which: Any) -> Mapping[str, Any]:
         some, more = services.listed_files(caller, **which)
-        return shapes.listed([shown(each) for each in some], more=more)
+        return shapes.listed(each(shown, some), more=more)
 
 
 class OneFile(OpenAIEndpoint):

@@ -33,7 +33,7 @@ def begin(application: str, identifier: str) -> None:
     if target.begun is None:
         target = cut(target)
     settle(target)
-    done = {part.part for part in services.parts_of(target)}
+    done = {part.part for part in services.parts_of(application, identifier)}
     for part in range(target.parts):
         if part not in done:
             queues.send("answer_part", queue=services.QUEUE, application=application, batch=identifier, part=str(part))
