@@ -205,7 +205,7 @@ def endpoints(notes: Sequence[Note]) -> Mapping[str, Cost]:
         pattern = re.compile(PLACE.sub("[^/]+", re.escape(name)))
         costs = [cost(note.own) for note in notes if pattern.fullmatch(note.name) and 200 <= note.status < 300]
         if costs:
-            found[name] = max(costs)
+            found[name] = max(costs, key=lambda each: (each.trips, each.writes, each))
     return found
 
 
