@@ -87,15 +87,15 @@ async def reserve(call: Call) -> None:
 async def refusal_of(call: Call, bounds: Iterable[Bound], caution: int = 1) -> Refused | None:
     """Reserve it with the prompt so many times as large, or say what it is refused for."""
     moment = now()
-    claims = {claim.key: (claim, kind) for claim, kind in claims_of(call, bounds, moment, caution)}
-    counted = {key: kind for key, (_, kind) in claims.items()}
+    claims = list(claims_of(call, bounds, moment, caution))
+    counted = {claim.key: kind for claim, kind in claims}
     if COST in counted.values():
         try:
             await budgets.in_step(call.policy, call.asked.name, moment)
         except Full as crowded:
             raise Unavailable(CROWDED, retry_after=1) from crowded
     call.reserved = counted  # before it is: who is cancelled while it is being done settles it all the same
-    wanted = tuple(claim for claim, _ in claims.values())
+    wanted = tuple([claim for claim, _ in claims])
     name = reservation(call.caller.application, call.invocation)
     verdict = await granted(Reservation(name, wanted, moment.timestamp() + lifetime(call)))
     call.left = left(claims, verdict.left, verdict.until, moment.timestamp())
@@ -122,10 +122,11 @@ async def granted(wanted: Reservation) -> Verdict:
     return verdict
 
 
-def settle(call: Call) -> None:
-    """Give back what was reserved and count what was used. Soon, not now: a call does not wait for it."""
+def settle(call: Call, cost: int | None) -> None:
+    """Give back what was reserved and count what was used: the call's tokens, and what it cost in millionths of a dollar. Soon,
+    not now: a call does not wait for it."""
     if call.reserved:
-        used = amounts(call.reserved, call.tokens, call.cost)
+        used = amounts(call.reserved, call.tokens, cost)
         with suppress(Full):  # then it is settled from the account
             steps.later(Settlement(reservation(call.caller.application, call.invocation), used))
     counted = call.spent.input_tokens

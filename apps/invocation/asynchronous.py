@@ -108,7 +108,7 @@ async def worked(found: AsyncInvocation) -> tuple[Call, Completion | Problem]:
     except Problem as problem:
         return call, problem
     finally:
-        admission.settle(call)
+        admission.settle(call, call.cost)
 
 
 def remember(found: AsyncInvocation, code: str, call: Call | None) -> None:

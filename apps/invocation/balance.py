@@ -1,5 +1,6 @@
 """In which order a call goes to the places that could answer it."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -40,30 +41,24 @@ def itinerary(model: Model, policy: Policy) -> Iterator[Place]:
 
     The model's deployments by weight, a lone one twice; then those of its fallbacks; then all of them again.
     """
-    groups: list[Sequence[Place]] = []
-    for each in chain(model, policy):
-        group = ordered(each)
-        groups.append(group)
-        yield from group
-        if len(group) == 1:
-            yield group[0]
-    for _ in range(CHOSEN.route_tries):
-        for group in groups:
-            yield from group
+    groups = [ordered(each) for each in chain(model, policy)]
+    first = [place for group in groups for place in (group * 2 if len(group) == 1 else group)]
+    everything = [place for group in groups for place in group]
+    return itertools.chain(first, *itertools.repeat(everything, CHOSEN.route_tries))
 
 
-def chain(model: Model, policy: Policy) -> Iterator[Model]:
+def chain(model: Model, policy: Policy) -> Sequence[Model]:
     """The model, then those of its fallbacks that can be called, and that the application may call. The fallbacks of a
     fallback are not followed."""
-    yield model
-    if model.fallbacks:
-        models = held().models
-        named = (models.get(name) for name in dict.fromkeys(model.fallbacks) if name != model.name)
-        there = (each for each in named if each is not None and each.kind is model.kind and each.usable)
-        yield from (each for each in there if allows(policy, each))
+    if not model.fallbacks:
+        return (model,)
+    models = held().models
+    named = (models.get(name) for name in dict.fromkeys(model.fallbacks) if name != model.name)
+    there = (each for each in named if each is not None and each.kind is model.kind and each.usable)
+    return (model, *(each for each in there if allows(policy, each)))
 
 
-def ordered(model: Model) -> Sequence[Place]:
+def ordered(model: Model) -> tuple[Place, ...]:
     """The places of one model: each is the first of those that are left with a chance that is its weight's share of theirs.
 
     Those of weight 0 come last, as they are listed. (Efraimidis and Spirakis, Weighted random sampling, 2006.)
@@ -72,7 +67,7 @@ def ordered(model: Model) -> Sequence[Place]:
     if len(usable) == 1:
         return (Place(model, usable[0]),)
     drawn = {place.name: draw(place.weight) for place in usable}
-    return [Place(model, place) for place in sorted(usable, key=lambda place: drawn[place.name])]
+    return tuple([Place(model, place) for place in sorted(usable, key=lambda place: drawn[place.name])])
 
 
 def draw(weight: int) -> float:

@@ -6,11 +6,11 @@ So a budget that is set in the middle of a month knows what the month has cost, 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final, TypeAlias
 
 from apps.applications.records import Policy
-from apps.invocation.claims import COST, LIMITS, bounds_of, counter
+from apps.invocation.claims import LIMITS, bounds_of, counter
 from apps.usage import services as usage
 from apps.usage.records import DayUsage
 from foundation.adapters import limits
@@ -31,18 +31,13 @@ known: Final[dict[Budgets, float]] = {}
 
 async def in_step(policy: Policy, model: str, moment: datetime) -> None:
     """Have the budgets that a call of this model counts in know of what is on the account; waits for it the first time."""
-    which = (policy.application, moment.astimezone(UTC).date(), budgets_of(policy, model))
+    which = (policy.application, moment.date(), bounds_of(policy, model).budgets)
     due = known.get(which)
     if due is None:
         await raising.done(which)
     elif due <= time.monotonic():
         known[which] = time.monotonic() + EVERY
         raising.later(which)
-
-
-def budgets_of(policy: Policy, model: str) -> tuple[tuple[str, str], ...]:
-    """The budgets that a call of this model counts in."""
-    return tuple((each.scope, each.limit.name) for each in bounds_of(policy, model) if each.limit.kind == COST)
 
 
 def spent(application: str, day: date) -> Mapping[tuple[str, str], int]:
@@ -69,12 +64,11 @@ def rows(application: str, start: date, end: date) -> Iterator[DayUsage]:
 def floors(which: Budgets) -> Iterator[Floor]:
     """What the counters of budgets count at least."""
     application, day, budgets = which
-    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
     by_name = {limit.name: limit for limit in LIMITS}
     sums = spent(application, day)
     for model, name in budgets:
         limit = by_name[name]
-        yield Floor(counter(application, model, limit, moment), sums.get((model, name), 0), limit.ends(moment))
+        yield Floor(counter(application, model, limit, day), sums.get((model, name), 0), limit.ends(day))
 
 
 def raised(wanted: Sequence[Budgets]) -> Sequence[None]:

@@ -62,6 +62,7 @@ class Catalogue:
     def __init__(self, rows: Iterable[Model], aliases: Iterable[Alias] = ()) -> None:
         self.aliases = tuple(sorted(aliases, key=lambda alias: not alias.is_exact))
         self.models = {model.name: model for model in rows}
+        self.serves: dict[tuple[str, Kind], Served] = {}
         for alias in self.aliases:
             target = self.models.get(alias.target)
             if target is None or target.kind is not alias.kind or not target.usable:
@@ -94,10 +95,13 @@ class Catalogue:
     def serving(self, name: str, kind: Kind) -> Served:
         """Who answers a request of this kind for this name; Invalid when it is of another kind, UnknownModel or
         ModelUnavailable when nobody does."""
-        model = self._known(name)
-        if model.kind is not kind:
-            raise Invalid(f"Model is not {CALLED[kind]} model: {model.name}{ELSEWHERE.get(model.kind, '')}")
-        return self._served(model)
+        served = self.serves.get((name, kind))
+        if served is None:
+            model = self._known(name)
+            if model.kind is not kind:
+                raise Invalid(f"Model is not {CALLED[kind]} model: {model.name}{ELSEWHERE.get(model.kind, '')}")
+            served = self.serves[name, kind] = self._served(model)
+        return served
 
     def name_of(self, identifier: str) -> str:
         """The name of the model with this id at its provider; an unknown id is Invalid, a name stands for itself."""

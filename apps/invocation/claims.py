@@ -28,6 +28,10 @@ REMEMBERED: Final = 10_000
 REQUESTS: Final = frozenset({"requests"})
 ONE: Final = {"requests": 1, "concurrent": 1}
 USED_UP: Final = frozenset({"tokens", COST})
+TOLD: Final[Mapping[str, tuple[str, str, str]]] = {  # the headers of a kind of limit
+    kind: (f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}")
+    for kind in ("requests", "tokens")
+}
 
 
 @lru_cache(64)
@@ -45,32 +49,27 @@ def month_end(day: date) -> float:
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A kind of limit. name: in its counter's key; field: of Allowance; kind: what it counts (requests, tokens, concurrent,
-    cost); ends: when a counter that begins now begins at 0 again."""
+    cost); ends: of money, when a day's counter begins at 0 again."""
 
     name: str
     field: str
     kind: str
-    ends: Callable[[datetime], float]
+    ends: Callable[[date], float] = day_end
 
 
 LIMITS: Final = (
-    Limit("requests", "requests_per_minute", "requests", lambda moment: moment.timestamp() + MINUTE),
-    Limit("tokens", "tokens_per_minute", "tokens", lambda moment: moment.timestamp() + MINUTE),
-    Limit("concurrent", "concurrent", "concurrent", lambda moment: moment.timestamp() + MINUTE),
-    Limit("day", "usd_per_day", COST, lambda moment: day_end(moment.date())),
-    Limit("month", "usd_per_month", COST, lambda moment: month_end(moment.date())),
+    Limit("requests", "requests_per_minute", "requests"),
+    Limit("tokens", "tokens_per_minute", "tokens"),
+    Limit("concurrent", "concurrent", "concurrent"),
+    Limit("day", "usd_per_day", COST, day_end),
+    Limit("month", "usd_per_month", COST, month_end),
 )
 
 
-def counter(application: str, model: str, limit: Limit, moment: datetime) -> str:
+def counter(application: str, model: str, limit: Limit, day: date) -> str:
     """The key of a counter; model: empty for all models together. Each day and month has a counter of its own."""
-    return counted_until(application, model, limit, limit.ends(moment))
-
-
-def counted_until(application: str, model: str, limit: Limit, ends: float) -> str:
-    """The same for a counter that begins at 0 again then."""
     key = f"{application}:{model}:{limit.name}"
-    return f"{key}:{ends:.0f}" if limit.kind == COST else key
+    return f"{key}:{limit.ends(day):.0f}" if limit.kind == COST else key
 
 
 def bound(allowance: Allowance, limit: Limit) -> int | None:
@@ -88,46 +87,59 @@ def scopes(policy: Policy, model: str) -> Iterator[tuple[str, Allowance]]:
 
 
 class Bound(NamedTuple):
-    """A limit that holds for an application's calls of one model. scope: see `scopes`."""
+    """A limit that holds for an application's calls of one model. scope: see `scopes`; kind: what it counts; key: of its
+    counter, where days and months have none of their own."""
 
     limit: Limit
     scope: str
     most: int
+    kind: str
+    key: str
 
 
-known: Final[dict[tuple[str, str], tuple[Policy, tuple[Bound, ...]]]] = {}
+class Bounds(NamedTuple):
+    """All of them, as they follow from a policy. budgets: of those that count money the scope and the limit's name."""
+
+    policy: Policy
+    all: tuple[Bound, ...]
+    budgets: tuple[tuple[str, str], ...]
 
 
-def bounds_of(policy: Policy, model: str) -> tuple[Bound, ...]:
+known: Final[dict[tuple[str, str], Bounds]] = {}
+
+
+def bounds_of(policy: Policy, model: str) -> Bounds:
     """The limits that an application's calls of this model count in; worked out once for a policy."""
     place = (policy.application, model)
     kept = known.get(place)
-    if kept is None or kept[0] is not policy:
+    if kept is None or kept.policy is not policy:
         if len(known) >= REMEMBERED:
             known.clear()
-        kept = known[place] = (policy, tuple(bounds_in(policy, model)))
-    return kept[1]
+        found = tuple(bounds_in(policy, model))
+        budgets = tuple((each.scope, each.limit.name) for each in found if each.kind == COST)
+        kept = known[place] = Bounds(policy, found, budgets)
+    return kept
 
 
 def bounds_in(policy: Policy, model: str) -> Iterator[Bound]:
-    """The same, worked out."""
+    """Each of them, worked out."""
     for scope, allowance in scopes(policy, model):
         for limit in LIMITS:
             most = bound(allowance, limit)
             if most is not None:
-                yield Bound(limit, scope, most)
+                yield Bound(limit, scope, most, limit.kind, f"{policy.application}:{scope}:{limit.name}")
 
 
 def bounds_for(call: Call) -> tuple[Bound, ...]:
     """The limits that a call counts in. An answer that was kept from before counts as a request, and uses nothing else."""
-    bounds = bounds_of(call.policy, call.asked.name)
+    bounds = bounds_of(call.policy, call.asked.name).all
     kinds = REQUESTS if call.cache else call.counts
-    return bounds if kinds is None else tuple(each for each in bounds if each.limit.kind in kinds)
+    return bounds if kinds is None else tuple(each for each in bounds if each.kind in kinds)
 
 
 def are_used_up(bounds: Iterable[Bound]) -> bool:
     """Whether one of them is used up by tokens."""
-    return not USED_UP.isdisjoint([each.limit.kind for each in bounds])
+    return not USED_UP.isdisjoint([each.kind for each in bounds])
 
 
 def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: int = 1) -> Iterator[tuple[Claim, str]]:
@@ -137,12 +149,15 @@ def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: in
     if call.size is not None:
         read = [(model, caution * excess.most_read(model.name, call.size)) for model in chain(call.by, call.policy)]
         amounts["tokens"] = max([prompt for _, prompt in read]) + answer_tokens(call)
-    for limit, scope, most in bounds:
-        if limit.kind == COST and COST not in amounts:
+    day, minute = moment.date(), moment.timestamp() + MINUTE
+    for limit, _, most, kind, key in bounds:
+        if kind != COST:
+            yield Claim(key, amounts[kind], most, minute, kind == "requests"), kind
+            continue
+        if COST not in amounts:
             amounts[COST] = max([cost(model, prompt, most_written(call, model)) for model, prompt in read])
-        ends = limit.ends(moment)
-        key = counted_until(call.caller.application, scope, limit, ends)
-        yield Claim(key, amounts[limit.kind], most, ends, limit.kind == "requests"), limit.kind
+        end = limit.ends(day)
+        yield Claim(f"{key}:{end:.0f}", amounts[COST], most, end), COST
 
 
 def size(call: Call) -> Size:
@@ -188,21 +203,22 @@ def cost(model: Model, prompt: int, answer: int) -> int:
 
 def in_dollars(policy: Policy, model: str) -> bool:
     """Whether calls of this model count in a budget."""
-    return any(each.limit.kind == COST for each in bounds_of(policy, model))
+    return bool(bounds_of(policy, model).budgets)
 
 
 def left(
-    claims: Mapping[str, tuple[Claim, str]], shares: Mapping[str, int], ends: Mapping[str, float], moment: float
+    claims: Iterable[tuple[Claim, str]], shares: Mapping[str, int], ends: Mapping[str, float], moment: float
 ) -> dict[str, int]:
     """The standard rate-limit headers: of each kind of limit a minute, the one of which least is left; resets in seconds."""
     said: dict[str, int] = {}
-    for key, (claim, kind) in claims.items():
-        if kind in ("requests", "tokens") and claim.limit is not None:
-            remaining = shares[key]
-            if remaining <= said.get(f"x-ratelimit-remaining-{kind}", remaining):
-                said[f"x-ratelimit-limit-{kind}"] = claim.limit
-                said[f"x-ratelimit-remaining-{kind}"] = remaining
-                said[f"x-ratelimit-reset-{kind}"] = whole_seconds(ends[key] - moment)
+    for claim, kind in claims:
+        names = TOLD.get(kind)
+        if names is not None and claim.limit is not None:
+            limit, remaining, reset = names
+            share = shares[claim.key]
+            if share <= said.get(remaining, share):
+                said[limit], said[remaining] = claim.limit, share
+                said[reset] = whole_seconds(ends[claim.key] - moment)
     return said
 
 

@@ -30,6 +30,8 @@ from foundation.errors import Invalid
 class Answer:
     """Collects a stream's events into the whole answer; `written` is what came so far, also when the stream broke off."""
 
+    __slots__ = ("finish", "logprobs", "open", "parts", "pieces", "tools", "written")
+
     def __init__(self) -> None:
         self.parts: list[Text | Thinking | ToolUse] = []
         self.pieces: list[str] = []

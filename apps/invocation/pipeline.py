@@ -204,11 +204,11 @@ async def ended(call: Call, failed: BaseException | None = None, said: contents.
     """
     call.visit.booked = True
     usage.under_way.end()
-    admission.settle(call)
     if isinstance(failed, Problem):
         failed.headers = call.headers
         failed.tell(call.invocation)
     row = call.account(DONE if failed is None else outcome_of(failed))
+    admission.settle(call, row.cost)
     if call.policy.content_days:
         await asyncio.shield(noted_with_content(call, row, said))
     else:

@@ -4,6 +4,7 @@ change, and answers that are given again."""
 import enum
 import math
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -58,7 +59,7 @@ class Prices(Struct, frozen=True):
         return math.ceil(dollars_a_million - 1e-9)
 
 
-class Deployment(Struct, frozen=True):
+class Deployment(Struct, frozen=True, dict=True):
     """One place where a model runs.
 
     provider runs it under `id`; base_url, region and key (the name of a secret) where the provider needs them, empty: as
@@ -78,13 +79,13 @@ class Deployment(Struct, frozen=True):
     idle_seconds: float | None = None
     answer_seconds: float | None = None
 
-    @property
+    @cached_property
     def connection(self) -> Connection:
         """What its provider's adapter is made from."""
         return Connection(self.provider, self.base_url, self.region, self.key)
 
 
-class Model(Struct, frozen=True):
+class Model(Struct, frozen=True, dict=True):
     """One name. `provider` runs it under `id`, or `deployments` say where it runs.
 
     aliases: other names for it. default_max_tokens: how much it writes for a plain prompt that does not say.
@@ -107,12 +108,12 @@ class Model(Struct, frozen=True):
     deployments: tuple[Deployment, ...] = ()
     fallbacks: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def placements(self) -> tuple[Deployment, ...]:
         """Where it runs: at least one place."""
         return self.deployments or (Deployment(self.provider, self.provider, self.id),)
 
-    @property
+    @cached_property
     def usable(self) -> tuple[Deployment, ...]:
         """Where it runs by a provider that this platform can call; none when it may not be called."""
         if self.state in (State.RETIRED, State.DISABLED):

@@ -38,11 +38,11 @@ class Scope:
 
 def shares_of(policy: Policy) -> tuple[Scope, ...]:
     """What is used now: of the limits for all models first, then of those of single models by name."""
-    moment = now()
-    spent = budgets.spent(policy.application, moment.date())
+    today = now().date()
+    spent = budgets.spent(policy.application, today)
     scopes = {"": policy.allowance, **dict(sorted(policy.by_model.items()))}
     keys = {
-        (model, limit.field): counter(policy.application, model, limit, moment)
+        (model, limit.field): counter(policy.application, model, limit, today)
         for model, allowance in scopes.items()
         for limit in LIMITS
         if limit.kind != COST and getattr(allowance, limit.field) is not None

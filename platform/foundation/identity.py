@@ -179,7 +179,10 @@ def identify(authorization: str | None) -> Caller:
     Unauthenticated without a good one of a known and active client; Forbidden without the scope as an exact word.
     A client that was deactivated, or a key that was revoked, is out within 5 seconds.
     """
-    shown = bearer(authorization)
+    return _caller(bearer(authorization))
+
+
+def _caller(shown: str) -> Caller:
     if keys.is_key(shown):
         held = keys.holder(shown)
         client = held.client if held is not None else ""
@@ -193,16 +196,13 @@ def identify(authorization: str | None) -> Caller:
 
 async def identified(authorization: str | None) -> Caller:
     """`identify`, outside the event loop when something has to be asked for."""
-    if is_at_hand(authorization):
-        return identify(authorization)
-    return await asyncio.to_thread(identify, authorization)
-
-
-def is_at_hand(authorization: str | None) -> bool:
-    """Whether `identify` would answer from memory, without asking anything: an event loop may then call it directly."""
-    if not authorization:
-        return True
     shown = bearer(authorization)
+    return _caller(shown) if is_at_hand(shown) else await asyncio.to_thread(_caller, shown)
+
+
+def is_at_hand(shown: str) -> bool:
+    """Whether the caller who shows this token or key is told from memory, without asking anything: an event loop may then do
+    it itself."""
     if keys.is_key(shown):
         return keys.is_at_hand(shown, _callers.is_at_hand)
     known = applications.seen.get(shown)

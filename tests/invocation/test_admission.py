@@ -194,4 +194,4 @@ async def test_a_call_that_waited_for_a_worker_is_counted_in_the_minute_in_which
             assert not refused
         except admission.TooMany as limited:
             assert refused and (limited.retry_after or 0) > 0
-        admission.settle(waited)
+        admission.settle(waited, waited.cost)

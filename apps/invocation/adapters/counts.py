@@ -12,6 +12,8 @@ def count(said: Any, *path: str) -> int | None:
     them. A whole number is one in any form: 12, 12.0, "12"."""
     for name in path:
         said = said.get(name) if isinstance(said, dict) else None
+    if said is None:
+        return None
     tokens = said if type(said) is int else whole(said)
     return None if tokens is None or tokens > MOST else max(tokens, 0)
 

@@ -107,7 +107,8 @@ class Server:
 
     async def asked(self, path: str, body: bytes, headers: Mapping[str, str] | None, in_pieces: bool) -> Answer:
         """The answer of any status. A kept connection that the server had closed before it saw the request is no try."""
-        pool = await self.pool()
+        loop = asyncio.get_running_loop()
+        pool = self.pools[loop][0] if loop in self.pools else await self._pool(loop)
         said = lines({**self.headers, **headers}) if headers else self.lines
         head = b"%bContent-Length: %d\r\n\r\n" % (said, len(body))
         request = (f"POST {self.path}/{path} HTTP/1.1\r\n".encode("ascii"), head, body)
@@ -144,14 +145,12 @@ class Server:
                 raise self.failure(UpstreamFailed, f"streams without end: more than {LARGEST_STREAM} bytes")
             yield chunk
 
-    async def pool(self) -> Pool:
-        """The connections of the running event loop."""
-        loop = asyncio.get_running_loop()
-        held = self.pools.get(loop)
-        if held is None:
-            holder = self._open(loop)
-            held = self.pools[loop] = (await anext(holder), holder)
-        return held[0]
+    async def _pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
+        """Connections for an event loop that has none yet."""
+        holder = self._open(loop)
+        pool = await anext(holder)
+        self.pools[loop] = (pool, holder)
+        return pool
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Pool, None]:
         """Holds a pool until the loop ends, for a loop closes its generators when it does."""
@@ -181,12 +180,13 @@ class Answering:
 
     async def __aenter__(self) -> Answer:
         try:
-            self.answer = await self.server.asked(self.path, self.body, self.headers, self.in_pieces)
-            await self.server.good(self.answer)
+            answer = self.answer = await self.server.asked(self.path, self.body, self.headers, self.in_pieces)
+            if answer.status != 200 or "content-encoding" in answer.headers:
+                await self.server.good(answer)
         except BaseException as failed:
             self._end(failed)
             raise
-        return self.answer
+        return answer
 
     async def __aexit__(self, kind: type[BaseException] | None, failed: BaseException | None, trace: object) -> None:
         self._end(failed)

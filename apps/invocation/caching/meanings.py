@@ -65,7 +65,7 @@ async def understood(call: Call, slot: Slot) -> Slot:
 
 async def ended(inner: Call, outcome: str) -> None:
     """Settle the call for an embedding, and put it on the account."""
-    admission.settle(inner)
+    admission.settle(inner, inner.cost)
     await usage.note(inner.account(outcome), inner.reserved)
 
 

@@ -5,6 +5,8 @@ import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
 from apps.invocation.invocations import (
     Document,
     Image,
@@ -30,43 +32,62 @@ TIERS: Final[Mapping[str, str]] = {"standard_only": "default"}  # Anthropic's na
 CHOICES: Final = {"auto": "auto", "none": "none", "any": "required"}
 
 
-def chat(request: Request, *, stream: bool) -> Member:
+class Body(Struct, omit_defaults=True):
+    """The body of a request for a chat completion. What is not said is left out."""
+
+    model: str
+    messages: Sequence[Member]
+    stream: bool | None = None
+    stream_options: Member | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: Sequence[str] | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    tools: Sequence[Member] | None = None
+    tool_choice: str | Member | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Member | None = None
+    reasoning_effort: str | None = None
+    service_tier: str | None = None
+    user: str | None = None
+
+
+def chat(request: Request, *, stream: bool) -> Body:
     """The body. What OpenAI has no member for is left out: see OpenAICompatible.honours."""
-    system = "\n\n".join(part.text for part in request.system)
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [
+    system = "\n\n".join([part.text for part in request.system])
+    thinks = request.model.rpartition("/")[2].startswith(COUNT_THOUGHTS)
+    return Body(
+        request.model,
+        [
             *([{"role": "system", "content": system}] if system else ()),
-            *(said for message in request.messages for said in turns(message)),
+            *[said for message in request.messages for said in turns(message)],
         ],
-    }
-    if stream:
-        body["stream"], body["stream_options"] = True, {"include_usage": True}
-    for name, value in optional(request):
-        if value is not None:
-            body[name] = value
-    return body
-
-
-def optional(request: Request) -> Iterator[tuple[str, Any]]:
-    """The members that need not be there, None where they are not said."""
-    limit = "max_completion_tokens" if request.model.rpartition("/")[2].startswith(COUNT_THOUGHTS) else "max_tokens"
-    yield limit, request.max_tokens
-    yield "temperature", request.temperature
-    yield "top_p", request.top_p
-    yield "stop", request.stop or None
-    yield "seed", request.seed
-    yield "frequency_penalty", request.frequency_penalty
-    yield "presence_penalty", request.presence_penalty
-    yield "logprobs", True if request.logprobs is not None else None
-    yield "top_logprobs", request.logprobs or None
-    yield "tools", [tool(each) for each in request.tools] or None
-    yield "tool_choice", request.tool_choice and choice(request.tool_choice)
-    yield "parallel_tool_calls", request.parallel_tools
-    yield "response_format", request.output and response_format(request.output)
-    yield "reasoning_effort", request.effort
-    yield "service_tier", TIERS.get(request.service_tier or "", request.service_tier)
-    yield "user", request.user
+        stream=stream or None,
+        stream_options={"include_usage": True} if stream else None,
+        max_tokens=None if thinks else request.max_tokens,
+        max_completion_tokens=request.max_tokens if thinks else None,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        stop=request.stop or None,
+        seed=request.seed,
+        frequency_penalty=request.frequency_penalty,
+        presence_penalty=request.presence_penalty,
+        logprobs=None if request.logprobs is None else True,
+        top_logprobs=request.logprobs or None,
+        tools=[tool(each) for each in request.tools] or None,
+        tool_choice=None if request.tool_choice is None else choice(request.tool_choice),
+        parallel_tool_calls=request.parallel_tools,
+        response_format=None if request.output is None else response_format(request.output),
+        reasoning_effort=request.effort,
+        service_tier=request.service_tier and TIERS.get(request.service_tier, request.service_tier),
+        user=request.user,
+    )
 
 
 def turns(message: Message) -> Iterator[Member]:

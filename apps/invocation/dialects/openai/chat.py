@@ -71,6 +71,7 @@ NOT_HERE: Final[Mapping[str, str]] = {
 }
 SAYS_NOTHING: Final[Mapping[str, Any]] = {"logit_bias": {}, "moderation": False}  # beside None; of the others, []
 UNHONOURED: Final = attrgetter(*NOT_HERE)
+UNSAID: Final = (None,) * len(NOT_HERE)
 CHOICES: Final = {"auto": ToolChoice("auto"), "none": ToolChoice("none"), "required": ToolChoice("any")}
 MODES: Final[Mapping[str, Literal["off", "adaptive"] | None]] = {"enabled": None, "disabled": "off", "adaptive": "adaptive"}
 NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
@@ -115,9 +116,11 @@ def places(wanted: ChatRequest) -> Mapping[str, str]:
 
 def refuse(wanted: ChatRequest) -> None:
     """Raise for what cannot be done here, whichever model is asked."""
-    for (name, why), value in zip(NOT_HERE.items(), UNHONOURED(wanted), strict=True):
-        if value is not None and value != SAYS_NOTHING.get(name, []):
-            raise InvalidParameter(f"{name} cannot be honoured: {why}", param=name)
+    unhonoured = UNHONOURED(wanted)
+    if unhonoured != UNSAID:
+        for (name, why), value in zip(NOT_HERE.items(), unhonoured, strict=True):
+            if value is not None and value != SAYS_NOTHING.get(name, []):
+                raise InvalidParameter(f"{name} cannot be honoured: {why}", param=name)
     if wanted.n not in (None, 1):
         raise InvalidParameter(f"n ({wanted.n}) must be 1: send the request again for another answer", param="n")
     if wanted.modalities not in (None, [], ["text"]):

@@ -72,7 +72,7 @@ def turn_of(place: int, message: ChatMessage) -> Message:
         case ChatSystem() | ChatDeveloper():
             return Message(Role.SYSTEM, tuple(texts(message.content)))
         case ChatUser():
-            return Message(Role.USER, tuple(parts(message.content, where)))
+            return Message(Role.USER, parts(message.content, where))
         case ChatAssistant():
             return Message(Role.ASSISTANT, tuple(said(message, where)))
         case ChatToolResult():
@@ -101,13 +101,17 @@ def texts(content: str | list[ChatText]) -> Iterator[Text]:
         yield from (Text(each.text, life(each)) for each in content)
 
 
-def parts(content: str | Sequence[Content], where: str) -> Iterator[Part]:
+def parts(content: str | Sequence[Content], where: str) -> tuple[Part, ...]:
     """The content of a turn."""
     if isinstance(content, str):
-        yield Text(content)
-        return
+        return (Text(content),)
     if not content:
         raise InvalidValue(f"{where}.content is empty", param=f"{where}.content")
+    return tuple(listed_parts(content, where))
+
+
+def listed_parts(content: Sequence[Content], where: str) -> Iterator[Part]:
+    """The same of a list."""
     for place, each in enumerate(content):
         match each:
             case ChatText():
