@@ -47,7 +47,7 @@ class Watch:
 
     def begin(self, until: float) -> None:
         """The running task begins to wait, until this moment of the loop at the longest."""
-        task = self.waiting = asyncio.current_task()
+        task = self.waiting = asyncio.current_task(self.loop)
         self.until, self.late = until, False
         self.cancelled_before = task.cancelling() if task is not None else 0
         if self.timer is None or until < self.timer.when():

@@ -1,9 +1,55 @@
 """gunicorn's ASGI worker, with room for a crowd that connects at once and nothing left of one that has gone."""
 
 import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
 
 from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]
 from gunicorn.workers import gasgi  # type: ignore[import-untyped]
+
+MOST_HELD: Final = 64 * 2**10
+
+
+class Corked:
+    """A transport that writes once in a turn of the event loop, as a write is a call of the system and the events of a stream
+    often come many at a time. What is more than 64 KiB waits for nothing, so that a slow reader holds up who writes."""
+
+    __slots__ = ("held", "loop", "size", "transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.transport, self.loop = transport, loop
+        self.held: list[bytes] = []
+        self.size = 0
+
+    def write(self, part: bytes) -> None:
+        """Write it with all else of this turn."""
+        if not self.held:
+            self.loop.call_soon(self.flush)
+        self.held.append(part)
+        self.size += len(part)
+        if self.size > MOST_HELD:
+            self.flush()
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Write them at once, after what is held: they are large."""
+        self.flush()
+        self.transport.writelines(parts)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        held = self.held
+        if held and not self.transport.is_closing():
+            self.transport.write(held[0] if len(held) == 1 else b"".join(held))
+        held.clear()
+        self.size = 0
+
+    def close(self) -> None:
+        """Close it when all is written."""
+        self.flush()
+        self.transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
@@ -14,6 +60,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     """
 
     _task: asyncio.Task[None] | None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(Corked(transport, asyncio.get_running_loop()))
 
     def connection_lost(self, error: Exception | None) -> None:
         task = self._task

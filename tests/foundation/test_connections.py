@@ -33,13 +33,20 @@ async def never(scope: Any, receive: Any, send: Any) -> None:
         pass
 
 
+def serving(application: Any) -> Any:
+    """A worker of gunicorn's as far as a connection asks it."""
+    settings = Config()
+    settings.set("asgi_disconnect_grace_period", 1)
+    loop = asyncio.get_running_loop()
+    worker = SimpleNamespace(cfg=settings, log=Logger(settings), asgi=application, loop=loop, nr_conns=0, nr=0, alive=True)
+    worker.max_requests, worker.state = WAVE, {}
+    return worker
+
+
 @pytest.mark.parametrize("application", [at_once, never], ids=["after its answer", "before its answer"])
 async def test_a_connection_that_its_client_ends_waits_for_no_collection(application: Any) -> None:
     loop, made = asyncio.get_running_loop(), list[weakref.ref[Connection]]()
-    settings = Config()
-    settings.set("asgi_disconnect_grace_period", 1)
-    worker = SimpleNamespace(cfg=settings, log=Logger(settings), asgi=application, loop=loop, nr_conns=0, nr=0, alive=True)
-    worker.max_requests, worker.state = WAVE, {}
+    worker = serving(application)
 
     def connection() -> Connection:
         one = Connection(worker)

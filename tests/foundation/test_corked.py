@@ -1,0 +1,92 @@
+"""What is written to a connection in one turn of the event loop leaves in one write, in order, and nothing of it is lost."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, cast
+
+from foundation.server import MOST_HELD, Connection, Corked
+from tests.foundation.test_connections import ASK, serving
+
+
+class Recorder:
+    """A transport that tells what was done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.closing = False
+
+    def write(self, part: bytes) -> None:
+        self.done.append(part)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.done.append(list(parts))
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.done.append("closed")
+        self.closing = True
+
+
+def corked() -> tuple[Corked, Recorder]:
+    recorder = Recorder()
+    return Corked(cast(asyncio.Transport, recorder), asyncio.get_running_loop()), recorder
+
+
+async def test_what_is_written_in_one_turn_leaves_together_and_the_next_turn_for_itself() -> None:
+    transport, recorder = corked()
+    for part in (b"a", b"b", b"c"):
+        transport.write(part)
+    assert recorder.done == []
+    await asyncio.sleep(0)
+    assert recorder.done == [b"abc"]
+    transport.write(b"d")
+    await asyncio.sleep(0)
+    assert recorder.done == [b"abc", b"d"]
+
+
+async def test_much_waits_for_nothing_so_that_a_slow_reader_is_noticed() -> None:
+    transport, recorder = corked()
+    transport.write(b"a")
+    transport.write(b"b" * MOST_HELD)
+    assert recorder.done == [b"a" + b"b" * MOST_HELD]
+    await asyncio.sleep(0)
+    assert len(recorder.done) == 1
+
+
+async def test_the_end_of_a_connection_and_a_large_body_come_after_what_was_held() -> None:
+    transport, recorder = corked()
+    transport.write(b"head")
+    transport.writelines((b"large", b"body"))
+    transport.write(b"end")
+    transport.close()
+    await asyncio.sleep(0)
+    assert recorder.done == [b"head", [b"large", b"body"], b"end", "closed"]
+
+
+async def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
+    transport, recorder = corked()
+    transport.write(b"late")
+    recorder.closing = True
+    await asyncio.sleep(0)
+    assert recorder.done == []
+
+
+async def test_a_stream_whose_events_come_at_once_comes_whole_and_in_order() -> None:
+    pieces = [b"%d," % number for number in range(300)]
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(serving(application)), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(ASK)
+        head, _, body = (await reader.readuntil(b"0\r\n\r\n")).partition(b"\r\n\r\n")
+        writer.close()
+    assert b"chunked" in head
+    assert b"".join(body.split(b"\r\n")[1::2]) == b"".join(pieces)
