@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Generic, TypeAlias, TypeVar
+from weakref import WeakSet
 
 W = TypeVar("W")
 D = TypeVar("D")
@@ -33,12 +34,15 @@ class Grouped(Generic[W, D]):
     One thread a process, started with the first want. More than 20,000 waiting: Full.
     """
 
+    waiting: list[tuple[W, Tell | Asked | None]]
+    runs: bool
+    is_urgent: bool
+    is_idle: bool
+
     def __init__(self, name: str, work: Callable[[Sequence[W]], Sequence[D]]) -> None:
         self.name, self.work = name, work
-        self.changed = threading.Condition()
-        self.waiting: list[tuple[W, Tell | Asked | None]] = []
-        self.process = 0
-        self.is_urgent = self.is_idle = False
+        self.begin_anew()
+        everyone.add(self)
 
     async def done(self, want: W) -> D:
         """What was done for this want, once it is. Who stops waiting does not take it back."""
@@ -62,9 +66,9 @@ class Grouped(Generic[W, D]):
         self._add(want, None, urgent=False)
 
     def _add(self, want: W, told: Tell | Asked | None, *, urgent: bool) -> None:
-        with self.changed:
-            if self.process != os.getpid():
-                self.process, self.waiting, self.is_idle = os.getpid(), [], False
+        with self.lock:
+            if not self.runs:
+                self.runs = True
                 threading.Thread(target=self._run, name=self.name, daemon=True).start()
             if len(self.waiting) >= MOST_WAITING:
                 raise Full(self.name)
@@ -72,6 +76,13 @@ class Grouped(Generic[W, D]):
             if self.is_idle or (urgent and not self.is_urgent):
                 self.changed.notify()
             self.is_urgent = self.is_urgent or urgent
+
+    def begin_anew(self) -> None:
+        """As in a process that was just forked: its thread is the other one's, and what waits too."""
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        self.waiting = []
+        self.runs = self.is_urgent = self.is_idle = False
 
     def _run(self) -> None:
         while True:
@@ -94,6 +105,18 @@ class Grouped(Generic[W, D]):
             batch, self.waiting = self.waiting[:LARGEST], self.waiting[LARGEST:]
             self.is_urgent = bool(self.waiting)
             return batch
+
+
+everyone: Final[WeakSet[Grouped[Any, Any]]] = WeakSet()
+
+
+def forked() -> None:
+    """This process was made by a fork."""
+    for each in everyone:
+        each.begin_anew()
+
+
+os.register_at_fork(after_in_child=forked)
 
 
 def tell_all(asked: Sequence[Tell | Asked | None], outcomes: Sequence[Any]) -> None:
