@@ -4,7 +4,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from foundation.manifest import load
-from foundation.settings import BASE_DIR, CHOSEN, HOUSE
+from foundation.platform_settings import BASE_DIR
+from foundation.settings import CHOSEN, HOUSE
 
 SECRET_KEY = CHOSEN.secret_key
 SECRET_KEY_FALLBACKS = [*CHOSEN.secret_key_fallbacks]

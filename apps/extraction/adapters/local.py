@@ -18,7 +18,8 @@ from apps.extraction.ports import Document, Extracted
 from apps.extraction.results import Page, Unreadable
 from foundation.adapters import files
 from foundation.errors import Unavailable
-from foundation.settings import BASE_DIR, Settings
+from foundation.platform_settings import BASE_DIR
+from foundation.settings import Settings
 
 logger = logging.getLogger(__name__)
 LARGEST: Final = 500 * 2**20

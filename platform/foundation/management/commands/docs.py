@@ -10,7 +10,8 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from foundation.defaults import NeededOnAws
-from foundation.settings import BASE_DIR, Settings
+from foundation.platform_settings import BASE_DIR
+from foundation.settings import Settings
 
 
 class Command(BaseCommand):
