@@ -11,6 +11,7 @@ from apps.invocation.adapters.counts import estimated
 from apps.invocation.balance import itinerary
 from apps.invocation.calls import Call
 from apps.invocation.claims import REQUESTS
+from apps.invocation.lengths import characters
 from apps.invocation.ports import CountsTokens
 from apps.invocation.routing import fitted
 
@@ -43,4 +44,4 @@ async def tokens(call: Call) -> Count:
 def prompt(call: Call) -> int:
     """About how many tokens the prompt of a call under way has: as it was measured, if it was, else a token for each 4
     characters."""
-    return estimated(call.request.characters) if call.size is None else call.size.about
+    return estimated(characters(call.request)) if call.size is None else call.size.about

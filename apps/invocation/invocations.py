@@ -157,33 +157,6 @@ class Request(Struct, frozen=True):
     labels: Mapping[str, str] = {}
     prompt: tuple[str, int] | None = None
 
-    @property
-    def characters(self) -> int:
-        """About how much there is to read: all text, and 4,000 for each picture and each document that is no text."""
-        parts = [part for message in self.messages for part in message.content]
-        tools = sum(len(tool.name) + len(tool.description) + len(str(tool.schema)) for tool in self.tools)
-        form = len(str(self.output.schema)) + len(self.output.description) if self.output is not None else 0
-        return sum(map(length, (*self.system, *parts))) + tools + form
-
-
-BINARY: Final = 4000
-
-
-def length(part: Part) -> int:
-    """About how many characters of text a part is worth."""
-    match part:
-        case Text():
-            return len(part.text)
-        case Thinking():
-            return len(part.text) + len(part.redacted)
-        case ToolUse():
-            return len(part.name) + len(part.input)
-        case ToolResult():
-            return sum(map(length, part.content))
-        case Document() if part.is_text:
-            return len(part.base64) * 3 // 4
-    return BINARY
-
 
 class Usage(Struct, frozen=True):
     """Tokens read and tokens written.

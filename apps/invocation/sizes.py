@@ -18,7 +18,8 @@ from typing import Final
 from msgspec import Struct, field
 
 from apps.invocation import papers
-from apps.invocation.invocations import BINARY, Document, Image, Part, Request, Text, Thinking, ToolResult, ToolUse
+from apps.invocation.invocations import Document, Image, Part, Request, Text, Thinking, ToolResult, ToolUse
+from apps.invocation.lengths import BINARY
 from apps.invocation.records import Kind
 
 BYTES_A_TOKEN: Final = 4

@@ -20,7 +20,8 @@ from apps.invocation.guarding import answers, requests
 from apps.invocation.guarding.requests import LONG
 from apps.invocation.guarding.screens import Findings, screen
 from apps.invocation.guarding.windows import Window
-from apps.invocation.invocations import Completion, Event, Guardrail, length
+from apps.invocation.invocations import Completion, Event, Guardrail
+from apps.invocation.lengths import length
 
 T = TypeVar("T")
 LOGPROBS: Final = "logprobs"

@@ -29,6 +29,7 @@ from apps.invocation.invocations import (
     ToolUse,
     json_of,
 )
+from apps.invocation.lengths import characters
 from foundation.errors import Blocked
 
 LONG: Final = 20_000  # characters that are checked at once; of more, the event loop waits for none
@@ -39,7 +40,7 @@ P = TypeVar("P", bound=Part)
 def bounded(guard: Guard, findings: Findings, request: Request) -> None:
     """Blocked, and found, when the request is longer than the guard allows."""
     most = guard.input_characters
-    if most is not None and (count := request.characters) > most:
+    if most is not None and (count := characters(request)) > most:
         findings.blocked(SIZE, "the request")
         raise Blocked(f"the guard of this application lets {most} characters in, and the request has {count}; shorten it")
 
@@ -146,4 +147,4 @@ def names(request: Request) -> Iterator[str]:
 def is_long(request: Request) -> bool:
     """Whether checking this takes so long that it must not be done on an event loop."""
     parts = [part for message in request.messages for part in message.content]
-    return request.characters > LONG or any(isinstance(part, Document) and not documents.is_plain(part) for part in parts)
+    return characters(request) > LONG or any(isinstance(part, Document) and not documents.is_plain(part) for part in parts)

@@ -21,6 +21,7 @@ from apps.invocation.invocations import (
     ToolStart,
     Usage,
 )
+from apps.invocation.lengths import characters
 from foundation.errors import UpstreamFailed
 
 REASONS: Final[Mapping[str, StopReason]] = {
@@ -211,7 +212,7 @@ class Reading:
         """As counted; what the server has not counted is a token for each 4 characters."""
         counts = self.counts
         put, cached = counts.get("put", 0), counts.get("cached", 0)
-        read = counts["read"] + put + cached if "read" in counts else estimated(self.request.characters)
+        read = counts["read"] + put + cached if "read" in counts else estimated(characters(self.request))
         written = counts["written"] if "written" in counts else estimated(self.written)
         guessed = not counts.keys() >= {"read", "written"}
         return Usage(max(read, put + cached), written, cached, put, counts.get("thought", 0), guessed)

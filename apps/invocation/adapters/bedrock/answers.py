@@ -30,8 +30,8 @@ from apps.invocation.invocations import (
     ToolStart,
     ToolUse,
     Usage,
-    length,
 )
+from apps.invocation.lengths import characters, length
 from foundation.errors import UpstreamFailed
 
 REASONS: Final = {
@@ -72,7 +72,7 @@ def spent(said: Any, request: Request, written: int) -> Usage:
     is a token for each 4 characters, of which so many were written."""
     plain, answer = count(said, "inputTokens"), count(said, "outputTokens")
     cached, put = count(said, "cacheReadInputTokens") or 0, count(said, "cacheWriteInputTokens") or 0
-    read = max(estimated(request.characters), cached + put) if plain is None else plain + cached + put
+    read = max(estimated(characters(request)), cached + put) if plain is None else plain + cached + put
     return Usage(read, told(answer, written), cached, put, estimated=plain is None or answer is None)
 
 

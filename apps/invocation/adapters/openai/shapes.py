@@ -23,6 +23,7 @@ from apps.invocation.invocations import (
     Usage,
     json_of,
 )
+from apps.invocation.lengths import characters
 from foundation.ambient import new_hex_id
 from foundation.errors import UpstreamFailed
 
@@ -231,7 +232,7 @@ class Reading:
         """As counted; what the server has not counted is a token for each 4 characters."""
         said = self.counted
         prompt, answer = count(said, "prompt_tokens"), count(said, "completion_tokens")
-        read = estimated(self.request.characters) if prompt is None else prompt
+        read = estimated(characters(self.request)) if prompt is None else prompt
         written = told(answer, self.written)
         cached = (
             count(said, "prompt_tokens_details", "cached_tokens") or count(said, "prompt_cache_hit_tokens") or 0
