@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from apps.applications.records import Action, Allowance, Caching, Guard, Policy
 from foundation.errors import Invalid

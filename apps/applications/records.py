@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from foundation.records import Record, record
 
@@ -11,7 +12,7 @@ PLATFORM = "platform"
 
 
 @record(table="applications", key=("owner", "application"), indexes={"by_created": ("owner", "created")})
-class Application(Record):
+class Application(Record, frozen=True):
     """An onboarded application. `owner` is always the platform: applications are the one thing that no application owns."""
 
     application: str
@@ -24,7 +25,7 @@ class Application(Record):
 
 
 @record(table="application_names", key=("owner", "name"))
-class ApplicationName(Record):
+class ApplicationName(Record, frozen=True):
     """Holds a name for one application, so that two with one name cannot be made at once. `name` is in lower case."""
 
     name: str
@@ -32,8 +33,7 @@ class ApplicationName(Record):
     owner: str = PLATFORM
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Struct, frozen=True):
     """Limits; None: none. Money in US dollars, days and months in UTC."""
 
     requests_per_minute: int | None = None
@@ -50,8 +50,7 @@ class CacheScope(enum.StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Caching:
+class Caching(Struct, frozen=True):
     """Answers that are given again.
 
     exact: to the very same request. semantic: to one whose last turn asks the same in the same words that matter, by the cosine
@@ -74,8 +73,7 @@ class Action(enum.StrEnum):
     BLOCK = "block"
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """Local checks of what goes to a model and of what comes from it. Characters: the most of a request and of an answer."""
 
     personal: Action = Action.OFF
@@ -88,7 +86,7 @@ class Guard:
 
 
 @record(table="policies", key=("application",))
-class Policy(Record):
+class Policy(Record, frozen=True):
     """What an application may do.
 
     models: names and patterns that it may call; empty: all. by_model: further limits for one model name.
@@ -98,7 +96,7 @@ class Policy(Record):
     application: str
     models: tuple[str, ...] = ()
     allowance: Allowance = Allowance()
-    by_model: Mapping[str, Allowance] = field(default_factory=dict)
+    by_model: Mapping[str, Allowance] = {}
     caching: Caching = Caching()
     guard: Guard = Guard()
     content_days: int = 0

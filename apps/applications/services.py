@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from apps.applications.policies import checked as checked_policy
 from apps.applications.records import PLATFORM, Application, ApplicationName, Policy

@@ -32,7 +32,7 @@ class FileStatus(enum.StrEnum):
     key=("application", "job"),
     indexes={"by_created": ("application", "created"), "by_waiting": ("application", "waiting")},
 )
-class ChunkingJob(Record):
+class ChunkingJob(Record, frozen=True):
     """The files of one extraction job that are cut in one way; `client` is who made it, `total` counts its files.
 
     `waiting` is the extraction job until a worker has handed out the files, or that was given up on, None from then on.
@@ -80,7 +80,7 @@ class ChunkingJob(Record):
 
 
 @record(table="chunking_files", key=("application", "job", "name"))
-class ChunkedFile(Record):
+class ChunkedFile(Record, frozen=True):
     """One file of a job. `reason` says why it FAILED, to the person who uploaded it.
 
     `abandoned`: it failed because the platform could not work on it, not because of what it holds; a redriven message may

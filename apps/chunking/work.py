@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from apps.chunking.cuts import Chunk, Sizes
 from apps.chunking.records import ChunkedFile, ChunkingJob, FileStatus

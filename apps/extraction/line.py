@@ -5,10 +5,11 @@ waiting takes does not depend on how many wait, no message grows old, and applic
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
+
+from msgspec.structs import replace
 
 from apps.extraction.ports import QUEUE, Engine
 from apps.extraction.records import ExtractedFile, Line, WaitingFile

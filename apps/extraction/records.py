@@ -1,8 +1,9 @@
 """What extraction remembers: one job, and one row for each file in it."""
 
 import enum
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from foundation.records import Record, record
 
@@ -33,7 +34,7 @@ FINISHED = frozenset({JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_ERRORS, JobS
 
 
 @record(table="extraction_jobs", key=("application", "job"), indexes={"by_created": ("application", "created")})
-class ExtractionJob(Record):
+class ExtractionJob(Record, frozen=True):
     """A set of documents that are extracted together. `total` counts its files; `client` is who made it."""
 
     application: str
@@ -64,7 +65,7 @@ class ExtractionJob(Record):
 
 
 @record(table="extraction_files", key=("application", "job", "name"))
-class ExtractedFile(Record):
+class ExtractedFile(Record, frozen=True):
     """One document of a job. `file` is its id, which names what is stored for it.
 
     `reason` says why it FAILED, or what is missing though it is COMPLETED, to the person who uploaded it. `abandoned`: it
@@ -116,7 +117,7 @@ class ExtractedFile(Record):
 
 
 @record(table="extraction_waiting", key=("application", "started", "job", "name"))
-class WaitingFile(Record):
+class WaitingFile(Record, frozen=True):
     """A document for which the engine had no room; `file` is its id. Those of the job that was started first go first."""
 
     application: str
@@ -127,7 +128,7 @@ class WaitingFile(Record):
 
 
 @record(table="extraction_lines", key=("application",))
-class Line(Record):
+class Line(Record, frozen=True):
     """Whether somebody looks after the documents of an application that wait, with which message, and when that was last so."""
 
     application: str

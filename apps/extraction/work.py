@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, Final
+
+from msgspec.structs import replace
 
 from apps.extraction import line
 from apps.extraction.engine import engine

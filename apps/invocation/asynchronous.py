@@ -1,12 +1,12 @@
 """Asynchronous invocations: each is started, worked on by a worker, and asked for within an hour of its last change."""
 
 from contextlib import suppress
-from dataclasses import replace as changed
 from datetime import timedelta
 from typing import Final
 
 import msgspec
 from asgiref.sync import async_to_sync
+from msgspec.structs import replace as changed
 
 from apps.applications.records import Policy
 from apps.invocation import admission, contents, pipeline, refused

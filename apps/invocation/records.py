@@ -126,7 +126,7 @@ class Model(Struct, frozen=True, dict=True):
 
 
 @record(table="catalogue", key=("owner", "name"))
-class CatalogueRow(Record):
+class CatalogueRow(Record, frozen=True):
     """A model that an administrator added or changed; `content` is the JSON of a Model. Models are no application's."""
 
     name: str
@@ -143,7 +143,7 @@ class AsyncStatus(enum.StrEnum):
 
 
 @record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
-class AsyncInvocation(Record):
+class AsyncInvocation(Record, frozen=True):
     """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
     of that did not hold as it was asked. While another attempt may follow, failing is the code of the last, and the rest is
     what all before it took: tries (the latest), tokens read and written that may be billed, and what they cost, in millionths
@@ -172,7 +172,7 @@ class AsyncInvocation(Record):
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)
-class CachedAnswer(Record):
+class CachedAnswer(Record, frozen=True):
     """An answer that is given again. `place` is a digest of what was asked; `content` is the JSON of a Completion."""
 
     application: str
@@ -188,7 +188,7 @@ class CachedAnswer(Record):
 
 
 @record(table="cached_meanings", key=("application", "bucket"), expires="expires")
-class CachedMeanings(Record):
+class CachedMeanings(Record, frozen=True):
     """What the requests mean whose answers lie at `places`, the newest last: `vectors` is the base64 of a row of 16-bit
     numbers for each. All of them are alike but for their last turns; `bucket` is a digest of what they share."""
 

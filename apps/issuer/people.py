@@ -1,8 +1,10 @@
 """The administrators of this machine: making them, their passwords, and letting them in or keeping them out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from apps.issuer import passwords
 from apps.issuer.records import POOL, Administrator

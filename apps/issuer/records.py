@@ -9,7 +9,7 @@ POOL: Final = "local_administrators"
 
 
 @record(table="administrators", key=("pool", "email"))
-class Administrator(Record):
+class Administrator(Record, frozen=True):
     """A person who may sign in to the portal. `password` is a salted hash; a one-time password `must_change`."""
 
     pool: str
@@ -23,7 +23,7 @@ class Administrator(Record):
 
 
 @record(table="authorization_grants", key=("grant",), expires="until")
-class Grant(Record):
+class Grant(Record, frozen=True):
     """One authorization code, under its hash, and what it was given for; kept after its use to notice a second one."""
 
     grant: str

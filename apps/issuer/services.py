@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from apps.issuer import keys, people, throttle, tokens
 from apps.issuer.protocol import (

@@ -1,9 +1,9 @@
 """What administrators say of what an application may do: its limits, its models, and how its calls are handled."""
 
-from dataclasses import asdict, replace
 from typing import Any, Final
 
 from django import forms
+from msgspec.structs import asdict, replace
 
 from apps.applications.records import Action, Allowance, CacheScope, Policy
 

@@ -1,13 +1,14 @@
 """The portal's pages of limits, budgets and the handling of calls over HTTP."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
 from django.forms import BoundField, Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy

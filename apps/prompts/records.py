@@ -6,7 +6,7 @@ from foundation.records import Record, record
 
 
 @record(table="prompt_versions", key=("application", "name", "version"))
-class TemplateVersion(Record):
+class TemplateVersion(Record, frozen=True):
     """One version of a template; never changed once it is saved."""
 
     application: str
@@ -18,7 +18,7 @@ class TemplateVersion(Record):
 
 
 @record(table="prompt_latest", key=("application", "name"))
-class LatestTemplate(Record):
+class LatestTemplate(Record, frozen=True):
     """The latest version of a name."""
 
     application: str

@@ -1,6 +1,6 @@
 """Every use case of prompts. Views come in here."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apps.prompts.records import LatestTemplate, TemplateVersion
 from foundation.adapters import records

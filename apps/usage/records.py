@@ -2,7 +2,6 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -36,7 +35,7 @@ class Try(Struct, frozen=True):
     expires="until",
     spread=PARTITIONS,
 )
-class Invocation(Record):
+class Invocation(Record, frozen=True):
     """One model call. `model_name` and `model_id` are what was asked for, `served_by` the name of what answered.
 
     outcome: `success`, `cancelled` (the client went away), or the code of the error. Tokens as apps.invocation's Usage has
@@ -70,7 +69,7 @@ class Invocation(Record):
     tries: tuple[Try, ...] = ()
     cache: str = ""
     prompt: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     findings: tuple[str, ...] = ()
     trace: str = ""  # the W3C traceparent that the request came with
     provider: str = ""
@@ -85,7 +84,7 @@ class Invocation(Record):
 
 
 @record(table="contents", key=("application", "invocation"), expires="until", spread=PARTITIONS)
-class Content(Record):
+class Content(Record, frozen=True):
     """What was said to a model and by it, redacted; kept only where an application's policy says for how long."""
 
     application: str
@@ -112,7 +111,7 @@ def amounts(reserved: Mapping[str, str], tokens: int, cost: int | None) -> Mappi
 
 
 @record(table="usage_days", key=("application", "day", "model_name", "served_by"), expires="until")
-class DayUsage(Record):
+class DayUsage(Record, frozen=True):
     """The calls of one application to one model on one day (UTC, as YYYY-MM-DD). cost: millionths of a US dollar."""
 
     application: str

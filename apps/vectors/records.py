@@ -30,7 +30,7 @@ class FileStatus(enum.StrEnum):
     key=("application", "store"),
     indexes={"by_created": ("application", "created")},
 )
-class VectorStore(Record):
+class VectorStore(Record, frozen=True):
     """A place for indexes. `type` is the word by which its creator asked for it."""
 
     application: str
@@ -47,7 +47,7 @@ class VectorStore(Record):
     key=("application", "index"),
     indexes={"by_store": ("application", "store", "created")},
 )
-class VectorIndex(Record):
+class VectorIndex(Record, frozen=True):
     """An index: every vector in it was made by `model` and has `dimension` numbers."""
 
     application: str
@@ -60,7 +60,7 @@ class VectorIndex(Record):
 
 
 @record(table="vector_index_names", key=("application", "store", "name"))
-class IndexName(Record):
+class IndexName(Record, frozen=True):
     """Which index has a name in a store; stored together with the index, so that a name has one index."""
 
     application: str
@@ -70,7 +70,7 @@ class IndexName(Record):
 
 
 @record(table="vectorize_jobs", key=("application", "job"), indexes={"by_created": ("application", "created")})
-class VectorizeJob(Record):
+class VectorizeJob(Record, frozen=True):
     """The files of one chunking job on their way into one index. `client` is who asked and pays for the embeddings.
 
     `handed_out`: every file has been sent to the workers. `reason` says why that could not be done;
@@ -110,7 +110,7 @@ class VectorizeJob(Record):
 
 
 @record(table="vectorized_files", key=("application", "job", "name"))
-class VectorizedFile(Record):
+class VectorizedFile(Record, frozen=True):
     """One file of a job: how many vectors it gave, or why it FAILED.
 
     `written`: when all of its vectors were put into an index that shows them late; it is COMPLETED once they are found.

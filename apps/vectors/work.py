@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from apps.chunking import services as chunkings
 from apps.vectors.adapters import backend

@@ -30,7 +30,7 @@ FOR_OTHERS: Final[
     TALLY: ("increment", 0, frozenset({"once"})),
 }
 TOGETHER: Final = ("foundation.together", "together")
-REPLACE: Final = ("dataclasses", "replace")
+REPLACE: Final = ("msgspec.structs", "replace")
 ANY: Final = "*"
 DEPTH: Final = 6
 

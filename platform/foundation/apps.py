@@ -15,7 +15,7 @@ PROBE: Final = "doctor"  # the secret that `manage.py doctor` keeps and reads
 
 
 @record(table="clients", key=("client",))
-class RegisteredClient(Record):
+class RegisteredClient(Record, frozen=True):
     """An OAuth2 client and the application it speaks for; `secrets` are hashes, newest last; none where Cognito has them."""
 
     client: str
@@ -26,7 +26,7 @@ class RegisteredClient(Record):
 
 
 @record(table="sessions", key=("session",), expires="until")
-class Session(Record):
+class Session(Record, frozen=True):
     """A browser's session; `content` is signed and encoded by Django."""
 
     session: str
@@ -47,7 +47,7 @@ class KeyState(enum.StrEnum):
     key=("application", "key"),
     indexes={"by_created": ("application", "created"), "by_key": ("key",)},
 )
-class ApiKey(Record):
+class ApiKey(Record, frozen=True):
     """A key of an application. `beginning` are its first characters; `ends` is when it stops being good, None: never."""
 
     application: str
@@ -74,7 +74,7 @@ class ApiKey(Record):
 
 
 @record(table="api_key_holders", key=("digest",))
-class KeyHolder(Record):
+class KeyHolder(Record, frozen=True):
     """Finds a key by its digest."""
 
     digest: str

@@ -9,10 +9,11 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Final
+
+from msgspec.structs import replace
 
 from foundation import adapters
 from foundation.ambient import new_id, new_secret, now

@@ -3,11 +3,12 @@
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from django.core import signing
+from msgspec import Struct
 
 from foundation.errors import Conflict, Invalid
 
@@ -32,8 +33,7 @@ class Kind:
     spread: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """What every record has: `revision`, 0 before it is first stored and one higher with every change."""
 
     kind: ClassVar[Kind]
@@ -45,7 +45,6 @@ T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", bound=Record)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=False, field_specifiers=(field,))
 def record(
     *,
     table: str,
@@ -54,17 +53,17 @@ def record(
     expires: str | None = None,
     spread: int = 1,
 ) -> Callable[[type[R]], type[R]]:
-    """Make a class a record. `key` and `indexes` name its fields; `expires` names a datetime field after which it is gone.
+    """Say how a class of record is kept. `key` and `indexes` name its fields; `expires` names a datetime field after which
+    it is gone.
 
     `spread` is for records of which one group has more than 1,000 writes a second; a list of them costs so many queries.
     """
 
-    def made(cls: type[R]) -> type[R]:
-        frozen = dataclass(frozen=True, slots=True)(cls)
-        frozen.kind = Kind(table, key, dict(indexes or {}), expires, spread)
-        return frozen
+    def kept(kind: type[R]) -> type[R]:
+        kind.kind = Kind(table, key, dict(indexes or {}), expires, spread)
+        return kind
 
-    return made
+    return kept
 
 
 class Absent(enum.Enum):
@@ -156,22 +155,6 @@ class Records(Protocol):
 def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     """The values of `fields`, in order."""
     return tuple([getattr(record, name) for name in fields])
-
-
-_names: Final[dict[type[Record], tuple[str, ...]]] = {}
-
-
-def revised(record: R, revision: int) -> R:
-    """The same record with another revision: what dataclasses.replace gives, at a fraction of its cost."""
-    kind = type(record)
-    names = _names.get(kind)
-    if names is None:
-        names = _names[kind] = tuple(each.name for each in fields(kind) if each.name != "revision")
-    made = object.__new__(kind)
-    for name in names:
-        object.__setattr__(made, name, getattr(record, name))
-    object.__setattr__(made, "revision", revision)
-    return made
 
 
 def batchable(records: Sequence[Record]) -> None:

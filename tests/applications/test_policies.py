@@ -2,12 +2,12 @@
 
 import json
 import uuid
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from msgspec.structs import replace
 
 from apps.applications import services
 from apps.applications.records import Action, Allowance, Application, CacheScope, Caching, Guard, Policy
@@ -82,7 +82,7 @@ def test_a_change_in_another_process_holds_here_soon(application: Application) -
 
     assert services.policies.get(application.application).content_days == 0
     change = """
-from dataclasses import replace
+from msgspec.structs import replace
 from apps.applications import services
 services.change_policy(sys.argv[1], lambda policy: replace(policy, content_days=5))
 """

@@ -9,9 +9,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from foundation.adapters.embedded.counters import SCHEMA as COUNTERS
 from foundation.adapters.embedded.counters import SqliteCounters
@@ -25,7 +27,7 @@ SECONDS = 1.0
 
 
 @record(table="bench_jobs", key=("application", "job"), indexes={"by_created": ("application", "created")})
-class Job(Record):
+class Job(Record, frozen=True):
     """A record of the usual size, with one index."""
 
     application: str

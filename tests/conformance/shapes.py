@@ -2,7 +2,6 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 
 from foundation.records import Record, record
@@ -18,7 +17,7 @@ class Color(enum.Enum):
     key=("owner", "name"),
     indexes={"by_written": ("owner", "written"), "by_topic": ("owner", "topic", "rank"), "by_name": ("name", "owner")},
 )
-class Note(Record):
+class Note(Record, frozen=True):
     owner: str
     name: str
     written: datetime | None = None
@@ -30,7 +29,7 @@ class Note(Record):
 
 
 @record(table="test_pages", key=("owner", "book", "page"))
-class BookPage(Record):
+class BookPage(Record, frozen=True):
     owner: str
     book: str
     page: int
@@ -38,20 +37,20 @@ class BookPage(Record):
 
 
 @record(table="test_moments", key=("owner", "at"))
-class Moment(Record):
+class Moment(Record, frozen=True):
     owner: str
     at: datetime
 
 
 @record(table="test_tickets", key=("ticket",), indexes={"by_event": ("event", "at")})
-class Ticket(Record):
+class Ticket(Record, frozen=True):
     ticket: str
     event: str
     at: datetime
 
 
 @record(table="test_guests", key=("owner", "guest"), expires="until", indexes={"by_room": ("owner", "room")})
-class Guest(Record):
+class Guest(Record, frozen=True):
     owner: str
     guest: str
     until: datetime | None
@@ -60,7 +59,7 @@ class Guest(Record):
 
 
 @record(table="test_pages", key=("owner", "book", "page"))
-class ReadPage(Record):
+class ReadPage(Record, frozen=True):
     """A page as a later release has it: with one field more."""
 
     owner: str
@@ -71,7 +70,7 @@ class ReadPage(Record):
 
 
 @record(table="test_events", key=("owner", "event"), indexes={"by_at": ("owner", "at")}, spread=3)
-class Event(Record):
+class Event(Record, frozen=True):
     owner: str
     event: str
     at: datetime | None = None
@@ -79,13 +78,13 @@ class Event(Record):
 
 
 @record(table="test_parcels", key=("owner", "parcel"))
-class Parcel(Record):
+class Parcel(Record, frozen=True):
     owner: str
     parcel: str
     text: str = ""
     whole: int | None = None
     broken: float | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     parts: tuple[str, ...] = ()
     open: bool = False
     sizes: tuple[int | float | None, ...] = ()

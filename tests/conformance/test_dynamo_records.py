@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from msgspec.structs import replace
 
 from apps.invocation.records import AsyncInvocation, CachedAnswer
 from apps.usage.records import Content, Invocation

@@ -12,7 +12,6 @@ from tests.running import wait_for
 
 OPENED = """
 from pathlib import Path
-from dataclasses import replace
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.records import SCHEMA, SqliteRecords
 from foundation.records import update

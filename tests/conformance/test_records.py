@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from foundation.errors import Conflict, Invalid, TooLarge
 from foundation.records import ANY, Records, key_of, update

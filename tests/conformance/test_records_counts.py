@@ -1,10 +1,10 @@
 """What every store of records promises of counting: each once, however often and from wherever it is told."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from foundation.errors import Conflict, NotFound
 from foundation.records import Records

@@ -1,10 +1,10 @@
 """What every store of records promises of queries: order, bounds, indexes, pages, and what has expired."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from foundation.errors import Conflict, Invalid, NotFound
 from foundation.records import Records

@@ -1,9 +1,9 @@
 """What every store of records promises of what is removed: one record, and several together."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from foundation.errors import Conflict, Invalid
 from foundation.records import Records

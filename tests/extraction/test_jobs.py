@@ -1,9 +1,9 @@
 """Extraction jobs: registering, working, counting."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from apps.extraction import services
 from apps.extraction.records import FileStatus

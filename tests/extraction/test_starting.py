@@ -5,9 +5,9 @@ import re
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from apps.extraction import services, work
 from apps.extraction.records import FileStatus

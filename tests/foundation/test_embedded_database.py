@@ -2,10 +2,10 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.records import SCHEMA, SqliteRecords
@@ -17,7 +17,7 @@ AT_ONCE = 16
 
 
 @record(table="shared_things", key=("application", "thing"), indexes={"by_colour": ("application", "colour")})
-class Thing(Record):
+class Thing(Record, frozen=True):
     """As it was."""
 
     application: str
@@ -26,7 +26,7 @@ class Thing(Record):
 
 
 @record(table="shared_things", key=("application", "thing"))
-class ThingSince(Record):
+class ThingSince(Record, frozen=True):
     """As it is: nobody asks for the index."""
 
     application: str

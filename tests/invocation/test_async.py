@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Action, Allowance, Guard, Policy

@@ -1,6 +1,6 @@
 """The lines of a batch under what holds for their application: limits, its policy, its account."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy

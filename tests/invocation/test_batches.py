@@ -1,9 +1,9 @@
 """OpenAI's batches through the door: answered line by line, refused, cancelled, expired, given up."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from apps.invocation import tasks
 from apps.invocation.batches.records import Batch

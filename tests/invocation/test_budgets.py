@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Caching

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, CacheScope, Caching, Guard

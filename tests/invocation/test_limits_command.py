@@ -2,12 +2,12 @@
 
 import json
 import uuid
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from msgspec.structs import replace
 
 from apps.applications import services
 from apps.applications.records import Allowance, Application, Caching

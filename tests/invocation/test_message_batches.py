@@ -1,12 +1,12 @@
 """Anthropic's Message Batches through the door, with the work done as workers do it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from anthropic.types.messages import MessageBatch, MessageBatchIndividualResponse
+from msgspec.structs import replace
 
 from apps.invocation.batches.records import Batch
 from foundation.adapters import records

@@ -3,10 +3,10 @@
 import json
 import resource
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from apps.usage import services
 from apps.usage.journal import Journal

@@ -1,10 +1,10 @@
 """What is on an application's account."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from apps.invocation import services as invocation
 from apps.usage import services

@@ -3,11 +3,11 @@
 import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from apps.vectors import services, work
 from apps.vectors.adapters import backend

@@ -1,6 +1,6 @@
 """Vectorize jobs of an application that is over a limit: a job waits for room, however often, and nobody's attempts run out."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy

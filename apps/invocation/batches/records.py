@@ -57,7 +57,7 @@ class Results(enum.StrEnum):
     indexes={"by_purpose": ("application", "purpose", "file")},
     expires="expires",
 )
-class UploadedFile(Record):
+class UploadedFile(Record, frozen=True):
     """A file of an application; ids begin with their time. One of results lies in the parts of its `batch`, and grows with
     it: its size is a count of the batch, and `size` here is 0."""
 
@@ -92,7 +92,7 @@ class LineError:
 
 
 @record(table="batches", key=("application", "batch"), expires="expires")
-class Batch(Record):
+class Batch(Record, frozen=True):
     """The lines of a file, which workers answer in parts of some lines; ids begin with their time.
 
     total counts lines, parts the messages; both stand when the batch has begun. handed_out: all of those have been sent.
@@ -166,7 +166,7 @@ class Batch(Record):
 
 
 @record(table="batch_parts", key=("application", "batch", "part"), expires="expires")
-class BatchPart(Record):
+class BatchPart(Record, frozen=True):
     """How a part of a batch ended; of several workers at once the first to put this ended it.
 
     attempt names the files of its results. The numbers are those that are added to the batch's.

@@ -5,9 +5,10 @@ Everything is looked up under the caller: what is another's is not there. Lists 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from apps.invocation.batches.lines import ENDPOINTS
 from apps.invocation.batches.records import OPENAI, Batch, BatchPart, BatchStatus, Purpose, Results, UploadedFile, source_of

@@ -1,10 +1,10 @@
 """What workers do with a batch: cut its file into parts, answer each part, count it once. All of it bears being repeated."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from apps.invocation.batches import services
 from apps.invocation.batches.answering import answered, failed

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from apps.invocation import admission, routing
 from apps.invocation.caching import places, words
 from apps.invocation.caching.reading import Given, in_store
@@ -104,7 +106,7 @@ def grown(held: CachedMeanings, slot: Slot, ends: datetime) -> CachedMeanings:
     rows.pop(slot.place, None)
     kept = [*rows.items(), (slot.place, row)][-most:]
     vectors = base64.b64encode(b"".join(vector for _, vector in kept)).decode()
-    return replace(held, places=tuple(place for place, _ in kept), vectors=vectors, expires=max(held.expires, ends))
+    return structs.replace(held, places=tuple(place for place, _ in kept), vectors=vectors, expires=max(held.expires, ends))
 
 
 def packed(vector: Sequence[float]) -> "np.ndarray":

@@ -3,9 +3,10 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from apps.applications.records import Action, Guard
 from apps.invocation.guarding import blocks

@@ -2,9 +2,10 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
+
+from msgspec.structs import asdict, replace
 
 from apps.applications import services
 from apps.applications.records import Action, CacheScope, Policy

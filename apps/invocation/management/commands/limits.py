@@ -2,9 +2,10 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy

@@ -9,10 +9,10 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from foundation.adapters.aws import records as aws_records
 from foundation.adapters.aws import secrets as aws_secrets

@@ -1,8 +1,10 @@
 """What DynamoDB is asked to do with one item: conditions and changes, as its parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from foundation.adapters.aws.tables import place_of, table_of
 from foundation.adapters.aws.values import Attribute, item_of, removable, value_of

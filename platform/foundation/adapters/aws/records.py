@@ -6,10 +6,11 @@ keeps its indexes a little later; what is decided by such a query must be confir
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from math import ceil
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from foundation.adapters.aws.clients import answering, client
 from foundation.adapters.aws.counting import Life, Lives, addition, is_marked, short, spill_if_full

@@ -6,12 +6,12 @@ they do. A long text is compressed. A field that is None, and is None unless sai
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from math import ceil
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec.structs import fields
 
 from foundation.adapters.aws.tables import TTL, places_of
 from foundation.errors import Invalid, TooLarge
@@ -80,7 +80,7 @@ _FIELDS: Final[dict[type[Record], Mapping[str, Any]]] = {}
 
 
 def _fields(kind: type[Record]) -> Mapping[str, Any]:
-    """The default of each field, MISSING where it has none; one whose default is None may be left out when it is None."""
+    """The default of each field, NODEFAULT where it has none; one whose default is None may be left out when it is None."""
     known = _FIELDS.get(kind)
     if known is None:
         known = _FIELDS[kind] = {field.name: field.default for field in fields(kind)}

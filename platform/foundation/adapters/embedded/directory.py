@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from foundation.adapters.embedded import records as embedded_records
 from foundation.ambient import new_secret

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from sqlite3 import Connection
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from foundation.adapters.embedded.database import Database
 from foundation.ambient import now
@@ -26,7 +27,6 @@ from foundation.records import (
     composed,
     key_of,
     open_cursor,
-    revised,
     scope_of,
     seal_cursor,
     sortable,
@@ -225,7 +225,7 @@ class SqliteRecords:
             return False
         with suppress(_Known), self.database.writing() as connection:
             for kind, same in groupby(records, kind_of):
-                rows = [row(revised(record, 1), position(key_of(record, kind.kind.key))) for record in same]
+                rows = [row(replace(record, revision=1), position(key_of(record, kind.kind.key))) for record in same]
                 if connection.executemany(self.known[kind].add, rows).rowcount < len(rows):
                     raise _Known
             return True
@@ -258,7 +258,7 @@ class SqliteRecords:
         kind, place = record.kind, position(key_of(record, record.kind.key))
         sql = self.known[type(record)]
         if expect == 0:  # most are new, and nothing has to be read for these
-            added = revised(record, 1)
+            added = replace(record, revision=1)
             if connection.execute(sql.add, row(added, place)).rowcount:
                 return added
         self._expire(connection, type(record), place)
@@ -266,7 +266,7 @@ class SqliteRecords:
         stored = 0 if found is None else found[0]
         if expect is not ANY and stored != expect:
             raise Conflict(f"{kind.table}: somebody else changed it (revision {stored}, not {expect}); read it and try again")
-        kept = revised(record, stored + 1)
+        kept = replace(record, revision=stored + 1)
         connection.execute(sql.put, row(kept, place))
         return kept
 
