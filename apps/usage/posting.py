@@ -20,8 +20,6 @@ from foundation.settings import CHOSEN
 
 MOST_IN_A_BATCH: Final = 100
 KEPT: Final = timedelta(days=CHOSEN.usage_days)
-COUNTED: Final = {Outcome.SUCCESS: "succeeded", Outcome.FAILED: "failed"}
-SUMMED: Final = (*COUNTED.values(), "input_tokens", "output_tokens", "latency_ms", "cached_tokens", "cache_hits", "cost")
 
 
 class Entry(Struct, frozen=True, omit_defaults=True, array_like=True):
@@ -126,18 +124,22 @@ def kept(row: Invocation) -> Invocation:
 
 def summed(rows: Iterable[Invocation]) -> Summed:
     """The sums of calls by what they count in, each with the first of its calls."""
-    days: dict[Day, tuple[Invocation, dict[str, int]]] = {}
+    days: dict[Day, list[Invocation]] = {}
     for row in rows:
-        day = day_of(row)
-        found = days.get(day)
-        if found is None:
-            found = days[day] = (row, dict.fromkeys(SUMMED, 0))
-        sums = found[1]
-        sums[COUNTED[row.status]] += 1
-        sums["input_tokens"] += row.input_tokens
-        sums["output_tokens"] += row.output_tokens
-        sums["latency_ms"] += row.latency_ms
-        sums["cached_tokens"] += row.cached_tokens
-        sums["cache_hits"] += bool(row.cache)
-        sums["cost"] += row.cost or 0
-    return days
+        days.setdefault(day_of(row), []).append(row)
+    return {day: (same[0], sums_of(same)) for day, same in days.items()}
+
+
+def sums_of(rows: Sequence[Invocation]) -> dict[str, int]:
+    """What calls come to together."""
+    succeeded = [row.status for row in rows].count(Outcome.SUCCESS)
+    return {
+        "succeeded": succeeded,
+        "failed": len(rows) - succeeded,
+        "input_tokens": sum([row.input_tokens for row in rows]),
+        "output_tokens": sum([row.output_tokens for row in rows]),
+        "latency_ms": sum([row.latency_ms for row in rows]),
+        "cached_tokens": sum([row.cached_tokens for row in rows]),
+        "cache_hits": sum([bool(row.cache) for row in rows]),
+        "cost": sum([row.cost or 0 for row in rows]),
+    }

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -100,12 +101,14 @@ class Segment:
 
     def next_block(self) -> Block | None:
         """The block that was begun, or else the next one, begun now; None when all is shipped."""
-        if self.begun <= self.shipped < self.end:
-            self._begin()
-        if self.begun <= self.shipped:
+        if self.begun > self.shipped:
+            found = list(frames(self._read(self.begun - self.shipped)))
+        elif self.end > self.shipped:
+            found = self._begin()
+        else:
             return None
-        payloads = tuple(payload for _, payload in frames(self._read(self.begun - self.shipped)))
-        return Block(self, f"{self.path.parent.name}/{self.path.stem}/{self.shipped}", self.begun, payloads)
+        name = f"{self.path.parent.name}/{self.path.stem}/{self.shipped}"
+        return Block(self, name, self.begun, [payload for _, payload in found])
 
     def finish(self, block: Block) -> int:
         """The block is in the store; the number of bytes that it had."""
@@ -118,11 +121,11 @@ class Segment:
         self.path.unlink(missing_ok=True)
         self.log.unlink(missing_ok=True)
 
-    def _begin(self) -> None:
-        found = [end for end, _ in frames(self._read(min(BLOCK_BYTES, self.end - self.shipped)))][:BLOCK_ROWS]
+    def _begin(self) -> list[tuple[int, bytes]]:
+        found = list(islice(frames(self._read(min(BLOCK_BYTES, self.end - self.shipped))), BLOCK_ROWS))
         if not found:
             raise OSError(f"{self.path} does not read as it was written")
-        begun = self.shipped + found[-1]
+        begun = self.shipped + found[-1][0]
         mark = framed(PLACE.pack(begun))
         file = os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
@@ -132,6 +135,7 @@ class Segment:
         if not self.log_end:
             sync_folder(self.log.parent)
         self.begun, self.log_end = begun, self.log_end + len(mark)
+        return found
 
     def _read(self, size: int) -> bytes:
         file = os.open(self.path, os.O_RDONLY)

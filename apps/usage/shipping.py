@@ -154,8 +154,7 @@ class Shipper:
         return entries
 
     def _tell(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            self.totals.add(entry.row)
+        self.totals.add([entry.row for entry in entries])
         self.told(entries)
 
     def _one_by_one(self, block: Block) -> Iterator[Entry]:

@@ -2,7 +2,9 @@
 buckets are those of OpenTelemetry's conventions for generative AI where it has them."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct, field
@@ -14,6 +16,7 @@ JOIN: Final = "\x1f"
 OPERATIONS: Final = {"text": "chat", "embed": "embeddings", "rerank": "rerank", "count": "count_tokens"}
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST: Final = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+ALIKE: Final = attrgetter("application", "model_name", "served_by", "model_kind", "deployment", "outcome", "cache")
 TOKENS: Final = tuple(4.0**power for power in range(14))
 
 
@@ -79,35 +82,46 @@ class Totals(Struct):
     histograms: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)
 
-    def add(self, row: Invocation) -> None:
-        """Count a call."""
-        models = (row.model_name, row.served_by)
-        operation = OPERATIONS.get(row.model_kind, row.model_kind)
-        self.count(CALLS, (row.application, *models, row.deployment, row.outcome, row.cache), 1)
-        self.count(COST, (row.application, *models), (row.cost or 0) / MICRO)
-        for kind, tokens in (("input", row.input_tokens), ("output", row.output_tokens)):
-            if tokens:
-                self.count(SPENT, (row.application, *models, kind), tokens)
-                self.observe(USAGE, (operation, *models, kind), tokens)
-        for each in row.tries:
-            self.count(TRIES, (each.deployment, each.outcome), 1)
-        self.observe(DURATION, (operation, *models, "" if row.outcome == "success" else row.outcome), row.latency_ms / 1000)
-        if row.first_token_ms is not None:
-            self.observe(FIRST_TOKEN, (operation, *models), row.first_token_ms / 1000)
+    def add(self, rows: Iterable[Invocation]) -> None:
+        """Count calls."""
+        found: dict[tuple[str, ...], list[Invocation]] = {}
+        for row in rows:
+            found.setdefault(ALIKE(row), []).append(row)
+        for alike in found.values():
+            self._add(alike[0], alike)
+
+    def _add(self, first: Invocation, rows: Sequence[Invocation]) -> None:
+        """Count calls that have all labels of the first."""
+        application, models = first.application, (first.model_name, first.served_by)
+        operation = OPERATIONS.get(first.model_kind, first.model_kind)
+        self.count(CALLS, (application, *models, first.deployment, first.outcome, first.cache), len(rows))
+        self.count(COST, (application, *models), sum([row.cost or 0 for row in rows]) / MICRO)
+        for kind, tokens in (("input", [row.input_tokens for row in rows]), ("output", [row.output_tokens for row in rows])):
+            if any(tokens):
+                self.count(SPENT, (application, *models, kind), sum(tokens))
+                self.observe(USAGE, (operation, *models, kind), filter(None, tokens))
+        for tried, times in Counter([(each.deployment, each.outcome) for row in rows for each in row.tries]).items():
+            self.count(TRIES, tried, times)
+        error = "" if first.outcome == "success" else first.outcome
+        self.observe(DURATION, (operation, *models, error), [row.latency_ms / 1000 for row in rows])
+        begun = [row.first_token_ms / 1000 for row in rows if row.first_token_ms is not None]
+        if begun:
+            self.observe(FIRST_TOKEN, (operation, *models), begun)
 
     def count(self, series: Series, labels: Sequence[str], amount: float) -> None:
         """Add to a counter."""
         values, key = self.counters.setdefault(series.name, {}), JOIN.join(labels)
         values[key] = values.get(key, 0) + amount
 
-    def observe(self, series: Series, labels: Sequence[str], value: float) -> None:
+    def observe(self, series: Series, labels: Sequence[str], observed: Iterable[float]) -> None:
         """Count into a histogram."""
         values, key = self.histograms.setdefault(series.name, {}), JOIN.join(labels)
         counts = values.get(key)
         if counts is None:
             counts = values[key] = [0.0] * (len(series.buckets) + 2)
-        counts[bisect_left(series.buckets, value)] += 1
-        counts[-1] += value
+        for value in observed:
+            counts[bisect_left(series.buckets, value)] += 1
+            counts[-1] += value
 
     def take(self, other: "Totals", *, gauges: bool) -> None:
         """Add those of another process; its gauges only where it is still there."""

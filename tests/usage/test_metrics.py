@@ -72,8 +72,7 @@ def test_with_a_token_nobody_is_answered_without_it(tmp_path: Path) -> None:
 
 def counted(*rows: Invocation) -> Totals:
     totals = Totals()
-    for row in rows:
-        totals.add(row)
+    totals.add(rows)
     return totals
 
 
