@@ -187,7 +187,7 @@ def sortable(value: Any) -> str:
         case enum.Enum():
             return sortable(value.value)
         case str():
-            if UNSAFE.search(value):
+            if not value.isprintable() and UNSAFE.search(value):  # what can be printed is safe, and is told sooner
                 raise Invalid("an id or name must not hold control characters or marks that turn the direction of writing")
             return value
         case bool():

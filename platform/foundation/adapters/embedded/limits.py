@@ -5,7 +5,7 @@ spent is never only here: it is on the account, and what was not settled is sett
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, TypeAlias
 
@@ -23,7 +23,7 @@ create table if not exists counters (key text primary key, amount integer, held 
 create table if not exists reservations (id text primary key, until real, live integer, claims blob) without rowid;
 create index if not exists reservations_until on reservations (live, until);
 """
-READ: Final = "select amount, held, until from counters where key = ?"
+READ: Final = "select key, amount, held, until from counters where key in"
 WRITE: Final = "insert or replace into counters values (?, ?, ?, ?)"
 KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
 TAKE: Final = "delete from reservations where id = ? returning live, claims"
@@ -56,6 +56,13 @@ class Counter:
         return claim.amount if claim.limit is None else claim.limit - self.amount - self.held
 
 
+def counters_of(connection: Connection, keys: Collection[str], moment: float) -> dict[str, Counter]:
+    """The counters of these keys, also those that are not there yet."""
+    marks = ", ".join("?" * len(keys))
+    rows = {key: (amount, held, until) for key, amount, held, until in connection.execute(f"{READ} ({marks})", tuple(keys))}
+    return {key: Counter(rows.get(key), moment) for key in keys}
+
+
 class Ledger:
     """The counters that a batch touches, each read once and written once."""
 
@@ -63,12 +70,15 @@ class Ledger:
         self.connection, self.moment = connection, moment
         self.counters: dict[str, Counter] = {}
 
+    def read(self, keys: Collection[str]) -> None:
+        """Have these counters at hand."""
+        self.counters |= counters_of(self.connection, keys, self.moment)
+
     def counter(self, key: str) -> Counter:
         """The counter of this key."""
-        found = self.counters.get(key)
-        if found is None:
-            found = self.counters[key] = Counter(self.connection.execute(READ, (key,)).fetchone(), self.moment)
-        return found
+        if key not in self.counters:
+            self.read((key,))
+        return self.counters[key]
 
     def reserve(self, wanted: Reservation) -> Verdict:
         """Grant it, or refuse it."""
@@ -100,29 +110,22 @@ class Ledger:
     def settle(self, ended: Settlement) -> None:
         """Release what was held back, and count what was used on the counter of the time in which it was wanted; on none
         when that is over."""
-        row = self.connection.execute(TAKE, (ended.id,)).fetchone()
-        if row is None:
-            return
-        claims = DECODE(row[1])
-        if row[0]:
-            self.release(claims)
-        for key, _, until in claims:
-            used = min(max(0, ended.used.get(key, 0)), MOST)
-            if used and until > self.moment:
-                counter = self.counter(key)
-                counter.amount, counter.until, counter.changed = counter.amount + used, counter.until or until, True
-
-    def release(self, claims: Iterable[Held]) -> None:
-        """Hold nothing back for these any more."""
-        for key, amount, _ in claims:
-            counter = self.counter(key)
-            counter.held, counter.changed = counter.held - amount, True
+        for live, claims in self.connection.execute(TAKE, (ended.id,)).fetchall():
+            self._end(live, claims, ended.used)
 
     def expire(self) -> None:
         """Release what was never settled in its time."""
         for identifier, claims in self.connection.execute(LATE, (self.moment,)).fetchall():
-            self.release(DECODE(claims))
+            self._end(1, claims, {})
             self.connection.execute("update reservations set live = 0 where id = ?", (identifier,))
+
+    def _end(self, live: int, claims: bytes, used: Mapping[str, int]) -> None:
+        """live: 1 while it is held back, 0 once that has expired."""
+        for key, amount, until in DECODE(claims):
+            counter, counted = self.counter(key), used.get(key, 0)
+            counter.held, counter.changed = counter.held - live * amount, True
+            if counted > 0 and until > self.moment:
+                counter.amount, counter.until = counter.amount + min(counted, MOST), counter.until or until
 
     def raise_to(self, floor: Floor) -> None:
         """Have the counter count at least so much."""
@@ -145,6 +148,7 @@ class SqliteLimits:
         verdicts: list[Verdict | None] = []
         with self.database.writing() as connection:
             ledger = Ledger(connection, self.clock())
+            ledger.read({claim.key for step in steps if isinstance(step, Reservation) for claim in step.claims})
             ledger.expire()
             for step in steps:
                 if isinstance(step, Reservation):
@@ -174,9 +178,9 @@ class SqliteLimits:
         with self.database.reading() as connection:
             moment = self.clock()
             late = [claim for _, claims in connection.execute(LATE, (moment,)) for claim in DECODE(claims)]
-            found = [Counter(connection.execute(READ, (key,)).fetchone(), moment) for key in keys]
+            found = counters_of(connection, keys, moment)
         expired = {key: sum(amount for late_key, amount, _ in late if late_key == key) for key in keys}
-        return [counter.amount + counter.held - expired[key] for key, counter in zip(keys, found, strict=True)]
+        return [found[key].amount + found[key].held - expired[key] for key in keys]
 
     def _sweep(self, connection: Connection, moment: float) -> None:
         """Once a minute, forget what is long over."""
