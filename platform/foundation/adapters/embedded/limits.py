@@ -6,6 +6,7 @@ spent is never only here: it is on the account, and what was not settled is sett
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from sqlite3 import Connection
 from typing import Final, TypeAlias
 
@@ -23,10 +24,11 @@ create table if not exists counters (key text primary key, amount integer, held 
 create table if not exists reservations (id text primary key, until real, live integer, claims blob) without rowid;
 create index if not exists reservations_until on reservations (live, until);
 """
-READ: Final = "select key, amount, held, until from counters where key in"
-WRITE: Final = "insert or replace into counters values (?, ?, ?, ?)"
+READ: Final = "with wanted (name) as (values {}) select key, amount, held, until from wanted cross join counters on key = name"
+WRITE: Final = "insert or replace into counters values {}"
 KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
-TAKE: Final = "delete from reservations where id = ? returning live, claims"
+FIND: Final = "select live, claims from reservations where id = ?"
+FORGET: Final = "delete from reservations where id = ?"  # after FIND it takes less time than a deletion that returns the row
 LEFT: Final = "select id from reservations where id in (select value from json_each(?))"
 LATE: Final = "select id, claims from reservations where live = 1 and until <= ?"
 Held: TypeAlias = tuple[str, int, float]  # key, amount and `until` of a claim that is held back
@@ -56,10 +58,15 @@ class Counter:
         return claim.amount if claim.limit is None else claim.limit - self.amount - self.held
 
 
+def rows_of(number: int, row: str) -> str:
+    """So many rows of a statement: one that has all of them takes half the time of one for each."""
+    return ", ".join([row] * number)
+
+
 def counters_of(connection: Connection, keys: Collection[str], moment: float) -> dict[str, Counter]:
     """The counters of these keys, also those that are not there yet."""
-    marks = ", ".join("?" * len(keys))
-    rows = {key: (amount, held, until) for key, amount, held, until in connection.execute(f"{READ} ({marks})", tuple(keys))}
+    found = connection.execute(READ.format(rows_of(len(keys), "(?)")), tuple(keys)) if keys else ()
+    rows = {key: (amount, held, until) for key, amount, held, until in found}
     return {key: Counter(rows.get(key), moment) for key in keys}
 
 
@@ -110,8 +117,10 @@ class Ledger:
     def settle(self, ended: Settlement) -> None:
         """Release what was held back, and count what was used on the counter of the time in which it was wanted; on none
         when that is over."""
-        for live, claims in self.connection.execute(TAKE, (ended.id,)).fetchall():
-            self._end(live, claims, ended.used)
+        found = self.connection.execute(FIND, (ended.id,)).fetchone()
+        if found is not None:
+            self.connection.execute(FORGET, (ended.id,))
+            self._end(found[0], found[1], ended.used)
 
     def expire(self) -> None:
         """Release what was never settled in its time."""
@@ -135,7 +144,9 @@ class Ledger:
 
     def write(self) -> None:
         """Keep what changed."""
-        self.connection.executemany(WRITE, [(key, c.amount, c.held, c.until) for key, c in self.counters.items() if c.changed])
+        changed = [(key, each.amount, each.held, each.until) for key, each in self.counters.items() if each.changed]
+        if changed:
+            self.connection.execute(WRITE.format(rows_of(len(changed), "(?, ?, ?, ?)")), tuple(chain.from_iterable(changed)))
 
 
 class SqliteLimits:
