@@ -20,6 +20,7 @@ class ActionsCommand(BaseCommand, ABC):
     A Problem that an action raises is the command's error.
     """
 
+    requires_system_checks = ()
     actions: Mapping[str, tuple[str, Action]]
 
     @abstractmethod

@@ -40,6 +40,7 @@ class Command(BaseCommand):
     """Lists administrators, makes new ones with a one-time password, resets passwords, lets in and keeps out."""
 
     help = "Administrators: list, create, reset (a new one-time password), activate, deactivate."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["list", *ACTIONS])

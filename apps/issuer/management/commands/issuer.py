@@ -13,6 +13,7 @@ class Command(BaseCommand):
     """Gives the pools new signing keys, without a moment in which a good token is refused."""
 
     help = "Signing keys: rotate publishes a new key, which signs 90 seconds later; the old one stays published for 25 hours."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["rotate"])
