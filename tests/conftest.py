@@ -35,6 +35,7 @@ import pytest  # noqa: E402
 
 django.setup()
 
+from apps.usage import services as usage  # noqa: E402
 from foundation.adapters import directory  # noqa: E402
 from foundation.identity import Caller  # noqa: E402
 from tests import watched  # noqa: E402
@@ -46,6 +47,7 @@ from tests.servers.moto import moto as moto_server  # noqa: E402
 from tests.servers.opensearch import opensearch as opensearch_server  # noqa: E402
 
 watched.watch()
+usage.shipper.pace = 0.01  # calls of this process are on the account soon: thousands of tests look there
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from foundation.errors import Conflict, Denied, Problem
 
 logger = logging.getLogger(__name__)
 
-PACE: Final = 0.5  # seconds from one shipping to the next
+PACE: Final = 0.5  # seconds
 LOOK: Final = 5.0  # seconds from one look for dead processes to the next
 SNAPSHOT: Final = 1.0
 OLDEST: Final = 3600.0  # seconds for which a segment is written to: what is in the store stays no longer on this disk
@@ -36,11 +36,19 @@ Post = Callable[[Sequence[Entry], str], None]
 class Shipper:
     """Ships what is in a journal by `post`, and tells `told` of the calls that are in the store.
 
-    `post` may be repeated with the same entries and token after a failure, in this process or the next.
+    `post` may be repeated with the same entries and token after a failure, in this process or the next. pace: the seconds
+    from one shipping to the next.
     """
 
-    def __init__(self, journal: Journal, post: Post, told: Callable[[Sequence[Entry]], None], under_way: UnderWay) -> None:
-        self.journal, self.post, self.told, self.under_way = journal, post, told, under_way
+    def __init__(
+        self,
+        journal: Journal,
+        post: Post,
+        told: Callable[[Sequence[Entry]], None],
+        under_way: UnderWay,
+        pace: float = PACE,
+    ) -> None:
+        self.journal, self.post, self.told, self.under_way, self.pace = journal, post, told, under_way, pace
         self.process = 0
         self.starting = threading.Lock()
 
@@ -84,8 +92,8 @@ class Shipper:
         self._end()
 
     def _wait(self) -> None:
-        """Until there is something to ship, but at least PACE and at most until the next look for dead processes."""
-        self.ending.wait(PACE)
+        """Until there is something to ship, but at least the pace and at most until the next look for dead processes."""
+        self.ending.wait(self.pace)
         with self.journal.changed:
             self.journal.changed.wait_for(lambda: self.journal.waiting or self.ending.is_set(), LOOK)
 

@@ -36,7 +36,11 @@ async def test_20_no_url_in_a_request_to_a_model_is_fetched(trap: socket.socket)
         ("/model/invoke", {"prompt": [{"role": "user", "content": [part]}], "base_url": url, "api_base": url}, 200),
         ("/model/invoke", {"model_name": url, "prompt": "x"}, 400),
         ("/model/embed", {"model_name": "all-minilm-l6-v2", "input_text": url}, 200),
-        ("/model/invoke_with_raw_input", {"model_id": LOCAL, "raw_input": {"prompt": url, "api_base": url}}, 200),
+        (
+            "/model/invoke_with_raw_input",
+            {"model_id": LOCAL, "raw_input": {"prompt": url, "api_base": url, "max_tokens": 1}},
+            200,
+        ),
         (
             "/model/invoke_with_raw_input",
             {"model_id": LOCAL, "raw_input": {"messages": [{"role": "user", "content": [source]}]}},
