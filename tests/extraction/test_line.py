@@ -23,7 +23,7 @@ from foundation.ports import Limits
 from tests.extraction.delivering import lost, own_dead, present, worked, worker
 from tests.extraction.documents import counts, file_of, registered, started
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
-from tests.faults.test_26_chunking_worker_killed import killed_at
+from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
 from tests.servers.textract import TextractServer, textract
 
 PLACES = 2
@@ -176,12 +176,12 @@ def test_a_worker_killed_at_any_step_loses_no_document_and_no_place(caller, serv
             assert found is not None
             read_begun(caller, job, engine)
             ids = {"application": caller.application, "turn": str(found.turn)}
-            killed = killed_at(step, lambda turn=found.turn: line.let_in(caller.application, turn, engine, pause=0))
+            killed = killed_at(step, lambda turn=found.turn: line.let_in(caller.application, turn, engine, pause=0), crosses)
             queues.send("let_in_documents", queue=QUEUE, **ids)
         else:
             for name in documents(PLACES):
                 work.extract(caller.application, job, name, reader=engine)
-            killed = killed_at(step, lambda job=job: work.extract(caller.application, job, "004.pdf", reader=engine))
+            killed = killed_at(step, lambda job=job: work.extract(caller.application, job, "004.pdf", reader=engine), crosses)
         worked(engine, caller.application)
         check_all_read(caller, job, limits)
         step += 5

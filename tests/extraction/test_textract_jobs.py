@@ -19,7 +19,7 @@ from tests.delivering import awaiting
 from tests.extraction.delivering import lost, own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
 from tests.extraction.recorded import content_of, engine_on, eye, in_store
-from tests.faults.test_26_chunking_worker_killed import killed_at
+from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
 from tests.servers.textract import TextractServer, textract
 
 START = "StartDocumentAnalysis"
@@ -146,7 +146,7 @@ def test_a_worker_killed_at_any_step_starts_no_second_job(caller, server, engine
         ids = (caller.application, job, "two.pdf")
         for turn in range(asked):
             work.extract(*ids, turn, reader=engine)
-        killed = killed_at(step, lambda ids=ids: work.extract(*ids, asked, reader=engine))
+        killed = killed_at(step, lambda ids=ids: work.extract(*ids, asked, reader=engine), crosses)
         for _ in range(4):
             work.extract(*ids, file_of(caller, job, "two.pdf").turn, reader=engine)
         assert counts(caller, job) == ("COMPLETED", 1, 1, 0)

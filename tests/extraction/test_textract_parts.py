@@ -21,7 +21,7 @@ from foundation.ports import Limits
 from tests.extraction.delivering import own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
 from tests.extraction.recorded import AT_ONCE, answer_of, content_of, engine_on, eye, in_store, pages_of
-from tests.faults.test_26_chunking_worker_killed import killed_at
+from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
 from tests.servers.textract import TextractServer, textract
 
 GET = "GetDocumentAnalysis"
@@ -107,7 +107,7 @@ def test_a_worker_killed_at_any_step_of_a_part_fetches_that_part_again_and_no_ot
         ids = (caller.application, job, NAME)
         turn = file_of(caller, job, NAME).turn
         own = engine_on(server, limits)  # with connections of its own: those of this process are not for the one that is killed
-        killed = killed_at(step, lambda ids=ids, turn=turn, own=own: work.extract(*ids, turn, reader=own))
+        killed = killed_at(step, lambda ids=ids, turn=turn, own=own: work.extract(*ids, turn, reader=own), crosses)
         for _ in range(PARTS + 1):
             work.extract(*ids, file_of(caller, job, NAME).turn, reader=engine)
         check_whole(server, limits, caller, job)

@@ -14,7 +14,6 @@ from tests.faults.test_26_chunking_worker_killed import killed_at
 loops = pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
 KINDS = [pytest.param(loop, kind, id=kind) for loop in LOOPS.values() for kind in loop.kinds]
 FOUND = {name: loop for name, loop in LOOPS.items() if name != "invocation"}  # without its id nobody finds one; it expires
-VERBS = frozenset({"get", "put", "increment", "batch", "query", "write", "open", "delete", "seal", "send", "bury", "postpone"})
 MOST = 500  # steps; more than any has
 
 
@@ -49,7 +48,7 @@ def test_26_what_was_begun_by_a_process_that_was_killed_at_any_step_ends(loop: L
     for step in range(1, MOST):
         prepared = loop.prepared(caller) if loop.once else prepared
         before = {made: loop.result(caller, made) for made in of_caller(loop, caller)}
-        killed = killed_at(step, lambda prepared=prepared: loop.made(caller, prepared), VERBS)
+        killed = killed_at(step, lambda prepared=prepared: loop.made(caller, prepared))
         deliver_all(caller.application, loop.queue)
         for made in of_caller(loop, caller):
             result = loop.result(caller, made)
@@ -72,7 +71,7 @@ def test_26_what_is_given_up_on_at_any_step_is_over_with_a_reason_and_can_be_red
 
         def act(delivery: Delivery, step: int = step, killed: list[bool] = killed) -> None:
             if delivery.order.task == kind and not killed:
-                killed.append(killed_at(step, delivery.work, VERBS))
+                killed.append(killed_at(step, delivery.work))
             if delivery.order.task == kind and killed[0]:  # so is every other one of its kind
                 return delivery.give_up()
             return delivery.work()

@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from types import FrameType
+from typing import Any
 
 from apps.chunking import services, work
 from apps.chunking.cuts import Strategy
@@ -15,19 +16,39 @@ from tests.chunking.documents import begun, extracted
 
 DOCUMENTS = {"bad.json": b"{", "good.txt": b"one\n\ntwo"}
 EXPECTED = b'[{"chunk":"one\\n\\ntwo","page_number":1,"start":0,"end":8}]'
+SQL = {"execute", "executemany", "executescript"}
+FILES = {"link", "mkdir", "open", "rename", "replace", "rmdir", "unlink", "write"}
+STORES = "/adapters/embedded/"
+Watch = Callable[[FrameType, str, Any], bool]
 
 
-def killed_at(step: int, act: Callable[[], None], verbs: frozenset[str] | None = None) -> bool:
-    """Whether a process that does `act` was killed: as it enters or leaves a function of the stores, or only one of these
-    names, for the `step`th time. Threads that it starts are not watched, unless they get sys.getprofile()."""
+def may_change(frame: FrameType, event: str, called: Any) -> bool:
+    """Whether a store is about to execute SQL, or to make, write, name or remove a file. Only these can change what a kill
+    leaves behind, so that between two of them one kill is as good as many."""
+    return event == "c_call" and called.__name__ in SQL | FILES and any(STORES in each for each in files_above(frame))
+
+
+def crosses(frame: FrameType, event: str, _: Any) -> bool:
+    """Whether a function of a store is entered or left: for work that asks other servers between two changes."""
+    return event in ("call", "return") and STORES in frame.f_code.co_filename
+
+
+def files_above(frame: FrameType | None) -> Iterator[str]:
+    """The files of the functions that are under way, the innermost first."""
+    while frame is not None:
+        yield frame.f_code.co_filename
+        frame = frame.f_back
+
+
+def killed_at(step: int, act: Callable[[], None], when: Watch = may_change) -> bool:
+    """Whether a process that does `act` was killed, when that holds for the `step`th time. Threads that it starts are not
+    watched, unless they get sys.getprofile()."""
     child = os.fork()
     if child == 0:
         steps = count(1)
 
-        def at_each_step(frame: FrameType, event: str, _: object) -> None:
-            code, crossing = frame.f_code, event in ("call", "return")
-            known = crossing and "/adapters/embedded/" in code.co_filename and (verbs is None or code.co_name in verbs)
-            if known and next(steps) == step:
+        def at_each_step(frame: FrameType, event: str, called: Any) -> None:
+            if when(frame, event, called) and next(steps) == step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.setprofile(at_each_step)
