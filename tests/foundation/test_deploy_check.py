@@ -103,10 +103,7 @@ def checked(*arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
 
 def made(account: Moto, deployment: str, endpoints: Endpoints) -> Mapping[str, str]:
     """A deployment in moto, part by part as the templates make it; its root stack, which only tells the outputs."""
-
-    def client(service: str) -> Any:
-        return boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=account.url)
-
+    client: Any = account.client
     for kind in PLATFORM.records:
         client("dynamodb").create_table(TableName=names.table_name(deployment, kind), **tables.properties(kind))
     for queue in PLATFORM.queues:
@@ -200,7 +197,7 @@ def test_a_whole_deployment_is_good_in_every_output_and_every_service(told: Mapp
 def test_what_is_wrong_is_told_with_a_remedy(told: Mapping[str, str], account: Moto, endpoints: Endpoints) -> None:
     name = deployment_of(told)
     endpoints.told |= {"/model/service/health": (503, {}), "/usage/service/health": (200, {"status": "DOWN"})}
-    dynamodb: Any = boto3.session.Session(KEY, SECRET).client("dynamodb", region_name=REGION, endpoint_url=account.url)
+    dynamodb: Any = account.client("dynamodb")
     dynamodb.delete_table(TableName=f"{name}-applications")
     s3: Any = account.client("s3")
     s3.put_public_access_block(Bucket=told["LogsBucket"], PublicAccessBlockConfiguration={"BlockPublicAcls": True})
@@ -214,7 +211,7 @@ def test_what_is_wrong_is_told_with_a_remedy(told: Mapping[str, str], account: M
 
 def test_a_raised_alarm_is_told_by_its_name(told: Mapping[str, str], account: Moto) -> None:
     name = deployment_of(told)
-    cloudwatch: Any = boto3.session.Session(KEY, SECRET).client("cloudwatch", region_name=REGION, endpoint_url=account.url)
+    cloudwatch: Any = account.client("cloudwatch")
     alarm = {"MetricName": "m", "Namespace": "n", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "Statistic": "Sum"}
     rule = {"ComparisonOperator": "GreaterThanThreshold", "AlarmActions": [told["AlarmsTopicArn"]]}
     cloudwatch.put_metric_alarm(AlarmName=f"{name}-errors", **alarm, **rule)
@@ -247,7 +244,7 @@ def test_what_stayed_of_a_former_deployment_is_in_the_way(told: Mapping[str, str
 
 
 def test_a_deployment_whose_name_begins_alike_is_not_in_the_way(account: Moto) -> None:
-    queues: Any = boto3.session.Session(KEY, SECRET).client("sqs", region_name=REGION, endpoint_url=account.url)
+    queues: Any = account.client("sqs")
     queues.create_queue(QueueName=names.queue_name("beside-two", "chunking"))
     for deployment, free in (("beside", True), ("beside-two", False)):
         _, found = checked("--before", "--deployment", deployment, "--stack", deployment)
@@ -262,9 +259,7 @@ def test_every_name_that_stays_taken_is_looked_for() -> None:
 
 
 def test_what_stayed_of_a_collection_and_of_logs_is_in_the_way(account: Moto) -> None:
-    def client(service: str) -> Any:
-        return boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=account.url)
-
+    client: Any = account.client
     rule = {"ResourceType": "collection", "Resource": ["collection/policed-vectors"]}
     policy = json.dumps({"Rules": [rule], "AWSOwnedKey": True})
     client("opensearchserverless").create_security_policy(name="policed-vectors", policy=policy, type="encryption")
@@ -275,7 +270,7 @@ def test_what_stayed_of_a_collection_and_of_logs_is_in_the_way(account: Moto) ->
 
 
 def test_a_secret_that_waits_for_its_deletion_is_in_the_way(account: Moto) -> None:
-    secrets: Any = boto3.session.Session(KEY, SECRET).client("secretsmanager", region_name=REGION, endpoint_url=account.url)
+    secrets: Any = account.client("secretsmanager")
     secrets.create_secret(Name="removed-settings/signing-keys", SecretString="x")
     secrets.delete_secret(SecretId="removed-settings/signing-keys", RecoveryWindowInDays=7)
     _, found = checked("--before", "--deployment", "removed", "--stack", "removed")
@@ -335,7 +330,7 @@ def test_where_an_account_has_no_quota_of_its_own_the_default_holds() -> None:
 
 
 def test_what_is_used_already_counts_against_a_quota(account: Moto) -> None:
-    ec2: Any = boto3.session.Session(KEY, SECRET).client("ec2", region_name=REGION, endpoint_url=account.url)
+    ec2: Any = account.client("ec2")
     made = [ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"] for _ in range(2)]
     try:
         used = len(ec2.describe_vpcs()["Vpcs"])

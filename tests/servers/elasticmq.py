@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import pytest
 
 from deploy.cloudformation.parts import queues as template
@@ -71,7 +70,7 @@ class ElasticMq:
 
     def make(self, deployment: str, *queues: Queue) -> None:
         """Make the queues of a deployment, from the resources that the template has for them."""
-        administrator: Any = boto3.session.Session(moto.KEY, moto.SECRET).client(
+        administrator: Any = moto.ADMINISTRATOR.client(
             "sqs", region_name=moto.REGION, endpoint_url=f"http://127.0.0.1:{self.port}"
         )
         for queue in queues:

@@ -23,6 +23,7 @@ from tests.servers.starting import server
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+ADMINISTRATOR = boto3.session.Session(KEY, SECRET)  # one for all clients: each session reads the services' models anew
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 BUCKET = "foundation-files"
 SERVICES = ("S3", "SECRETS_MANAGER", "COGNITO_IDENTITY_PROVIDER", "STS", "CLOUDFORMATION", "CODEBUILD", "ECR")
@@ -91,7 +92,7 @@ class Moto:
 
     def client(self, service: str) -> BaseClient:
         """An administrator's client of it, to make what a template makes."""
-        made: Any = boto3.session.Session(KEY, SECRET).client(service, region_name=REGION, endpoint_url=self.url)
+        made: Any = ADMINISTRATOR.client(service, region_name=REGION, endpoint_url=self.url)
         return made  # type: ignore[no-any-return]
 
 
