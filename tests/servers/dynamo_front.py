@@ -45,6 +45,7 @@ class Door(BaseHTTPRequestHandler):
 
     server: DynamoFront
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer's body waits 40 ms for its headers to be acknowledged
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
