@@ -75,10 +75,3 @@ class Page(View):
         response = error(request, 405)
         response.headers["Allow"] = super().http_method_not_allowed(request, *args, **path).headers["Allow"]
         return response
-
-
-class Missing(Page):
-    """Every address under /admin that leads nowhere."""
-
-    def get(self, request: HttpRequest, **path: str) -> HttpResponse:
-        return error(request, 404)

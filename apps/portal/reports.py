@@ -91,28 +91,40 @@ class DayUse:
         )
 
 
+class Summed:
+    """The sums of some days."""
+
+    __slots__ = ()
+    days: tuple[DayUse, ...]
+
+    @property
+    def invocations(self) -> int:
+        """Their calls."""
+        return sum(day.invocations for day in self.days)
+
+    @property
+    def failures(self) -> int:
+        """Their calls that failed."""
+        return sum(day.failed for day in self.days)
+
+    @property
+    def tokens(self) -> int:
+        """Their tokens, in and out."""
+        return sum(day.tokens for day in self.days)
+
+    @property
+    def cost(self) -> int:
+        """What their calls cost, in millionths of a US dollar."""
+        return sum(day.cost for day in self.days)
+
+
 @dataclass(frozen=True, slots=True)
-class ApplicationUse:
+class ApplicationUse(Summed):
     """What one application called in a period."""
 
     application: str
     name: str
     days: tuple[DayUse, ...]
-
-    @property
-    def invocations(self) -> int:
-        """Its calls."""
-        return sum(day.invocations for day in self.days)
-
-    @property
-    def tokens(self) -> int:
-        """Its tokens, in and out."""
-        return sum(day.tokens for day in self.days)
-
-    @property
-    def cost(self) -> int:
-        """What they cost, in millionths of a US dollar."""
-        return sum(day.cost for day in self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +173,7 @@ class ServiceHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(Summed):
     """The platform at a glance. `summed`: how many applications the sums are of."""
 
     period: Period
@@ -173,26 +185,6 @@ class Overview:
     running: int
     troubled: int
     services: tuple[ServiceHealth, ...]
-
-    @property
-    def invocations(self) -> int:
-        """Calls in the period."""
-        return sum(day.invocations for day in self.days)
-
-    @property
-    def failures(self) -> int:
-        """Calls in the period that failed."""
-        return sum(day.failed for day in self.days)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in the period, in and out."""
-        return sum(day.tokens for day in self.days)
-
-    @property
-    def cost(self) -> int:
-        """What the calls of the period cost, in millionths of a US dollar."""
-        return sum(day.cost for day in self.days)
 
     @property
     def unwell(self) -> tuple[ServiceHealth, ...]:
