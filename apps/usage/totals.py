@@ -35,7 +35,9 @@ CALLS: Final = Series(
 )
 SPENT: Final = Series("foundation_model_tokens", "Tokens.", ("application", *MODELS, "gen_ai_token_type"))
 COST: Final = Series("foundation_model_cost_usd", "What calls cost, in US dollars.", ("application", *MODELS))
-TRIES: Final = Series("foundation_model_tries", "Tries of deployments by their end.", ("deployment", "outcome"))
+TRIES: Final = Series(
+    "foundation_model_tries", "Tries of deployments by their end.", ("deployment", "outcome", "gen_ai_request_model")
+)
 DURATION: Final = Series(
     "gen_ai_server_request_duration_seconds", "Calls.", ("gen_ai_operation_name", *MODELS, "error_type"), SECONDS
 )
@@ -101,7 +103,7 @@ class Totals(Struct):
                 self.count(SPENT, (application, *models, kind), sum(tokens))
                 self.observe(USAGE, (operation, *models, kind), filter(None, tokens))
         for tried, times in Counter([(each.deployment, each.outcome) for row in rows for each in row.tries]).items():
-            self.count(TRIES, tried, times)
+            self.count(TRIES, (*tried, first.model_name), times)
         error = "" if first.outcome == "success" else first.outcome
         self.observe(DURATION, (operation, *models, error), [row.latency_ms / 1000 for row in rows])
         begun = [row.first_token_ms / 1000 for row in rows if row.first_token_ms is not None]

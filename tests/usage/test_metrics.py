@@ -1,5 +1,6 @@
 """GET /metrics: what Prometheus is told, by whom it may be asked, and that nothing that was said is in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,12 @@ def test_a_call_falls_into_the_first_bucket_that_is_not_below_it(milliseconds: i
     (family,) = [each for each in families(totals) if each.name == "gen_ai_server_request_duration_seconds"]
     reached = [sample.labels["le"] for sample in family.samples if sample.name.endswith("_bucket") and sample.value == 1]
     assert reached[0] == bucket
+
+
+def test_tries_are_told_apart_by_the_model_that_was_asked_for_where_deployments_have_one_name() -> None:
+    tries = Try("openai", "upstream_failed", 3), Try("openai", "success", 3)
+    totals = counted(*(replace(called(tries=tries), model_name=model) for model in ("one", "two", "two")))
+    (family,) = [each for each in families(totals) if each.name == "foundation_model_tries"]
+    found = {(each.labels["gen_ai_request_model"], each.labels["outcome"]): each.value for each in family.samples}
+    ends = ("upstream_failed", "success")
+    assert found == {**{("one", end): 1 for end in ends}, **{("two", end): 2 for end in ends}}
