@@ -1,10 +1,10 @@
 """GET /metrics: what Prometheus is told, by whom it may be asked, and that nothing that was said is in it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.usage.records import Invocation, Outcome, Try
