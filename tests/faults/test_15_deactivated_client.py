@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from foundation.adapters import directory
 from foundation.fresh import FRESH
-from tests.forging import good_token
+from tests.forging import good_token, new_client
 from tests.running import wait_for
 
+WAYS: tuple[Callable[[str], object], ...] = (lambda client: directory.set_active(client, False), directory.delete)
 
-@pytest.mark.parametrize("shut", [lambda client: directory.set_active(client, False), directory.delete])
-def test_15_a_client_that_is_no_more_is_refused_within_five_seconds(ask, credentials, shut: Callable[[str], object]):
-    token = good_token(credentials)
-    assert ask(token)[0] == 200
-    shut(credentials.client)
-    wait_for(lambda: ask(token)[0] == 401, FRESH + 0.5)
+
+def test_15_a_client_that_is_no_more_is_refused_within_five_seconds(ask):
+    clients = [new_client() for _ in WAYS]
+    tokens = [good_token(client) for client in clients]
+    assert [ask(token)[0] for token in tokens] == [200] * len(WAYS)
+    for shut, client in zip(WAYS, clients, strict=True):
+        shut(client.client)
+    wait_for(lambda: all(ask(token)[0] == 401 for token in tokens), FRESH + 0.5)
 
 
 def test_15_a_client_that_is_active_again_is_let_in(ask, credentials):
