@@ -1,8 +1,10 @@
-"""How long a stream may be silent: one timer watches all of its waits, so that an event costs next to nothing."""
+"""How long a stream may be silent: one alarm watches all of its waits, so that an event costs next to nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
+
+from apps.invocation.alarm import Alarm
 
 T = TypeVar("T")
 
@@ -12,12 +14,13 @@ async def patient(source: AsyncIterator[T], first: float, idle: float, longest: 
 
     Only waiting for the source counts, not what is done between two events. Closing it closes nothing but itself.
     """
-    watch = Watch()
-    end = watch.loop.time() + longest
+    loop = asyncio.get_running_loop()
+    watch = Watch(loop)
+    end = loop.time() + longest
     limit = first
     try:
         while True:
-            watch.begin(min(watch.loop.time() + limit, end))
+            watch.begin(min(loop.time() + limit, end))
             try:
                 event = await anext(source, None)
             except asyncio.CancelledError:
@@ -25,53 +28,38 @@ async def patient(source: AsyncIterator[T], first: float, idle: float, longest: 
                     raise TimeoutError from None
                 raise
             finally:
-                watch.waiting = None
+                watch.alarm.off()
             if event is None:
                 return
             yield event
             limit = idle
     finally:
-        watch.end()
+        watch.alarm.end()
 
 
 class Watch:
-    """Cancels a task that waits beyond its time, and can say that it did. Its timer is set again only where it has to be."""
+    """Cancels a task that waits beyond its time, and can say that it did."""
 
-    __slots__ = ("cancelled_before", "late", "loop", "timer", "until", "waiting")
+    __slots__ = ("alarm", "cancelled_before", "late", "loop", "waiting")
 
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.timer: asyncio.TimerHandle | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop, self.alarm = loop, Alarm(loop, self._cancel)
         self.waiting: asyncio.Task[object] | None = None
-        self.until, self.late, self.cancelled_before = 0.0, False, 0
+        self.late, self.cancelled_before = False, 0
 
     def begin(self, until: float) -> None:
         """The running task begins to wait, until this moment of the loop at the longest."""
         task = self.waiting = asyncio.current_task(self.loop)
-        self.until, self.late = until, False
+        self.late = False
         self.cancelled_before = task.cancelling() if task is not None else 0
-        if self.timer is None or until < self.timer.when():
-            self._set()
+        self.alarm.set(until)
 
     def is_late(self) -> bool:
         """Whether the cancellation that has just come was of this watch, and of nobody else."""
         task = self.waiting
         return self.late and task is not None and task.uncancel() <= self.cancelled_before
 
-    def end(self) -> None:
-        """Watch no more."""
-        if self.timer is not None:
-            self.timer.cancel()
-
-    def _set(self) -> None:
-        self.end()
-        self.timer = self.loop.call_at(self.until, self._look)
-
-    def _look(self) -> None:
-        self.timer = None
-        if self.waiting is None:
-            return  # the next wait sets it
-        if self.loop.time() < self.until:
-            return self._set()
-        self.late = True
-        self.waiting.cancel()
+    def _cancel(self) -> None:
+        if self.waiting is not None:
+            self.late = True
+            self.waiting.cancel()

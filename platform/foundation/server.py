@@ -11,19 +11,27 @@ MOST_HELD: Final = 64 * 2**10
 
 
 class Corked:
-    """A transport that writes once in a turn of the event loop, as a write is a call of the system and the events of a stream
-    often come many at a time. What is more than 64 KiB waits for nothing, so that a slow reader holds up who writes."""
+    """A transport that writes twice in a turn of the event loop at the most, as a write is a call of the system and the events
+    of a stream often come many at a time: the first at once, all others together at the turn's end. What is more than 64 KiB
+    waits for nothing, so that a slow reader holds up who writes.
 
-    __slots__ = ("held", "loop", "size", "transport")
+    A turn is told by the loop's clock, which uvloop sets once for each (in milliseconds).
+    """
+
+    __slots__ = ("held", "loop", "size", "transport", "wrote")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport, self.loop = transport, loop
         self.held: list[bytes] = []
-        self.size = 0
+        self.size, self.wrote = 0, 0.0
 
     def write(self, part: bytes) -> None:
-        """Write it with all else of this turn."""
+        """Write it, or have it written with all else of this turn."""
         if not self.held:
+            moment = self.loop.time()
+            if moment != self.wrote:
+                self.wrote = moment
+                return self.transport.write(part)
             self.loop.call_soon(self.flush)
         self.held.append(part)
         self.size += len(part)

@@ -17,6 +17,7 @@ from tests.invocation.claudes import CLAUDE, PRICES, claudes
 from tests.invocation.door import Answer, Door, onboarded, opened
 from tests.invocation.test_anthropic_messages import CLOCK, LOCAL, WEATHER
 from tests.upstream.anthropic_server import AnthropicServer, read
+from tests.usage.shipped import shipped
 
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
 
@@ -76,11 +77,9 @@ def collected(said: Sequence[Any]) -> Any:
 
 
 async def rows(door: Door) -> Sequence[Invocation]:
-    """What is on the application's account, once something is."""
-    async with asyncio.timeout(10):
-        while not (found := usage.calls(door.caller.application).items):
-            await asyncio.sleep(0.02)
-    return found
+    """What is on the application's account, the newest first."""
+    await asyncio.to_thread(shipped)
+    return usage.calls(door.caller.application).items
 
 
 async def test_the_local_models_answer_comes_in_anthropics_events_and_order(door: Door):

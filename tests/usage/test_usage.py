@@ -195,7 +195,7 @@ def test_a_day_has_its_cost_cached_tokens_and_cache_hits(caller, called):
 
 
 async def test_an_application_sees_its_own_calls_one_by_one_newest_first(door: Door):
-    asked = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "Hi", "max_tokens": 2}
+    asked = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "Count to ten.", "max_tokens": 2, "temperature": 0}
     first = await door.post("/model/invoke", asked, x_labels="team=search")
     second = await door.post("/model/embed", {"model_name": "TITAN_TEXT_EMBED_V2", "input_text": "hello"})
     shipped()

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import httptools
 from aiohappyeyeballs import start_connection
 
+from apps.invocation.alarm import Alarm
+
 IDLE: Final = 30.0  # seconds for which a connection waits for its next request
 NAMES_KNOWN: Final = 60.0  # seconds for which a host's addresses are good
 NEXT_ADDRESS: Final = 0.25  # seconds after which the next address of a host is tried beside the first (RFC 8305)
@@ -38,7 +40,7 @@ class Answer:
     """
 
     __slots__ = (
-        *("begun", "chunks", "connection", "done", "end", "excess", "headers"),
+        *("alarm", "begun", "chunks", "connection", "done", "end", "excess", "headers"),
         *("heard", "lasts", "limit", "parser", "size", "status", "waiter"),
     )
 
@@ -50,6 +52,7 @@ class Answer:
         self.size = self.heard = 0
         self.begun = self.done = self.excess = self.lasts = False
         self.limit, self.end = 0.0, 0.0
+        self.alarm = Alarm(connection.loop, self._expire)
         self.waiter: asyncio.Future[None] | None = None
 
     def on_message_begin(self) -> None:
@@ -115,11 +118,11 @@ class Answer:
             raise connection.lost
         loop = connection.loop
         waiter = self.waiter = loop.create_future()
-        timer = loop.call_at(min(loop.time() + self.limit, self.end), expire, waiter)
+        self.alarm.set(min(loop.time() + self.limit, self.end))
         try:
             await waiter
         finally:
-            timer.cancel()
+            self.alarm.off()
             self.waiter = None
 
     def wake(self) -> None:
@@ -127,11 +130,9 @@ class Answer:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
-
-def expire(waiter: asyncio.Future[None]) -> None:
-    """The time is over."""
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
+    def _expire(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_exception(TimeoutError())
 
 
 class Connection(asyncio.Protocol):
@@ -160,6 +161,7 @@ class Connection(asyncio.Protocol):
         answer, self.answer = self.answer, None
         if answer is None:
             return
+        answer.alarm.end()
         del answer.parser  # it knows the answer too: a circle, which only the collector of garbage would find
         if self.lost is not None:
             return
