@@ -49,7 +49,8 @@ class Flow:
         listed = self.call("GET", "/model/list_models")
         assert [model["model_name"] for model in listed["text_models"]][:2] == ["TITAN_TEXT_PREMIER_V1", "TITAN_TEXT_LITE_V1"]
         assert all("EMBED" not in model["model_name"] for model in listed["text_models"])
-        asked: dict[str, Any] = {"model_name": "ANTHROPIC_CLAUDE_V2", "prompt": "Say hello.", "max_tokens": 5, "top_k": 50}
+        said = {"prompt": "Say hello.", "max_tokens": 5, "top_k": 50, "temperature": 0}
+        asked: dict[str, Any] = {"model_name": "ANTHROPIC_CLAUDE_V2", **said}
         assert self.call("POST", "/model/invoke", asked)["output_text"]
         turns = [{"role": "user", "content": [{"text": "Say hello."}]}]
         chat = {

@@ -62,7 +62,7 @@ async def test_the_local_model_answers_anthropics_clients(door: Door):
 
 
 async def test_an_answer_that_max_tokens_cuts_off_says_so(door: Door):
-    assert (await good(door, "Tell me a story.", model=LOCAL, max_tokens=3))["stop_reason"] == "max_tokens"
+    assert (await good(door, "Tell me a story.", model=LOCAL, max_tokens=3, temperature=0))["stop_reason"] == "max_tokens"
 
 
 async def test_the_system_prompt_is_text_or_blocks_and_is_read_first(door: Door, server: AnthropicServer):

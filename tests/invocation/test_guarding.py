@@ -1,5 +1,6 @@
 """Guards at the door: what the provider is asked, what the client gets, and what the account says of it."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from foundation.adapters import secrets
 from tests.invocation.door import Answer, Door, onboarded
 from tests.invocation.guarded import PEM, github_token
 from tests.upstream import bedrock_server
-from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
+from tests.usage.shipped import shipped
 
 CHAT = "/v1/chat/completions"
 MASKING = Guard(personal=Action.MASK, secrets=Action.MASK)
@@ -72,15 +73,15 @@ def streamed(answer: Answer) -> str:
 
 async def newest(door: Door) -> Invocation:
     """The last row of the application's account, when all are there."""
-    await eventually(lambda: not usage.journal.waiting)
+    await asyncio.to_thread(shipped)
     return usage.calls(door.caller.application).items[0]
 
 
 async def row(door: Door) -> Invocation:
     """The one row of the application's account."""
-    found = await eventually(lambda: usage.calls(door.caller.application).items)
-    assert len(found) == 1
-    return found[0]
+    await asyncio.to_thread(shipped)
+    (only,) = usage.calls(door.caller.application).items
+    return only
 
 
 async def test_the_provider_gets_masks_wherever_the_request_has_text(upstream: OpenAIServer):

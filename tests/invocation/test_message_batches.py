@@ -53,7 +53,9 @@ async def results(door: Door, batch: str) -> Sequence[Any]:
 
 
 async def test_each_request_is_answered_as_if_it_were_sent_on_its_own(door: Door):
-    batch = await created(door, asking("one"), asking("two", top_p=0.5, mood="good"), asking("three", model="nobody"))
+    batch = await created(
+        door, asking("one", temperature=0), asking("two", top_p=0.5, mood="good"), asking("three", model="nobody")
+    )
     assert (await door.get(f"{BATCHES}/{batch}/results")).status == 400
     counts = (await worked(door, batch)).request_counts
     assert (counts.succeeded, counts.errored, counts.canceled, counts.expired, counts.processing) == (2, 1, 0, 0, 0)

@@ -85,9 +85,8 @@ def test_documents_become_answers(account: Account, client: Client) -> None:
     assert client.call("POST", "/model/invoke", asked)["output_text"] == f"You said: {prompt}"
     assert walk.answered_later(client, asked)["output_text"] == f"You said: {prompt}"
     assert streamed(client, prompt) == f"You said: {prompt}"
-    counts = walk.accounted(client, TEXT, 3)
+    counts = walk.accounted(client, **{TEXT: 3, "TITAN_TEXT_EMBED_V2": 2})
     assert counts[TEXT] == 3
-    assert counts["TITAN_TEXT_EMBED_V2"] > 1
 
 
 def streamed(client: Client, prompt: str) -> str:

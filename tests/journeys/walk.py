@@ -98,16 +98,16 @@ def ended_batch(client: OpenAI, batch: str) -> Any:
     return found if found.status in ("completed", "failed", "expired", "cancelled") else None
 
 
-def accounted(client: Client, model: str, calls: int) -> Mapping[str, int]:
-    """Calls of today by model, once there are so many of one on the account's days."""
+def accounted(client: Client, **calls: int) -> Mapping[str, int]:
+    """Calls of today by model, once there are so many of each on the account's days."""
     today = time.strftime("%Y-%m-%d", time.gmtime())
     for _ in range(100):
         rows = client.call("GET", f"/usage/daily?start_date={today}&end_date={today}")
         counts = {row["model_name"]: row["total_count"] for row in rows}
-        if counts.get(model, 0) >= calls:
+        if all(counts.get(model, 0) >= wanted for model, wanted in calls.items()):
             return counts
         time.sleep(0.1)
-    raise AssertionError(f"{counts} has less than {calls} calls of {model}")
+    raise AssertionError(f"{counts} is less than {calls}")
 
 
 def samples(folder: Path, *names: str) -> Mapping[str, bytes]:

@@ -39,10 +39,10 @@ def called(platform: Platform) -> Callable[[int], Called]:
         assert registered is not None
         store.put(Policy(registered.application, content_days=content_days))
         api = platform.api(made)
-        asked = {"model_name": "smollm2-135m-instruct", "prompt": SAID, "max_tokens": 4}
+        asked = {"model_name": "smollm2-135m-instruct", "prompt": SAID, "max_tokens": 4, "temperature": 0}
         answer = api.post("/model/invoke", asked, headers={"x-labels": "team=otters"})
         assert answer.status_code == 200, answer.text
-        wait_for(lambda: api.ok("GET", "/usage/calls"), 10)
+        wait_for(lambda: api.ok("GET", "/usage/daily"), 10)  # a call's sums come after its row and what was said
         return Called(registered.application, api, answer.headers["x-request-id"])
 
     return make

@@ -40,7 +40,7 @@ def test_calls_of_all_processes_are_summed_and_outlive_them(tmp_path: Path) -> N
         assert told(door, "foundation_model_tokens_total", **own, gen_ai_token_type="input") == 5 * calls
         assert told(door, "gen_ai_client_token_usage_sum", gen_ai_token_type="output") == 2 * calls
         assert told(door, "gen_ai_server_request_duration_seconds_count", gen_ai_operation_name="chat") == calls
-        assert told(door, "foundation_calls_under_way") == 0
+        wait_for(lambda: told(door, "foundation_calls_under_way") == 0, 10)
         wait_for(lambda: told(door, "foundation_journal_waiting_bytes") == 0, 10)
         door.platform.stop()
         door.platform.start()
