@@ -51,6 +51,11 @@ class Corked:
         held.clear()
         self.size = 0
 
+    def write_eof(self) -> None:
+        """Say that nothing follows, after what is held."""
+        self.flush()
+        self.transport.write_eof()
+
     def close(self) -> None:
         """Close it when all is written."""
         self.flush()

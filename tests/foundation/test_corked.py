@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import uvloop
 
@@ -92,21 +92,43 @@ async def test_nothing_is_written_to_a_connection_that_has_gone() -> None:
     assert recorder.done == [b"first"]
 
 
+PIECES: Final = [b"%d," % number for number in range(300)]
+
+
+async def pieces(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for piece in PIECES:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def answered(request: bytes, end: bytes = b"") -> tuple[bytes, bytes]:
+    """Head and body of the answer to a request: up to this end, or else until the server hangs up."""
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(serving(pieces)), "127.0.0.1", 0)
+    async with server, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(request)
+        head, _, body = (await (reader.readuntil(end) if end else reader.read())).partition(b"\r\n\r\n")
+        writer.close()
+    return head, body
+
+
 @on_uvloop
 async def test_a_stream_whose_events_come_at_once_comes_whole_and_in_order() -> None:
-    pieces = [b"%d," % number for number in range(300)]
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(serving(application)), "127.0.0.1", 0)
-    async with server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        writer.write(ASK)
-        head, _, body = (await reader.readuntil(b"0\r\n\r\n")).partition(b"\r\n\r\n")
-        writer.close()
+    head, body = await answered(ASK, b"0\r\n\r\n")
     assert b"chunked" in head
-    assert b"".join(body.split(b"\r\n")[1::2]) == b"".join(pieces)
+    assert b"".join(body.split(b"\r\n")[1::2]) == b"".join(PIECES)
+
+
+@on_uvloop
+async def test_a_stream_that_ends_its_connection_comes_whole() -> None:
+    _, body = await answered(ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert b"".join(body.split(b"\r\n")[1::2]) == b"".join(PIECES)
+
+
+@on_uvloop
+async def test_a_request_that_is_no_http_is_told_why_and_is_hung_up_on() -> None:
+    head, body = await answered(b"no request\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Length: %d\r\n" % len(body) in head + b"\r\n"
+    assert body
