@@ -9,17 +9,17 @@ class Alarm:
     """Calls `ring` once the moment that was set last has passed, unless it was put off before. Its timer is made anew only
     where it has to be: a timer for each wait costs more than the rest of the wait."""
 
-    __slots__ = ("loop", "ring", "timer", "until")
+    __slots__ = ("looks", "loop", "ring", "timer", "until")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
         self.loop, self.ring = loop, ring
-        self.timer: asyncio.TimerHandle | None = None
-        self.until = math.inf
+        self.timer: asyncio.Handle | None = None  # uvloop's that is due at once does not know when
+        self.until = self.looks = math.inf
 
     def set(self, until: float) -> None:
         """Ring at this moment of the loop's clock."""
         self.until = until
-        if self.timer is None or until < self.timer.when():
+        if self.timer is None or until < self.looks:
             self._start()
 
     def off(self) -> None:
@@ -37,7 +37,8 @@ class Alarm:
     def _start(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-        self.timer = self.loop.call_at(self.until, self._look)
+        self.looks = self.until
+        self.timer = self.loop.call_at(self.looks, self._look)
 
     def _look(self) -> None:
         self.timer = None

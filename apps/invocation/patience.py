@@ -34,7 +34,7 @@ async def patient(source: AsyncIterator[T], first: float, idle: float, longest: 
             yield event
             limit = idle
     finally:
-        watch.alarm.end()
+        watch.end()
 
 
 class Watch:
@@ -58,6 +58,11 @@ class Watch:
         """Whether the cancellation that has just come was of this watch, and of nobody else."""
         task = self.waiting
         return self.late and task is not None and task.uncancel() <= self.cancelled_before
+
+    def end(self) -> None:
+        """Watch no more. A task that was cancelled has the error, and so this: a circle as the alarm's is."""
+        self.alarm.end()
+        self.waiting = None
 
     def _cancel(self) -> None:
         if self.waiting is not None:

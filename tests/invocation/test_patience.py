@@ -1,10 +1,13 @@
 """A stream that is watched: the first of it, the silence in its middle, and its end."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
+import uvloop
 
 from apps.invocation.patience import patient
 
@@ -89,3 +92,43 @@ async def test_a_reader_may_hand_the_stream_to_another_task():
         assert await asyncio.ensure_future(anext(events)) == 1
         with pytest.raises(TimeoutError):
             await asyncio.ensure_future(anext(events))
+
+
+def test_what_has_come_is_passed_on_also_after_the_end_of_its_time():
+    async def read() -> list[int]:
+        seen = []
+        async for number in patient(at_once(), LONG, LONG, 0.0):
+            seen.append(number)
+        return seen
+
+    async def at_once() -> AsyncGenerator[int, None]:
+        for number in range(3):
+            yield number
+
+    assert uvloop.run(read()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["while it waits", "while it is read"])
+async def test_a_task_that_is_cancelled_leaves_nothing_to_the_collector_of_garbage(is_read: bool):
+    async def read() -> None:
+        async with aclosing(patient(source(0, LONG), LONG, LONG, LONG)) as events:
+            async for _ in events:
+                reading.set()
+                if not is_read:
+                    await asyncio.sleep(LONG)
+
+    gc.collect()
+    gc.disable()
+    try:
+        reading = asyncio.Event()
+        task = asyncio.ensure_future(read())
+        await reading.wait()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        left = weakref.ref(task)
+        del task
+        await asyncio.sleep(0)
+        assert left() is None
+    finally:
+        gc.enable()
