@@ -38,10 +38,11 @@ def posted_again(home: Path) -> Iterator[SetAside]:
             continue
         try:
             post([each.entry], each.path.name.replace("-", "/"))
-        except Problem as problem:
-            if is_passing(problem):
+        except Exception as failed:  # whatever set it aside may do so again
+            if is_passing(failed):
                 raise
-            yield SetAside(each.path, each.entry, problem.reason)
+            why = failed.reason if isinstance(failed, Problem) else type(failed).__name__
+            yield SetAside(each.path, each.entry, why)
         else:
             each.path.unlink(missing_ok=True)
             yield each
@@ -51,5 +52,5 @@ def read(path: Path) -> Entry | None:
     """The call of a file; None where it is none."""
     try:
         return DECODER.decode(path.read_bytes())
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -52,7 +52,6 @@ STORE_TYPES: Final = ("opensearchserverless", "opensearch", "lancedb")
 READY: Final = frozenset({chunkings.JobStatus.COMPLETED, chunkings.JobStatus.COMPLETED_WITH_ERRORS})
 LONGEST_ID: Final = 100
 MOST_TOGETHER: Final = (MOST_AT_ONCE - 1) // 2  # indexes that go with their names and their store
-MADE_WITHIN: Final = 120  # seconds; longer than it takes to make an index
 NO_STORE: Final = "Store not found"
 ANYTHING: Final = Filter()
 
@@ -111,7 +110,7 @@ def delete_store(caller: Caller, identifier: str) -> VectorStore:
         lambda: store(caller, identifier),
         lambda: records.query(IndexName, caller.application, identifier, limit=MOST_TOGETHER),
     )
-    _remove_rest(place, MADE_WITHIN)
+    _remove_rest(place, work.MADE_WITHIN)
     backend().delete_store(place.application, place.store)
     try:
         records.remove([place, *_with_indexes(named.items)], same=["store"])

@@ -18,7 +18,7 @@ from foundation.adapters import directory, queues, records
 from foundation.ambient import now
 from foundation.errors import Conflict, NotFound, NotReady, TooMany, Unavailable
 from foundation.identity import Caller
-from foundation.messages import delay_after
+from foundation.messages import LONGEST_DELAY, delay_after
 from foundation.records import MAXIMUM_PAGE, update
 from foundation.tally import count
 
@@ -26,6 +26,7 @@ QUEUE: Final = "vectors"
 SHOWN_AFTER: Final = 10  # seconds until a file's message looks again whether the index shows what was put into it
 SHOWN_WITHIN: Final = timedelta(minutes=5)
 TIDIED_AFTER: Final = 120  # seconds after which an index shows all that was put, and what two workers put can be told apart
+MADE_WITHIN: Final = LONGEST_DELAY  # longer than it takes to make an index, which asks for an embedding first
 PATIENCE: Final = 600  # seconds; longer than it takes to hand out all files
 LIMITED_FOR: Final = timedelta(days=1)  # so long a job's files wait for a limit
 RECORDS_AT_ONCE: Final = 100

@@ -13,6 +13,7 @@ from apps.chunking.cuts import Strategy
 from apps.chunking.records import JobStatus
 from foundation.adapters import files
 from tests.chunking.documents import begun, extracted
+from tests.usage.shipped import shipped
 
 DOCUMENTS = {"bad.json": b"{", "good.txt": b"one\n\ntwo"}
 EXPECTED = b'[{"chunk":"one\\n\\ntwo","page_number":1,"start":0,"end":8}]'
@@ -42,7 +43,9 @@ def files_above(frame: FrameType | None) -> Iterator[str]:
 
 def killed_at(step: int, act: Callable[[], None], when: Watch = may_change) -> bool:
     """Whether a process that does `act` was killed, when that holds for the `step`th time. Threads that it starts are not
-    watched, unless they get sys.getprofile()."""
+    watched, unless they get sys.getprofile(). Nothing is being put on the account meanwhile: what has a lock of SQLite at the
+    fork would have it in the copy for ever."""
+    shipped()
     child = os.fork()
     if child == 0:
         steps = count(1)

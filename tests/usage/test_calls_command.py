@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from apps.usage import services
 from apps.usage.journal import REFUSED, Journal
-from apps.usage.posting import Entry, encoded
+from apps.usage.posting import Entry, encoded, post
 from apps.usage.records import Invocation, Outcome
 from apps.usage.shipping import Shipper
 from apps.usage.totals import UnderWay
@@ -87,8 +87,26 @@ def test_calls_that_the_store_takes_now_come_on_the_account_once(caller: Caller,
 
 
 def test_a_call_that_is_refused_again_stays_with_its_reason_and_stands_in_nobodys_way(caller: Caller, aside: Path) -> None:
-    refused(encoded(Entry(called(caller, "a\x1fname"))), b"no call at all", encoded(Entry(called(caller))))
-    with pytest.raises(CommandError, match="2 cannot be put on the account"):
+    no_text = encoded(Entry(called(caller))).replace(b"text", b"\xff\xff\xff\xff")
+    refused(encoded(Entry(called(caller, "a\x1fname"))), b"no call at all", no_text, encoded(Entry(called(caller))))
+    assert len(run_json("list")) == 4
+    with pytest.raises(CommandError, match="3 cannot be put on the account"):
         run("post")
     (day,) = services.daily(caller.application, None, None).items
-    assert day.calls == 1 and len(list(aside.iterdir())) == 2
+    assert day.calls == 1 and len(list(aside.iterdir())) == 3
+
+
+def test_a_call_at_which_the_store_breaks_stays_with_what_broke_and_stands_in_nobodys_way(
+    caller: Caller, aside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(entries: Sequence[Entry], token: str) -> None:
+        if entries[0].row.model_name == "odd":
+            raise OverflowError("the store has no room for such a number")
+        post(entries, token)
+
+    refused(encoded(Entry(called(caller, "odd"))), encoded(Entry(called(caller))))
+    monkeypatch.setattr("apps.usage.aside.post", breaking)
+    with pytest.raises(CommandError, match="1 cannot be put on the account"):
+        run("post")
+    (day,) = services.daily(caller.application, None, None).items
+    assert (day.calls, day.model_name) == (1, "a") and len(list(aside.iterdir())) == 1

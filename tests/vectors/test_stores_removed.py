@@ -8,12 +8,13 @@ from types import FrameType
 import pytest
 
 from apps.vectors import services, work
-from apps.vectors.adapters import backend
+from apps.vectors.adapters import backend, opensearch
 from apps.vectors.records import IndexName, VectorIndex, VectorStore
 from foundation.adapters import records
 from foundation.ambient import new_id, now
 from foundation.errors import NotFound
 from foundation.identity import Caller
+from foundation.settings import CHOSEN
 from tests.delivering import deliver_all
 
 VERBS = ("get", "query", "batch", "remove", "create_index", "delete_store")
@@ -152,6 +153,10 @@ def test_indexes_of_two_names_that_are_made_at_once_in_one_store_are_both_there(
         lambda store: services.create_index(caller, store, "other"),
     ):
         assert made and other and len(services.indexes(caller, store).items) == 2
+
+
+def test_the_rest_of_a_store_is_looked_for_when_no_index_of_it_is_being_made_any_more() -> None:
+    assert CHOSEN.route_deadline + opensearch.PATIENCE < work.MADE_WITHIN  # of the embedding that measures, and after it
 
 
 def test_what_removes_the_rest_of_a_store_leaves_one_that_is_there_alone(caller: Caller) -> None:
