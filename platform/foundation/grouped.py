@@ -68,8 +68,8 @@ class Grouped(Generic[W, D]):
     def _add(self, want: W, told: Tell | Asked | None, *, urgent: bool) -> None:
         with self.lock:
             if not self.runs:
-                self.runs = True
                 threading.Thread(target=self._run, name=self.name, daemon=True).start()
+                self.runs = True  # also a system without a thread to give may have one later
             if len(self.waiting) >= MOST_WAITING:
                 raise Full(self.name)
             self.waiting.append((want, told))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from foundation.grouped import LARGEST, MOST_WAITING, Full, Grouped
-from tests.conformance.processes import at_once
+from tests.conformance.processes import at_once, outputs, python
 from tests.running import wait_for
 
 
@@ -98,3 +98,61 @@ def test_more_than_can_wait_are_refused_and_the_others_are_done() -> None:
         doubling.grouped.later(1)
     doubling.gate.set()
     wait_for(lambda: sum(map(len, doubling.batches)) == MOST_WAITING + 1, 10)
+
+
+CROWDED = """
+import threading
+from foundation.grouped import Grouped
+
+seen = []
+doubling = Grouped("doubling", lambda wants: [seen.append(want) or 2 * want for want in wants])
+usual = threading.stack_size(2**46)  # more than there is
+try:
+    doubling.later(1)
+except RuntimeError:
+    threading.stack_size(usual)
+answers = []
+doubling.add(2, answers.append)
+for _ in range(1000):
+    if not answers:
+        threading.Event().wait(0.01)
+assert (answers, seen) == ([4], [2])
+"""
+
+
+def test_what_finds_no_thread_is_told_so_and_the_next_begins_one() -> None:
+    outputs([python(CROWDED)])
+
+
+FORKED = """
+import os
+import threading
+from foundation.grouped import Grouped
+
+def work(wants):
+    seen.append(list(wants))
+    busy.set()
+    assert gate.wait(10)
+    return [2 * want for want in wants]
+
+seen, busy, gate = [], threading.Event(), threading.Event()
+doubling = Grouped("doubling", work)
+doubling.later(1)
+assert busy.wait(10)
+doubling.later(2)
+child = os.fork()
+if child == 0:
+    seen, gate = [], threading.Event()
+    gate.set()
+    assert doubling.wait(3) == 6
+    assert seen == [[3]]
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+gate.set()
+assert doubling.wait(4) == 8
+assert sum(seen, []) == [1, 2, 4]
+"""
+
+
+def test_a_child_of_a_fork_begins_with_nothing_and_its_parent_goes_on() -> None:
+    outputs([python(FORKED)])
