@@ -141,7 +141,7 @@ def booked(found: AsyncInvocation, call: Call, outcome: str) -> Invocation:
         tries=(*found.tries, *row.tries),
         input_tokens=row.input_tokens + found.unanswered,
         output_tokens=row.output_tokens + found.unanswered_output,
-        cost=None if row.cost is None else row.cost + found.unanswered_cost,
+        cost=(row.cost or 0) + found.unanswered_cost if found.unanswered_cost else row.cost,
         estimated=row.estimated or found.unanswered > 0,
     )
 

@@ -179,6 +179,22 @@ async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_
     assert all_of_them.estimated
 
 
+@pytest.mark.usefixtures("no_pauses")
+async def test_what_attempts_cost_is_on_the_account_also_when_their_model_is_gone():
+    door = onboarded()
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "hang", **SHORT)) as model:
+            invocation = await started(door, model_name=model)
+            with pytest.raises(Problem):
+                await worked(door, invocation)
+    kept = services.async_output(door.caller, invocation)
+    services.abandon_async("no more", door.caller.application, invocation)
+    shipped()
+    row, _ = usage.call(door.caller.application, invocation)
+    assert kept.unanswered_cost
+    assert (row.input_tokens, row.cost) == (kept.unanswered, kept.unanswered_cost)
+
+
 async def test_what_attempts_wrote_that_failed_after_it_is_on_the_account_as_written_and_once():
     door = opened()
     invocation = await started(door)
