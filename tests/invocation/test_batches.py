@@ -1,14 +1,16 @@
 """OpenAI's batches through the door: answered line by line, refused, cancelled, expired, given up."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from apps.invocation import tasks
-from apps.invocation.batches.records import Batch
+from apps.invocation.batches import services
+from apps.invocation.batches.records import Batch, Results
 from apps.usage import services as usage
-from foundation.adapters import records
+from foundation.adapters import files, records
 from foundation.ambient import now
 from tests.invocation.batched import CHAT, EMBEDDER, EMBEDDINGS, answered, begun, delete, kept, line, made, read, worked
 from tests.invocation.door import Door, opened
@@ -163,6 +165,26 @@ async def test_results_can_be_read_while_the_batch_is_worked_on(door: Door):
     assert len(await read(door, told["output_file_id"])) == 30
     assert (await delete(door, f"/v1/files/{told['output_file_id']}")).status == 200
     assert (await door.get(f"/v1/files/{told['output_file_id']}")).status == 404
+
+
+async def test_results_that_are_deleted_as_their_batch_ends_are_gone_with_those_of_its_last_part(monkeypatch):
+    door = opened()
+    batch = await made(door, await kept(door, *(line(f"{n}") for n in range(25))))
+    assert await begun(door, batch) == 2
+    await answered(door, batch, 0)
+    file = (await door.get(f"/v1/batches/{batch}")).json["output_file_id"]
+    ending = iter([1])
+
+    def ends_in_between(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+        answer = second()
+        for part in ending:
+            tasks.answer_part(door.caller.application, batch, str(part))
+        return first(), answer
+
+    monkeypatch.setattr(services, "together", ends_in_between)
+    assert (await delete(door, f"/v1/files/{file}")).status == 200
+    places = [part.results_of(Results.OUTPUT) for part in services.parts_of(door.caller.application, batch)]
+    assert [files.find(place) for place in places] == [None, None]
 
 
 async def test_a_cancelled_batch_begins_no_more_and_keeps_what_it_has(door: Door):

@@ -113,6 +113,8 @@ def delete_file(caller: Caller, identifier: str) -> UploadedFile:
     )
     if writing is not None and not writing.is_over:
         raise Invalid(f"{writing.batch} is still writing this file; cancel the batch, or wait for its end")
+    if writing is not None and len(parts) < writing.parts:  # some may have ended between the two answers
+        parts = [*parts_of(caller.application, source)]
     for place in [gone.path] if writing is None else [part.results_of(gone.results) for part in parts]:
         files.delete(place)
     records.delete(UploadedFile, gone.application, gone.file)
