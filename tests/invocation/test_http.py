@@ -1,12 +1,14 @@
 """How every provider speaks HTTP: one connection for many calls, and an end to whatever has none."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from apps.invocation.adapters.connections import Answer
 from apps.invocation.adapters.http import LARGEST_ANSWER, LARGEST_EVENT, Server, Timeouts
-from foundation.errors import Unavailable, UpstreamFailed, UpstreamTimeout
+from foundation.errors import Problem, Unavailable, UpstreamBroken, UpstreamFailed, UpstreamTimeout
 from tests.invocation.unruly import Reply, reply, serving
 
 PATIENT = Timeouts(connect=10, first=10, idle=10, total=30)
@@ -158,3 +160,36 @@ async def test_36_a_server_without_tls_is_unavailable_over_https():
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable, match="cannot be reached"):
             await whole(Server(f"https://127.0.0.1:{port}/v1", timeouts=PATIENT))
+
+
+async def hung_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(CHUNKED % EVENTS + chunk(b"data: 1\n\n"))
+    await writer.drain()
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(CHUNKED % EVENTS + chunk(b"data: 1\n\n"))
+    await reader.read()
+
+
+def answers() -> int:
+    """How many there are in memory."""
+    return sum(1 for each in gc.get_objects() if type(each) is Answer)
+
+
+@pytest.mark.parametrize(("answer", "failure"), [(hung_up, UpstreamBroken), (silent, UpstreamTimeout)])
+async def test_a_call_that_fails_leaves_nothing_to_the_collector_of_garbage(answer: Reply, failure: type[Problem]):
+    gc.collect()
+    before = answers()
+    gc.disable()
+    try:
+        async with serving(answer) as at:
+            server = Server(at.url, timeouts=Timeouts(first=10, idle=0.1, total=30))
+            for _ in range(3):
+                with pytest.raises(failure):
+                    await streamed(server)
+            async with asyncio.timeout(10):
+                while answers() > before:
+                    await asyncio.sleep(0.01)
+    finally:
+        gc.enable()

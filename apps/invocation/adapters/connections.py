@@ -115,7 +115,7 @@ class Answer:
         """Returns when more has come."""
         connection = self.connection
         if connection.lost is not None:
-            raise connection.lost
+            raise Broken(str(connection.lost))  # one of its own: an error knows the frames that it came through
         loop = connection.loop
         waiter = self.waiter = loop.create_future()
         self.alarm.set(min(loop.time() + self.limit, self.end))
@@ -124,6 +124,7 @@ class Answer:
         finally:
             self.alarm.off()
             self.waiter = None
+            del waiter  # it has the error, whose frames have it: a circle
 
     def wake(self) -> None:
         """Let who waits look again."""
