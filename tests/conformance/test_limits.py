@@ -231,6 +231,15 @@ class TestLimits:
         assert limits.used(["k", "slot"]) == [0, 0]
         assert ask(limits, "b", Claim("k", 10, 10, until), Claim("slot", 1, 1, until)).refused is None
 
+    def test_however_much_has_expired_in_an_outage_the_next_call_is_served(self, limits: Limits, clock: Clock) -> None:
+        for some in range(10):  # on more counters than a statement of SQLite's takes
+            names = [f"{some}-{number}" for number in range(650)]
+            claims = {name: tuple(Claim(f"{name}-{kind}", 1, 1, clock() + 600) for kind in range(10)) for name in names}
+            limits.reserve([Reservation(name, claims[name], clock() + 30) for name in names])
+        clock.moment += 30
+        assert ask(limits, "next", Claim("k", 1, 1, clock() + 600)).refused is None
+        wait_for(lambda: ask(limits, "again", Claim("9-649-9", 1, 1, clock() + 600)).refused is None)
+
     def test_what_was_used_is_counted_also_after_the_reservation_has_expired_and_once(
         self, limits: Limits, clock: Clock
     ) -> None:

@@ -18,6 +18,7 @@ from foundation.settings import Settings
 
 KEPT: Final = 86_400  # seconds for which an expired reservation can still be settled
 MOST: Final = 2**53  # no counter is put higher by one settlement: a provider may report any number
+MOST_ROWS: Final = 2000  # that one statement writes: it takes 32,766 values, and what expired after an outage may have more
 SCHEMA = """
 pragma synchronous=normal;
 create table if not exists counters (key text primary key, amount integer, held integer, until real) without rowid;
@@ -145,8 +146,9 @@ class Ledger:
     def write(self) -> None:
         """Keep what changed."""
         changed = [(key, each.amount, each.held, each.until) for key, each in self.counters.items() if each.changed]
-        if changed:
-            self.connection.execute(WRITE.format(rows_of(len(changed), "(?, ?, ?, ?)")), tuple(chain.from_iterable(changed)))
+        for place in range(0, len(changed), MOST_ROWS):
+            rows = changed[place : place + MOST_ROWS]
+            self.connection.execute(WRITE.format(rows_of(len(rows), "(?, ?, ?, ?)")), tuple(chain.from_iterable(rows)))
 
 
 class SqliteLimits:
