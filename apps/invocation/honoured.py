@@ -174,7 +174,6 @@ def suits(call: Call, model: Model) -> bool:
 
 
 @cache
-@cache
 def words(dialect: str) -> Callable[[str], str]:
     """A dialect's own name of a field of the inner request: by WORDS of its module, where they differ."""
     module = DIALECTS.get(dialect)

@@ -11,11 +11,9 @@ MOST_HELD: Final = 64 * 2**10
 
 
 class Corked:
-    """A transport that writes twice in a turn of the event loop at the most, as a write is a call of the system and the events
-    of a stream often come many at a time: the first at once, all others together at the turn's end. What is more than 64 KiB
-    waits for nothing, so that a slow reader holds up who writes.
-
-    A turn is told by the loop's clock, which uvloop sets once for each (in milliseconds).
+    """A transport that writes little more than once in a turn of the event loop, as a write is a call of the system and the
+    events of a stream often come many at a time: the first of a millisecond at once, all others together at the turn's end.
+    What is more than 64 KiB waits for nothing, so that a slow reader holds up who writes.
     """
 
     __slots__ = ("held", "loop", "size", "transport", "wrote")
