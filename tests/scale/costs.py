@@ -191,7 +191,15 @@ def _indexed(profile: str, assumed: Assumed) -> Iterator[Limit]:
     lift = "AWS, on request; a model that takes many texts in one request (Cohere: 96) needs a request or so for a document"
     yield Limit("embeddings", "Bedrock: embeddings", "index", assumed.chunks, texts, "requests", lift)
     ocus = known["ocus"]["value"] * assumed.vectors_an_ocu
-    yield Limit("ocus", "OpenSearch: vectors put", "index", assumed.chunks, ocus, "vectors", "the account's maximum of OCUs")
+    yield Limit(
+        "ocus",
+        "OpenSearch: vectors put",
+        "index",
+        assumed.chunks,
+        ocus,
+        "vectors",
+        "the account's maximum of OCUs, and that of the collection's group in `data.json`",
+    )
 
 
 def call_limits(profile: str = "Production", assumed: Assumed = ASSUMED) -> tuple[Limit, ...]:

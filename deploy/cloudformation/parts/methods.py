@@ -67,7 +67,7 @@ def _method(operation: Operation) -> Method:
     asks = {"AuthorizationType": "COGNITO_USER_POOLS", "AuthorizerId": Ref(AUTHORIZER), "AuthorizationScopes": [SCOPE]}
     open_to_all: dict[str, Any] = {
         "AuthorizationType": "NONE",
-        "Metadata": accepted("CKV_AWS_59", "Health is for all; all else takes API keys, which the service verifies"),
+        "Metadata": accepted("CKV_AWS_59", "Health and meta are for all; all else takes API keys, which the service verifies"),
     }
     return Method(
         logical(operation.method.lower(), *parts),

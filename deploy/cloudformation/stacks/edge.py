@@ -222,7 +222,8 @@ def _stage(kept: Mapping[str, Deployment]) -> Iterator[AWSObject]:
             )
         ],
         TracingEnabled=True,
-        Variables={"logs": api_logs.ROLE_IS_THERE},
+        # Whether the API's own address answers holds from the stage's next change on: so the stage changes with its domain.
+        Variables={"logs": api_logs.ROLE_IS_THERE, "domain": If("OwnDomain", Ref("ApiDomain"), "none")},
         DependsOn="ApiFailures",
         Tags=tags("api"),
         Metadata=accepted(
