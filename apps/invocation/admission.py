@@ -153,7 +153,7 @@ def refusal(call: Call, claim: Claim, kind: str, left: int, seconds: float) -> P
         return OverBudget(
             f"the budget of {whose} for this {span} is {usd(limit)} USD, of which {usd(left)} are left, and this call can cost "
             f"{usd(claim.amount)}; {advice(call, claim, left, f'it may be made when the next {span} begins')}",
-            retry_after=wait,
+            retry_after=None if claim.amount > limit else wait,  # no later moment helps what is larger than the whole
         )
     if claim.amount > limit:
         alone = f"{whose} may use {limit} {kind} a minute, and this call alone may use {claim.amount}"

@@ -34,6 +34,13 @@ async def test_a_budget_counts_what_calls_cost_streamed_or_not(upstream: OpenAIS
     assert await settled(whole) == await settled(streamed) == cost
 
 
+async def test_a_call_that_costs_more_than_the_whole_budget_is_not_told_to_come_back(upstream: OpenAIServer) -> None:
+    refused = await ask(onboarded(allowance=Allowance(usd_per_day=0.1)))
+    assert (refused.status, refused.json["code"]) == (402, "budget_exceeded")
+    assert "can cost 0.164; its input alone is more than that" in refused.json["detail"]
+    assert "retry-after" not in refused.headers
+
+
 async def test_a_call_that_could_pass_the_budget_is_refused_and_told_by_how_much(upstream: OpenAIServer) -> None:
     door = onboarded(allowance=Allowance(usd_per_day=0.18))
     assert (await ask(door)).status == 200  # 0.164 reserved, 0.019 spent
