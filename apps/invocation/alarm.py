@@ -23,7 +23,7 @@ class Alarm:
             self._start()
 
     def off(self) -> None:
-        """Nothing is waited for now."""
+        """Nothing is waited for."""
         self.until = math.inf
 
     def end(self) -> None:
