@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from foundation.ports import Limits
 from foundation.records import Records
+from tests.conformance.clock import Clock
+from tests.conformance.limits import LIMITS, LimitsStore
 from tests.conformance.shapes import KINDS
 from tests.conformance.stores import STORES
 from tests.servers.dynamodb import Dynamo
@@ -43,3 +46,22 @@ def again(request: pytest.FixtureRequest) -> Callable[[], Records]:
 def records(again: Callable[[], Records]) -> Records:
     """A store of records, by its name in STORES."""
     return again()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of a store that is told it."""
+    return Clock()
+
+
+@pytest.fixture(params=LIMITS.values(), ids=LIMITS.keys())
+def limits_store(request: pytest.FixtureRequest) -> LimitsStore:
+    """A store of limits, by its name in LIMITS."""
+    made: LimitsStore = request.param(request)
+    return made
+
+
+@pytest.fixture
+def limits(limits_store: LimitsStore, clock: Clock) -> Limits:
+    """The limits of that store, at the time that the clock shows."""
+    return limits_store.make(clock)

@@ -15,18 +15,9 @@ from foundation.adapters.embedded.counters import SCHEMA, SqliteCounters
 from foundation.adapters.embedded.database import Database
 from foundation.errors import Unavailable
 from foundation.ports import Counters
+from tests.conformance.clock import Clock
 from tests.conformance.processes import at_once, outputs, python
 from tests.servers.redis import RedisServer
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    moment: float = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.moment
 
 
 @dataclass(frozen=True)
@@ -60,11 +51,6 @@ from foundation.adapters.aws.redis_scripts import Scripts
 counters = RedisCounters(Scripts(sys.argv[1]), sys.argv[2])
 """
 STORES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {"embedded": embedded, "aws": redis}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=STORES.values(), ids=STORES.keys())
