@@ -38,16 +38,20 @@ from foundation.settings import CHOSEN
 
 __all__ = ["allows", "permit", "prompt_tokens", "reserve", "settle"]
 MARGIN: Final = 5  # seconds that a reservation lasts longer than its call can
+SOON: Final = 1  # seconds after which a call may fit again that only calls under way were in the way of
+HELD: Final = " while calls under way hold back what they may use"
 CROWDED: Final = "more calls wait to be let in than the platform can take; try again"
 
 
 class Refused(NamedTuple):
-    """A claim that did not fit. kind: what it counts; left: of its limit; seconds: until its counter begins anew."""
+    """A claim that did not fit. kind: what it counts; left: of its limit; seconds: until its counter begins anew; passing: only
+    what calls under way hold back is in its way."""
 
     claim: Claim
     kind: str
     left: int
     seconds: float
+    passing: bool
 
 
 def permit(call: Call) -> None:
@@ -66,8 +70,9 @@ def permit(call: Call) -> None:
 async def reserve(call: Call) -> None:
     """Reserve what the call may use; nothing where it has no limits. call.reserved says, for each counter, what it counts.
 
-    TooMany or OverBudget names the limit that it would pass, and when it may be tried again. Forbidden where a budget cannot
-    be held to. Unavailable when too many calls wait to be let in.
+    TooMany or OverBudget names the limit that it would pass, and when it may be tried again; where only what calls under way
+    hold back is in its way, that is TooMany and soon, also of a budget. Forbidden where a budget cannot be held to. Unavailable
+    when too many calls wait to be let in.
     """
     bounds = bounds_for(call)
     if not bounds:
@@ -81,7 +86,7 @@ async def reserve(call: Call) -> None:
             call.probes = await excess.turn(call.by.name)
         refused = await refusal_of(call, bounds)
     if refused is not None:
-        raise refusal(call, *refused)
+        raise refusal(call, refused)
 
 
 async def refusal_of(call: Call, bounds: Iterable[Bound], caution: int = 1) -> Refused | None:
@@ -103,7 +108,8 @@ async def refusal_of(call: Call, bounds: Iterable[Bound], caution: int = 1) -> R
         return None
     call.reserved = {}
     key = verdict.refused.key
-    return Refused(verdict.refused, counted[key], verdict.left[key], verdict.until[key] - moment.timestamp())
+    seconds = verdict.until[key] - moment.timestamp()
+    return Refused(verdict.refused, counted[key], verdict.left[key], seconds, verdict.passing)
 
 
 def may_fit(call: Call, bounds: Iterable[Bound], refused: Refused) -> bool:
@@ -141,36 +147,34 @@ def lifetime(call: Call) -> int:
     return CHOSEN.route_deadline + (CHOSEN.route_longest if call.streamed else 0) + MARGIN
 
 
-def refusal(call: Call, claim: Claim, kind: str, left: int, seconds: float) -> Problem:
-    """The error that a claim that did not fit is: see Refused."""
+def refusal(call: Call, refused: Refused) -> Problem:
+    """The error that a claim that did not fit is."""
+    claim, kind, left, seconds, passing = refused
     of_all = claim.key.startswith(f"{call.caller.application}::")
     whose = "this application" if of_all else f"this application's use of {call.asked.name}"
-    wait, limit = max(1, whole_seconds(seconds)), claim.limit or 0
+    limit = claim.limit or 0
     if kind == "concurrent":
-        return TooMany(f"{whose} may have {limit} calls under way at once", retry_after=1)
-    if kind == COST:
-        span = "day" if ":day:" in claim.key else "month"
-        return OverBudget(
-            f"the budget of {whose} for this {span} is {usd(limit)} USD, of which {usd(left)} are left, and this call can cost "
-            f"{usd(claim.amount)}; {advice(call, claim, left, f'it may be made when the next {span} begins')}",
-            retry_after=None if claim.amount > limit else wait,  # no later moment helps what is larger than the whole
-        )
-    if claim.amount > limit:
-        alone = f"{whose} may use {limit} {kind} a minute, and this call alone may use {claim.amount}"
-        return TooMany(f"{alone}; {advice(call, claim, limit)}")
-    return TooMany(f"{whose} may use {limit} {kind} a minute, of which {left} are left", retry_after=wait)
+        return TooMany(f"{whose} may have {limit} calls under way at once", retry_after=SOON)
+    span = "minute" if kind != COST else "day" if ":day:" in claim.key else "month"
+    later = "when calls under way have ended" if passing else f"when the next {span} begins"
+    most, rest, wanted = (usd(each) if kind == COST else str(each) for each in (limit, left, claim.amount))
+    what = f"the budget of {whose} for this {span} is {most} USD" if kind == COST else f"{whose} may use {most} {kind} a minute"
+    held, takes = HELD if passing else "", "cost" if kind == COST else "use"
+    why = f"{what}, of which {rest} are left{held}, and this call can {takes} {wanted}; {advice(call, claim, left, later)}"
+    wait = None if claim.amount > limit else SOON if passing else max(1, whole_seconds(seconds))
+    return OverBudget(why, retry_after=wait) if kind == COST and not passing else TooMany(why, retry_after=wait)
 
 
-def advice(call: Call, claim: Claim, left: int, later: str = "") -> str:
-    """What would let the call in: a shorter answer where that is enough for what is left, else a later moment, else less to
-    read."""
+def advice(call: Call, claim: Claim, left: int, later: str) -> str:
+    """What would let the call in: a later moment, unless it is larger than the whole limit; a shorter answer where that is
+    enough, else less to read."""
     shortest = copy(call)
     shortest.request = replace(call.request, max_tokens=1)
     amounts = {each.key: each.amount for each, _ in claims_of(shortest, bounds_for(call), now())}
-    least = amounts.get(claim.key, claim.amount)
-    if least <= left:
-        return "a smaller max_tokens makes it less"
-    return later if later and least <= (claim.limit or 0) else "its input alone is more than that: make it shorter"
+    least, limit = amounts.get(claim.key, claim.amount), claim.limit or 0
+    if claim.amount <= limit:
+        return f"it may be made {later}{', or now with a smaller max_tokens' if least <= left else ''}"
+    return "a smaller max_tokens makes it less" if least <= limit else "its input alone is more than that: make it shorter"
 
 
 def usd(micro: int) -> str:

@@ -187,11 +187,16 @@ class Reservation(Struct, frozen=True):  # one is made for each request to a mod
 
 class Verdict(Struct, frozen=True):
     """What became of a reservation: the claim that did not fit, or None; by key, what is left of each claim's limit, and
-    when its counter begins at 0 again."""
+    when its counter begins at 0 again.
+
+    passing: it was refused for nothing but what others hold back, and may fit as soon as those are settled. Else the claim
+    is the first that would not fit either if nothing were held back.
+    """
 
     refused: Claim | None
     left: Mapping[str, int]
     until: Mapping[str, float]
+    passing: bool = False
 
 
 class Settlement(Struct, frozen=True):

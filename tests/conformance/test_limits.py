@@ -16,7 +16,7 @@ class TestLimits:
         until = clock() + 60
         assert ask(limits, "a", Claim("k", 7, 10, until)) == Verdict(None, {"k": 3}, {"k": until})
         refused = Claim("k", 4, 10, until)
-        assert ask(limits, "b", refused) == Verdict(refused, {"k": 3}, {"k": until})
+        assert ask(limits, "b", refused) == Verdict(refused, {"k": 3}, {"k": until}, passing=True)
         assert ask(limits, "c", Claim("k", 3, 10, until)) == Verdict(None, {"k": 0}, {"k": until})
         assert limits.used(["k"]) == [10]
 
@@ -32,6 +32,39 @@ class TestLimits:
     def test_the_first_claim_that_does_not_fit_is_the_one_that_is_named(self, limits: Limits, clock: Clock) -> None:
         first, second = (Claim(key, 2, 1, clock() + 60) for key in ("first", "second"))
         assert ask(limits, "a", first, second).refused == first
+
+    @pytest.mark.parametrize(("spent", "held", "passing"), [(0, 10, True), (4, 6, True), (5, 1, False), (10, 0, False)])
+    def test_a_refusal_passes_while_only_what_is_held_back_is_in_its_way(
+        self, limits: Limits, clock: Clock, spent: int, held: int, passing: bool
+    ) -> None:
+        until = clock() + 60
+        ask(limits, "spent", Claim("k", spent, 10, until))
+        end(limits, "spent", k=spent)
+        ask(limits, "held", Claim("k", held, 10, until))
+        wanted = Claim("k", 6, 10, until)
+        assert ask(limits, "a", wanted) == Verdict(wanted, {"k": 10 - spent - held}, {"k": until}, passing)
+        end(limits, "held")
+        assert (ask(limits, "b", wanted).refused is None) == passing
+
+    def test_no_refusal_passes_of_what_alone_is_larger_than_its_limit(self, limits: Limits, clock: Clock) -> None:
+        ask(limits, "held", Claim("k", 10, 10, clock() + 60))
+        assert not ask(limits, "a", Claim("k", 11, 10, clock() + 60)).passing
+
+    def test_a_claim_that_would_not_fit_either_if_nothing_were_held_back_is_named_before_others(
+        self, limits: Limits, clock: Clock
+    ) -> None:
+        held, counted, spent = (
+            Claim("held", 8, 10, clock() + 60),
+            Claim("k", 1, 1, clock() + 60, True),
+            Claim("s", 8, 10, clock() + 60),
+        )
+        ask(limits, "a", held)
+        ask(limits, "b", spent)
+        end(limits, "b", s=8)
+        assert (ask(limits, "c", held, counted).refused, ask(limits, "d", held, counted, spent).refused) == (held, spent)
+        ask(limits, "e", counted)
+        verdict = ask(limits, "f", held, counted, spent)
+        assert (verdict.refused, verdict.passing) == (counted, False)
 
     def test_what_was_used_stays_and_the_rest_is_given_back(self, limits: Limits, clock: Clock) -> None:
         ask(limits, "a", Claim("k", 100, 100, clock() + 60))

@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import aiohttp
@@ -19,27 +20,34 @@ from apps.applications.records import Allowance
 from apps.applications.services import policy_of
 from apps.invocation import admission, services
 from tests.conftest import HOME, free_port
+from tests.faults.rushing import (
+    CLIENTS,
+    COST,
+    DOLLAR,
+    HELD,
+    PRICE_IN,
+    PRICE_OUT,
+    PROMPT,
+    RESERVED,
+    Ask,
+    Told,
+    chat,
+    crowd,
+    invoking,
+    message,
+    messages,
+    rushed,
+    use_up,
+)
 from tests.invocation import unruly
 from tests.invocation.door import onboarded
 from tests.running import Platform, wait_for
 from tests.upstream.openai_server import OpenAIServer, running
 
-CLIENTS = 64
-PROMPT = "Say it once more, please."
-SAID = [{"role": "user", "content": PROMPT}]
-# The upstream counts 5 tokens of the prompt and writes 7: 0.019 USD at these prices. Reserved are 124 and 20: 0.164 USD.
-PRICE_IN, PRICE_OUT = 1_000, 2_000
-COST, RESERVED = 5 * PRICE_IN + 7 * PRICE_OUT, 124 * PRICE_IN + 20 * PRICE_OUT
 COUNTED = {"x": 1, "7" * 60: 60, "a,B;" * 20: 80, "語" * 40: 80, "🙂" * 20: 80}  # tokens, to which the template's are added
-DOLLAR = 1_000_000
 LOCAL = "smollm2-135m-instruct"
 FAR = ("signs-200 whole", "signs-200 streamed")  # each for its first time, in both processes
 OWN_PORT = free_port()  # where a test has the model `own` answer as it needs it
-
-
-def crowd(key: str) -> aiohttp.ClientSession:
-    """Clients with an API key, each request on a connection of its own: an idle one may be closed as the next goes out."""
-    return aiohttp.ClientSession(headers={"x-api-key": key}, connector=aiohttp.TCPConnector(limit=64, force_close=True))
 
 
 @pytest.fixture(scope="module")
@@ -81,69 +89,6 @@ def used(gateway: Platform, name: str, field: str) -> Any:
     return json.loads(gateway.manage("limits", "show", name, "--json"))["limits"][0]["used"][field]
 
 
-@dataclass
-class Told:
-    """What the clients were told: how many calls were answered, what they cost, and the refusals."""
-
-    answered: int = 0
-    cost: int = 0
-    refused: list[tuple[int, Any, Any]] = field(default_factory=list)
-
-
-Ask = Callable[[aiohttp.ClientSession, Told], Any]
-
-
-def chat(url: str, *, streamed: bool, model: str = "priced", prompt: str = PROMPT, most: int = 20) -> Ask:
-    """A call in OpenAI's dialect; what it cost is taken from the usage that the client is told."""
-    said = [{"role": "user", "content": prompt}]
-    body = {"model": model, "messages": said, "max_tokens": most, "stream": streamed}
-    if streamed:
-        body["stream_options"] = {"include_usage": True}
-
-    async def ask(session: aiohttp.ClientSession, told: Told) -> None:
-        async with session.post(f"{url}/v1/chat/completions", json=body) as answer:
-            text = await answer.text()
-        if answer.status != 200:
-            told.refused.append((answer.status, answer.headers, json.loads(text)))
-            return
-        lines = text.split("\n\n") if streamed else []
-        assert not streamed or lines[-2] == "data: [DONE]", text
-        usage = json.loads(lines[-3].removeprefix("data: ") if streamed else text)["usage"]
-        told.answered += 1
-        told.cost += usage["prompt_tokens"] * PRICE_IN + usage["completion_tokens"] * PRICE_OUT
-
-    return ask
-
-
-def messages(url: str) -> Ask:
-    """A call in Anthropic's dialect, with the key as its clients send it."""
-    body = {"model": "priced", "messages": SAID, "max_tokens": 20}
-
-    async def ask(session: aiohttp.ClientSession, told: Told) -> None:
-        async with session.post(f"{url}/v1/messages", json=body) as answer:
-            given = await answer.json()
-        if answer.status != 200:
-            told.refused.append((answer.status, answer.headers, given))
-            return
-        told.answered += 1
-        told.cost += given["usage"]["input_tokens"] * PRICE_IN + given["usage"]["output_tokens"] * PRICE_OUT
-
-    return ask
-
-
-async def rushed(key: str, ask: Ask, turns: int) -> Told:
-    """What 64 clients are told, each of which asks so many times without a pause."""
-    told = Told()
-
-    async def client() -> None:
-        async with crowd(key) as session:
-            for _ in range(turns):
-                await ask(session, told)
-
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
-    return told
-
-
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 async def test_46_of_a_limit_of_100_requests_a_minute_exactly_100_are_served(gateway: Platform, streamed: bool) -> None:
     name = f"minute {streamed}"
@@ -165,15 +110,9 @@ async def test_46_a_budget_of_a_dollar_is_never_passed_and_used_up(gateway: Plat
     key = key_of(gateway, name, "--usd-per-day", "1")
     ask = messages(gateway.url) if way == "messages" else chat(gateway.url, streamed=way == "streamed")
     told = await rushed(key, ask, 3)
-    async with crowd(key) as session:
-        end = time.monotonic() + 10
-        while told.cost <= DOLLAR - RESERVED and time.monotonic() < end:  # what was held back is given back soon
-            await ask(session, told)
-        await ask(session, told)
+    await use_up(key, ask, told)
     assert told.cost == told.answered * COST
     assert DOLLAR - RESERVED < told.cost <= DOLLAR
-    assert {status for status, _, _ in told.refused} == {402}
-    assert all(int(headers["retry-after"]) > 0 for _, headers, _ in told.refused)
     wait_for(lambda: used(gateway, name, "usd_per_day") == told.cost / DOLLAR, 10)  # the account says the same
 
 
@@ -184,21 +123,23 @@ async def test_46_a_budget_holds_with_a_provider_that_counts_far_more_than_words
 ) -> None:
     name = f"signs {prompt[:1]} {streamed}"
     key = key_of(gateway, name, "--usd-per-day", "1")
-    told = await rushed(key, chat(gateway.url, streamed=streamed, model="signs", prompt=prompt, most=1), 2)
+    ask = chat(gateway.url, streamed=streamed, model="signs", prompt=prompt, most=1)
+    told = await rushed(key, ask, 2)
+    await use_up(key, ask, told)
     assert told.cost >= told.answered * (COUNTED[prompt] + 19) * PRICE_IN > 0
     assert told.cost <= DOLLAR
-    assert {status for status, _, _ in told.refused} == {402}
     wait_for(lambda: used(gateway, name, "usd_per_day") == told.cost / DOLLAR, 10)
 
 
 @pytest.mark.parametrize("model", FAR)
 async def test_46_a_budget_holds_when_a_provider_adds_more_than_anyone_does(gateway: Platform, model: str) -> None:
     key = key_of(gateway, model, "--usd-per-day", "1")
-    told = await rushed(key, chat(gateway.url, streamed="streamed" in model, model=model, prompt="x"), 2)
+    ask = chat(gateway.url, streamed="streamed" in model, model=model, prompt="x")
+    told = await rushed(key, ask, 2)
+    await use_up(key, ask, told)
     assert (
         told.answered and told.cost <= DOLLAR + 2 * (201 - 111) * PRICE_IN
     )  # the first call of each process tells what it adds
-    assert {status for status, _, _ in told.refused} == {402}
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -265,6 +206,41 @@ async def test_46_no_more_calls_are_under_way_than_may_be(gateway: Platform) -> 
     assert statuses.count(200) >= 10
     assert 1 <= max(under_way) <= 10
     wait_for(lambda: used(gateway, "at once", "concurrent") == 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("asking", "code"),
+    [
+        (lambda url: chat(url, streamed=False), ("error", "code", "rate_limit_exceeded")),
+        (messages, ("error", "type", "rate_limit_error")),
+        (invoking, ("code", "rate_limited")),
+    ],
+    ids=["OpenAI", "Anthropic", "contract"],
+)
+async def test_46_what_only_a_call_under_way_holds_back_is_there_when_it_has_ended(
+    gateway: Platform, asking: Callable[[str], Ask], code: Sequence[str]
+) -> None:
+    name = f"held {code[-1]}"
+    key, ask, told, ended = key_of(gateway, name, "--usd-per-day", "0.3"), asking(gateway.url), Told(), asyncio.Event()
+
+    async def after_it() -> None:
+        await ended.wait()
+
+    async with answering(after_it) as asked, crowd(key) as session, asyncio.timeout(30):
+        call = asyncio.create_task(invoked(session, gateway, "own"))
+        while not asked:
+            await asyncio.sleep(0.02)
+        await ask(session, told)
+        ((status, headers, body),) = told.refused
+        assert (status, headers["retry-after"]) == (429, "1")
+        assert "of which 0.136 are left" in message(body) and HELD in message(body)
+        *path, kind = code
+        assert reduce(getitem, path, body) == kind
+        ended.set()
+        assert await call == 200
+        while not told.answered:
+            await ask(session, told)
+    assert {status for status, _, _ in told.refused} == {429}
 
 
 async def test_46_what_a_killed_process_held_back_comes_back_by_itself(gateway: Platform) -> None:

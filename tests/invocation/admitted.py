@@ -1,7 +1,8 @@
 """Calls under limits and budgets, a server that answers them at known prices, and what was counted of them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from apps.usage import services as usage
 from apps.usage.records import Invocation
 from foundation.adapters import limits
 from foundation.ambient import now
+from tests.invocation import unruly
 from tests.invocation.door import Answer, Door
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
@@ -49,6 +51,31 @@ def answering() -> Iterator[OpenAIServer]:
         yield server
         for model in reversed(made):
             services.remove_model(model.name)
+
+
+@asynccontextmanager
+async def under_way(door: Door, calls: int = 1, **more: Any) -> AsyncIterator[asyncio.Event]:
+    """So many calls of an application, each of which holds back and costs what one of `priced` does, under way until the event
+    is set or the block ends."""
+    ended = asyncio.Event()
+    usage_of = {"prompt_tokens": ANSWER["read"], "completion_tokens": ANSWER["written"]}
+    whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}], "usage": usage_of}
+
+    async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ended.wait()
+        writer.write(unruly.reply(200, whole))
+        await writer.drain()
+
+    async with unruly.serving(slowly) as server:
+        place = Deployment("slow", "openai_compatible", "slow", base_url=server.url)
+        services.save_model(Model("slow", "", Kind.TEXT, "", prices=PRICES, deployments=(place,)))
+        excess.learned["slow"] = excess.NONE
+        asked = [asyncio.create_task(ask(door, "slow", **more)) for _ in range(calls)]
+        await eventually(lambda: len(server.asked) == calls)
+        yield ended
+        ended.set()
+        assert [answer.status for answer in await asyncio.gather(*asked)] == [200] * calls
+        services.remove_model("slow")
 
 
 def call(model: str = "priced", **more: Any) -> dict[str, Any]:

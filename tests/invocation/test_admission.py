@@ -7,14 +7,11 @@ from datetime import timedelta
 import pytest
 
 from apps.applications.records import Allowance
-from apps.invocation import admission, excess, pipeline, services
+from apps.invocation import admission, excess, pipeline
 from apps.invocation.invocations import Finish, Message, Request, Role, Text
-from apps.invocation.records import Deployment, Kind, Model
 from foundation.ambient import now
-from tests.invocation import unruly
-from tests.invocation.admitted import ANSWER, PROMPT, READ, answering, ask, outcomes, rate, settled, used
+from tests.invocation.admitted import ANSWER, PROMPT, READ, answering, ask, outcomes, rate, settled, under_way, used
 from tests.invocation.door import onboarded
-from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer
 
 
@@ -69,7 +66,7 @@ async def test_a_call_that_can_never_fit_is_told_so_and_not_to_come_back(upstrea
         refused = await ask(onboarded(allowance=Allowance(tokens_per_minute=limit)), max_tokens=500)
         assert refused.status == 429
         assert "retry-after" not in refused.headers
-        assert refused.json["detail"].endswith(f"this call alone may use 624; {advice}")
+        assert refused.json["detail"].endswith(f"and this call can use 624; {advice}")
 
 
 async def test_what_a_call_that_fails_reserved_is_given_back(upstream: OpenAIServer) -> None:
@@ -86,26 +83,30 @@ async def test_what_a_call_that_fails_reserved_is_given_back(upstream: OpenAISer
 
 async def test_calls_under_way_are_counted_until_they_end(upstream: OpenAIServer) -> None:
     door = onboarded(allowance=Allowance(concurrent=2))
-    gate = asyncio.Event()
-    whole = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}], "usage": {}}
-
-    async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await gate.wait()
-        writer.write(unruly.reply(200, whole))
-        await writer.drain()
-
-    async with unruly.serving(slowly) as server:
-        place = Deployment("slow", "openai_compatible", "slow", base_url=server.url)
-        services.save_model(Model("slow", "", Kind.TEXT, "", deployments=(place,)))
-        under_way = [asyncio.create_task(ask(door, "slow")) for _ in range(2)]
-        await eventually(lambda: len(server.asked) == 2)
+    async with under_way(door, calls=2):
         refused = await ask(door)
         assert (refused.status, refused.headers["retry-after"]) == (429, "1")
         assert "2 calls under way" in refused.json["detail"]
-        gate.set()
-        assert [answer.status for answer in await asyncio.gather(*under_way)] == [200, 200]
-        assert (await ask(door)).status == 200
-        services.remove_model("slow")
+    assert (await ask(door)).status == 200
+
+
+async def test_tokens_that_calls_under_way_hold_back_are_there_again_soon(upstream: OpenAIServer) -> None:
+    door = onboarded(allowance=Allowance(tokens_per_minute=200))
+    async with under_way(door):
+        refused = await ask(door)
+        assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+        assert refused.json["detail"].endswith(
+            "of which 56 are left while calls under way hold back what they may use, and this call can use 144; "
+            "it may be made when calls under way have ended"
+        )
+    assert (await ask(door)).status == 200
+
+
+async def test_what_is_used_up_is_told_before_what_is_only_held_back(upstream: OpenAIServer) -> None:
+    door = onboarded(allowance=Allowance(requests_per_minute=1, tokens_per_minute=200, concurrent=1))
+    async with under_way(door):
+        refused = await ask(door)
+    assert "requests a minute" in refused.json["detail"] and int(refused.headers["retry-after"]) > 1
 
 
 async def test_one_model_has_limits_beside_those_of_all(upstream: OpenAIServer) -> None:

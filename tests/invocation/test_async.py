@@ -18,7 +18,8 @@ from foundation.adapters import directory, files, records
 from foundation.ambient import now
 from foundation.errors import NotFound, Problem
 from foundation.visits import Visit
-from tests.delivering import Delivery, deliver_all
+from tests.delivering import Delivery, awaiting, deliver_all
+from tests.invocation.admitted import answering, under_way
 from tests.invocation.door import Door, onboarded, opened
 from tests.upstream.checking import SHORT, account, deployed, listed
 from tests.upstream.faults import BEHAVIOURS
@@ -262,6 +263,20 @@ async def test_what_is_over_a_budget_says_so_by_its_code_in_the_answer_and_on_th
     shipped()
     row, _ = usage.call(door.caller.application, invocation)
     assert row.outcome == "budget_exceeded"
+
+
+async def test_what_waits_for_money_that_calls_under_way_hold_back_waits_without_failing():
+    door = onboarded(allowance=Allowance(usd_per_day=0.3))
+    with answering():
+        async with under_way(door):
+            invocation = await started(door, model_name="priced")
+            messages = sum(awaiting(door.caller.application, "invocation"))
+            await worked(door, invocation)
+            assert sum(awaiting(door.caller.application, "invocation")) == messages + 1
+            answer = await door.get(f"/model/async_output/{invocation}")
+            assert (answer.status, answer.json["status"]) == (202, "IN_PROGRESS")
+        await worked(door, invocation)
+    assert (await door.get(f"/model/async_output/{invocation}")).json["status"] == "SUCCESS"
 
 
 async def limited(door: Door, act) -> str:

@@ -1,5 +1,9 @@
 """The lines of a batch under what holds for their application: limits, its policy, its account."""
 
+import asyncio
+from collections.abc import Iterator
+
+import pytest
 from msgspec.structs import replace
 
 from apps.applications import services as applications
@@ -9,9 +13,17 @@ from apps.invocation.batches.records import Batch, Results
 from apps.usage import services as usage
 from foundation.adapters import directory, records
 from tests.delivering import awaiting
-from tests.invocation.batched import EMBEDDER, answered, begun, kept, line, made, read, worked
+from tests.invocation.admitted import answering, call, on_the_account, under_way
+from tests.invocation.batched import CHAT, EMBEDDER, answered, begun, kept, line, made, read, worked
 from tests.invocation.door import onboarded, opened
+from tests.upstream.openai_server import OpenAIServer
 from tests.usage.shipped import shipped
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIServer]:
+    with answering() as server:
+        yield server
 
 
 async def test_the_lines_of_a_deactivated_application_are_not_answered():
@@ -36,6 +48,25 @@ async def test_limits_hold_and_a_line_over_one_waits_for_it():
     shipped()
     counted = usage.metrics(door.caller.application, None, None)[EMBEDDER]
     assert (counted.calls - counted.failed, counted.failed > 0) == (4, True)
+
+
+async def test_a_line_waits_for_money_that_calls_under_way_hold_back_and_not_for_what_is_spent(upstream: OpenAIServer):
+    door = onboarded(allowance=Allowance(usd_per_day=0.2))
+    body = {"model": "priced", "messages": call()["prompt"], "max_tokens": 20}
+    lines = [line(each, body, CHAT) for each in ("a", "b")]
+    batch = await made(door, await kept(door, *lines), CHAT)
+    await begun(door, batch)
+    async with under_way(door) as ended:
+        working = asyncio.create_task(answered(door, batch, 0))
+        refused = await on_the_account(door, 2)
+        assert {row.outcome for row in refused} == {"rate_limited"}
+        ended.set()
+        await working
+    while (told := (await door.get(f"/v1/batches/{batch}")).json)["status"] == "in_progress":
+        await answered(door, batch, 0)
+    assert told["request_counts"] == {"total": 2, "completed": 1, "failed": 1}
+    (result,) = await read(door, told["error_file_id"])
+    assert (result["response"]["status_code"], result["response"]["body"]["error"]["code"]) == (402, "insufficient_quota")
 
 
 async def test_lines_over_a_limit_that_is_far_away_wait_in_the_queue_with_what_is_done():

@@ -13,7 +13,7 @@ from apps.invocation.claims import MICRO
 from apps.usage import services as usage
 from apps.usage.records import Invocation, Outcome
 from foundation.ambient import now
-from tests.invocation.admitted import ANSWER, PROMPT, answering, ask, on_the_account, outcomes, settled
+from tests.invocation.admitted import ANSWER, PROMPT, answering, ask, on_the_account, outcomes, settled, under_way
 from tests.invocation.door import onboarded
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer
@@ -55,16 +55,17 @@ async def test_a_call_that_could_pass_the_budget_is_refused_and_told_by_how_much
 
 
 @pytest.mark.parametrize(
-    ("budget", "spent", "advice"),
+    ("budget", "spent", "left", "advice"),
     [
-        (0.2, 0.05, "0.15 are left, and this call can cost 0.164; a smaller max_tokens makes it less"),
-        (0.2, 0.1, "0.10 are left, and this call can cost 0.164; it may be made when the next month begins"),
-        (0.2, 0.2, "0.00 are left, and this call can cost 0.164; it may be made when the next month begins"),
-        (0.1, 0.0, "0.10 are left, and this call can cost 0.164; its input alone is more than that: make it shorter"),
+        (0.2, 0.05, "0.15", "it may be made when the next month begins, or now with a smaller max_tokens"),
+        (0.2, 0.1, "0.10", "it may be made when the next month begins"),
+        (0.2, 0.2, "0.00", "it may be made when the next month begins"),
+        (0.15, 0.1, "0.05", "a smaller max_tokens makes it less"),
+        (0.1, 0.0, "0.10", "its input alone is more than that: make it shorter"),
     ],
 )
 async def test_a_call_over_budget_is_told_what_would_let_it_in(
-    upstream: OpenAIServer, budget: float, spent: float, advice: str
+    upstream: OpenAIServer, budget: float, spent: float, left: str, advice: str
 ) -> None:
     door = onboarded()
     application = door.caller.application
@@ -74,7 +75,26 @@ async def test_a_call_over_budget_is_told_what_would_let_it_in(
     applications.change_policy(application, lambda policy: replace(policy, allowance=allowance))
     refused = await ask(door)
     assert refused.status == 402
-    assert refused.json["detail"].endswith(advice)
+    assert refused.json["detail"].endswith(f"of which {left} are left, and this call can cost 0.164; {advice}")
+
+
+async def test_money_that_calls_under_way_hold_back_is_there_again_soon_and_spent_money_is_not(upstream: OpenAIServer) -> None:
+    door = onboarded(allowance=Allowance(usd_per_day=0.2))
+    async with under_way(door):
+        refused = await ask(door)
+        assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (429, "rate_limited", "1")
+        assert refused.json["detail"].endswith(
+            "of which 0.036 are left while calls under way hold back what they may use, and this call can cost 0.164; "
+            "it may be made when calls under way have ended"
+        )
+    assert [(await ask(door)).status for _ in range(2)] == [200, 402]  # 0.019 are spent, then 0.038
+
+
+async def test_while_money_is_held_back_a_call_that_would_not_fit_without_it_is_over_its_budget(upstream: OpenAIServer) -> None:
+    door = onboarded(allowance=Allowance(usd_per_day=0.18))
+    assert (await ask(door)).status == 200  # 0.019 are spent
+    async with under_way(door, max_tokens=15):
+        assert (await ask(door)).status == 402
 
 
 async def test_of_two_budgets_the_smaller_holds(upstream: OpenAIServer) -> None:

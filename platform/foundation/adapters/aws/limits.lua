@@ -76,12 +76,20 @@ local function left(claim)
     return claim[3] and claim[3] - each.amount - each.held or claim[2]
 end
 
-local function reserve(id, ends, claims)
-    local refused = 0
+local function first_short(claims, without) -- what is held back left aside where `without` says so
     for place, claim in ipairs(claims) do
-        if refused == 0 and left(claim) < claim[2] then refused = place end
+        if left(claim) + (without and counter(claim[1]).held or 0) < claim[2] then return place end
     end
-    if refused == 0 then
+    return 0
+end
+
+local function reserve(id, ends, claims)
+    local refused, passing = first_short(claims, false), false
+    if refused ~= 0 then
+        local spent = first_short(claims, true)
+        passing = spent == 0
+        refused = passing and refused or spent
+    else
         keep(id, ends, claims)
         for _, claim in ipairs(claims) do
             local each, field = counter(claim[1]), claim[5] and 'amount' or 'held'
@@ -95,7 +103,7 @@ local function reserve(id, ends, claims)
         lefts[place] = math.max(0, left(claim))
         ended[place] = ends_at ~= 0 and ends_at or claim[4]
     end
-    return {refused, lefts, ended}
+    return {refused, lefts, ended, passing}
 end
 
 local function raise(key, amount, ends)

@@ -19,7 +19,7 @@ KEPT: Final = 86_400  # seconds for which an expired reservation can still be se
 MOST: Final = 2**53  # no number is larger: a provider may report any, and Lua counts exactly up to this
 TAKE: Final = Script(Path(__file__).with_name("limits.lua").read_text())
 ENCODE: Final = msgspec.msgpack.Encoder().encode
-DECODE: Final = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[float]] | int]).decode
+DECODE: Final = msgspec.msgpack.Decoder(list[tuple[int, list[int], list[float], bool] | int]).decode
 
 
 def adapter(settings: Settings) -> "RedisLimits":
@@ -93,11 +93,12 @@ def bounded(amount: int) -> int:
     return max(-MOST, min(amount, MOST))
 
 
-def verdict(step: Reservation, refused: int, lefts: Sequence[int], ends: Sequence[float]) -> Verdict:
+def verdict(step: Reservation, refused: int, lefts: Sequence[int], ends: Sequence[float], passing: bool) -> Verdict:
     """What became of a reservation; refused: which claim did not fit, counted from 1, or 0."""
     keys = [claim.key for claim in step.claims]
     return Verdict(
         step.claims[refused - 1] if refused else None,
         dict(zip(keys, lefts, strict=True)),
         dict(zip(keys, ends, strict=True)),
+        passing,
     )

@@ -18,6 +18,7 @@ from foundation.settings import Settings
 
 KEPT: Final = 86_400  # seconds for which an expired reservation can still be settled
 MOST: Final = 2**53  # no counter is put higher by one settlement: a provider may report any number
+EXPIRED_AT_ONCE: Final = 1000
 MOST_ROWS: Final = 2000  # that one statement writes: it takes 32,766 values, and what expired after an outage may have more
 SCHEMA = """
 pragma synchronous=normal;
@@ -31,7 +32,7 @@ KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
 FIND: Final = "select live, claims from reservations where id = ?"
 FORGET: Final = "delete from reservations where id = ?"  # after FIND it takes less time than a deletion that returns the row
 LEFT: Final = "select id from reservations where id in (select value from json_each(?))"
-LATE: Final = "select id, claims from reservations where live = 1 and until <= ?"
+LATE: Final = "select id, claims from reservations where live = 1 and until <= ? limit ?"
 Held: TypeAlias = tuple[str, int, float]  # key, amount and `until` of a claim that is held back
 ENCODE: Final = msgspec.msgpack.Encoder().encode
 ENCODE_JSON: Final = msgspec.json.Encoder().encode
@@ -91,8 +92,11 @@ class Ledger:
     def reserve(self, wanted: Reservation) -> Verdict:
         """Grant it, or refuse it."""
         counters = [(claim, self.counter(claim.key)) for claim in wanted.claims]
-        refused = next((claim for claim, counter in counters if counter.left(claim) < claim.amount), None)
-        if refused is None:
+        refused, passing = next((claim for claim, counter in counters if counter.left(claim) < claim.amount), None), False
+        if refused is not None:
+            spent = next((claim for claim, counter in counters if counter.left(claim) + counter.held < claim.amount), None)
+            refused, passing = spent or refused, spent is None
+        else:
             self._keep(wanted)
             for claim, counter in counters:
                 counter.changed = True
@@ -105,6 +109,7 @@ class Ledger:
             refused,
             {claim.key: max(0, counter.left(claim)) for claim, counter in counters},
             {claim.key: counter.until or claim.until for claim, counter in counters},
+            passing,
         )
 
     def _keep(self, wanted: Reservation) -> None:
@@ -124,8 +129,8 @@ class Ledger:
             self._end(found[0], found[1], ended.used)
 
     def expire(self) -> None:
-        """Release what was never settled in its time."""
-        for identifier, claims in self.connection.execute(LATE, (self.moment,)).fetchall():
+        """Release what was never settled in its time; after an outage in several calls."""
+        for identifier, claims in self.connection.execute(LATE, (self.moment, EXPIRED_AT_ONCE)).fetchall():
             self._end(1, claims, {})
             self.connection.execute("update reservations set live = 0 where id = ?", (identifier,))
 
@@ -189,10 +194,12 @@ class SqliteLimits:
 
     def used(self, keys: Sequence[str]) -> Sequence[int]:
         with self.database.reading() as connection:
-            moment = self.clock()
-            late = [claim for _, claims in connection.execute(LATE, (moment,)) for claim in DECODE(claims)]
+            moment, expired = self.clock(), dict.fromkeys(keys, 0)
+            for _, claims in connection.execute(LATE, (moment, -1)):
+                for key, amount, _ in DECODE(claims):
+                    if key in expired:
+                        expired[key] += amount
             found = counters_of(connection, keys, moment)
-        expired = {key: sum(amount for late_key, amount, _ in late if late_key == key) for key in keys}
         return [found[key].amount + found[key].held - expired[key] for key in keys]
 
     def _sweep(self, connection: Connection, moment: float) -> None:
