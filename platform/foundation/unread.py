@@ -44,7 +44,12 @@ def attributes(shape: type[Struct]) -> Mapping[str, str]:
 
 
 def named(names: Iterable[str]) -> bytes:
-    """The names as a header's value: the first of them, and how many more there are."""
+    """The names as a header's value."""
+    return ",".join(listed(names)).encode()
+
+
+def listed(names: Iterable[str]) -> list[str]:
+    """The names as a header can have them, whatever their author wrote: the first of them, and how many more there are."""
     ordered = sorted(names)
     more = [f"+{len(ordered) - MOST_NAMES}"] if len(ordered) > MOST_NAMES else []
-    return ",".join([*(quote(name, safe="./", errors="replace") for name in ordered[:MOST_NAMES]), *more]).encode()
+    return [*(quote(name, safe="./=", errors="replace") for name in ordered[:MOST_NAMES]), *more]

@@ -298,8 +298,8 @@ async def test_what_of_a_raw_body_nobody_reads_is_reported(door: Door):
     assert answer.headers["x-ignored-parameters"].split(",") == [
         "raw_input.anthropic_version",
         "raw_input.maxTokens",
-        "raw_input.textGenerationConfig.draft",
         "raw_input.messages.content.mood",
+        "raw_input.textGenerationConfig.draft",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.invocation.chats import answering
 from tests.invocation.door import Door
 
 ASKED = "What is the capital of France?"
@@ -62,3 +63,32 @@ async def test_a_body_in_nobodys_form_is_400(door: Door, identifier, raw):
 async def test_both_fields_are_needed(door: Door):
     assert (await door.post("/model/invoke_with_raw_input", {"model_id": "x"})).fields == ["body.raw_input"]
     assert (await door.post("/model/invoke_with_raw_input", {"raw_input": {}})).fields == ["body.model_id"]
+
+
+MADE_UP = "x\r\nset-cookie: a=b, \u4f60"
+TOLD = "x%0D%0Aset-cookie%3A%20a=b%2C%20%E4%BD%A0"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/model/invoke_with_raw_input", {"model_id": "upstream", "raw_input": {"prompt": "Hi.", MADE_UP: 1}}, "raw_input"),
+        (
+            "/model/invoke",
+            {"model_name": "upstream", "prompt": [{"role": "user", "content": [{"text": "Hi.", MADE_UP: "1"}]}]},
+            "prompt.content",
+        ),
+    ],
+)
+async def test_names_that_a_caller_makes_up_are_told_in_one_line_of_the_answer(door: Door, path, body, told):
+    with answering():
+        answer = await door.post(path, body)
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, f"{told}.{TOLD}")
+
+
+async def test_of_many_names_the_first_are_told_and_how_many_follow(door: Door):
+    raw = {"prompt": "Hi.", **{f"m{n:03}": n for n in range(500)}}
+    with answering():
+        answer = await door.post("/model/invoke_with_raw_input", {"model_id": "upstream", "raw_input": raw})
+    names = answer.headers["x-ignored-parameters"].split(",")
+    assert names == [*(f"raw_input.m{n:03}" for n in range(20)), "+480"]

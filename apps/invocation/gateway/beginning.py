@@ -9,6 +9,7 @@ from apps.invocation.invocations import Request
 from apps.invocation.records import Kind
 from foundation.hot import Headers
 from foundation.identity import Caller
+from foundation.unread import listed
 from foundation.visits import Visit
 
 TAKES: Final[Mapping[str, str]] = {
@@ -59,5 +60,5 @@ async def begun(
         cache_control=caching.directives(headers),
         visit=visit,
     )
-    call.ignored, call.places = tuple(dict.fromkeys(unheard)), places
+    call.ignored, call.places = tuple(listed(set(unheard))), places
     return call
