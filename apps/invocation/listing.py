@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,8 +20,11 @@ from foundation.errors import Conflict, Invalid, NotFound, Problem
 from foundation.records import ANY, UNSAFE
 
 LONGEST_NAME: Final = 200
+LONGEST_ID: Final = 2048
 MOST_TOKENS: Final = 2**31 - 1
 LONGEST: Final = {"first_token_seconds": 300, "idle_seconds": 120, "answer_seconds": 900}
+PLAIN: Final = "a URL of ASCII characters that begins with http:// or https://, without a user, a password, a ? or a #"
+REGION: Final = re.compile("[a-z0-9-]{0,30}")
 PROBE: Final = "Say hello."
 PROBE_SECONDS: Final = 60.0
 
@@ -83,8 +87,9 @@ def is_changed(model: Model) -> bool:
 
 def checked(model: Model) -> None:
     """Invalid when the model cannot be in the catalogue as it is."""
-    if not model.name or len(model.name) > LONGEST_NAME or UNSAFE.search(model.name) or model.name != model.name.strip():
-        raise Invalid(f"name must be 1 to {LONGEST_NAME} characters, without control characters or spaces at its ends")
+    for what, text, longest in named(model):
+        if not 0 < len(text) <= longest or UNSAFE.search(text) or text != text.strip():
+            raise Invalid(f"{what} must be 1 to {longest} characters, without control characters or spaces at its ends")
     if UNKNOWN in (model.name, *model.aliases):
         raise Invalid(f"name: {UNKNOWN} is what the account calls a model that there is not; choose another")
     known = {*PROVIDERS, *(place.provider for row in shipped() for place in row.placements)}
@@ -92,7 +97,9 @@ def checked(model: Model) -> None:
         if place.provider and place.provider not in known:
             raise Invalid(f"provider ({place.provider}) must be one of {', '.join(sorted(known))}")
         if place.base_url and not is_plain(place.base_url):
-            raise Invalid("base_url must be a URL that begins with http:// or https://, without a user or a password")
+            raise Invalid(f"base_url must be {PLAIN}")
+        if not REGION.fullmatch(place.region):
+            raise Invalid(f"region ({place.region[:50]!r}) must be the name of an AWS region, for example eu-central-1")
         if not 0 <= place.weight <= 1_000_000:
             raise Invalid(f"weight ({place.weight}) must be from 0 to 1000000")
         for field, most in LONGEST.items():
@@ -111,11 +118,24 @@ def checked(model: Model) -> None:
     checked_names(model)
 
 
+def named(model: Model) -> Iterator[tuple[str, str, int]]:
+    """The names that a model brings, each with what it is and its most characters; they stand in headers, on pages and in
+    requests to providers."""
+    yield "name", model.name, LONGEST_NAME
+    yield from (("an alias", alias, LONGEST_NAME) for alias in model.aliases)
+    for place in model.deployments:
+        yield "a deployment's name", place.name, LONGEST_NAME
+        yield "a deployment's id at its provider", place.id, LONGEST_ID
+
+
 def is_plain(url: str) -> bool:
-    """Whether this is a URL of a server, without a user or a password, which errors and pages would show."""
+    """Whether this is the URL of a server, of nothing that errors and pages may not show or a request's first line cannot
+    hold."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        host = (parts.hostname or "").encode("idna")
+        whole = parts.port != 0 and not re.search(r"[^!-~]|[@?#\\]", url)
+        return parts.scheme in ("http", "https") and bool(host) and whole
     except ValueError:
         return False
 

@@ -82,6 +82,12 @@ def test_a_second_model_of_one_name_is_refused(name: str) -> None:
         (["--first-token-seconds", "0"], "first_token_seconds"),
         (["--idle-seconds", "121"], "idle_seconds"),
         (["--answer-seconds", "nan"], "answer_seconds"),
+        (["--alias", ""], "an alias must be"),
+        (["--alias", "two\nlines"], "an alias must be"),
+        (["--deployment", "two\r\nlines"], "a deployment's name must be"),
+        (["--model", ""], "a deployment's id at its provider must be"),
+        (["--model", "two\nlines"], "a deployment's id at its provider must be"),
+        (["--region", "eu-central-1.example.com/"], "region"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(name: str, more: list[str], named: str) -> None:
@@ -163,7 +169,19 @@ def test_a_new_key_of_a_place_is_used_at_once(name: str, monkeypatch: pytest.Mon
     assert first != second and secrets.get(second) == "sk-second"  # a connection by this name cannot be an old one
 
 
-@pytest.mark.parametrize("url", ["http://user:word@127.0.0.1:9/v1", "ftp://127.0.0.1/v1", "nowhere"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://user:word@127.0.0.1:9/v1", "ftp://127.0.0.1/v1", "nowhere", "http://127.0.0.1:99999/v1"),
+        *("http://127.0.0.1:port/v1", "http://127.0.0.1:9/v 1", "http://127.0.0.1:9/größe", "http://größe.example/v1"),
+        *(
+            "http://127.0.0.1:9/v1?key=word",
+            "http://127.0.0.1:9/v1#x",
+            "http://127.0.0.1:9/v1\r\nx: y",
+            f"http://{'a' * 70}.example",
+        ),
+    ],
+)
 def test_a_server_is_a_plain_url_as_errors_and_pages_show_it(name: str, url: str) -> None:
     with pytest.raises(CommandError, match="base_url"):
         models("add", name, "--provider", "openai", "--base-url", url, "--model", "x")
