@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from apps.invocation.ports import Connection, Lifecycle
 from apps.invocation.records import PLATFORM, CatalogueRow, Deployment, Kind, Model, State
 from foundation.adapters import records, secrets
 from foundation.errors import Conflict, Invalid, NotFound, Problem
-from foundation.records import ANY, UNSAFE
+from foundation.records import ANY, UNSAFE, Absent
 
 LONGEST_NAME: Final = 200
 LONGEST_ID: Final = 2048
@@ -25,6 +26,7 @@ MOST_TOKENS: Final = 2**31 - 1
 LONGEST: Final = {"first_token_seconds": 300, "idle_seconds": 120, "answer_seconds": 900}
 PLAIN: Final = "a URL of ASCII characters that begins with http:// or https://, without a user, a password, a ? or a #"
 REGION: Final = re.compile("[a-z0-9-]{0,30}")
+TRIES: Final = 20  # of a change that others are always faster with
 PROBE: Final = "Say hello."
 PROBE_SECONDS: Final = 60.0
 
@@ -52,10 +54,35 @@ def save_model(model: Model, *, new: bool = False) -> Model:
 
     Invalid names what is wrong with it. Where it is `new`, Conflict when the name is taken.
     """
+    taken = f"there is a model {model.name} already; `manage.py models set` and `deploy` change it"
     if new and model.name in current().models:
-        raise Conflict(f"there is a model {model.name} already; `manage.py models set` and `deploy` change it")
+        raise Conflict(taken)
     checked(model)
-    records.put(CatalogueRow(model.name, msgspec.json.encode(model).decode()), expect=ANY)
+    try:
+        return written(model, 0 if new else ANY)
+    except Conflict as late:
+        raise Conflict(taken) from late
+
+
+def change_model(name: str, change: Callable[[Model], Model]) -> Model:
+    """Put what `change` makes of a model in its place, with what others have changed meanwhile; everywhere within 10 seconds.
+
+    NotFound for no model, Invalid for what it cannot become.
+    """
+    for _ in range(TRIES):
+        forget()  # what is at hand may be from before another process changed it
+        model = find_model(name)
+        row = records.get(CatalogueRow, PLATFORM, model.name)
+        wanted = change(model if row is None else msgspec.json.decode(row.content, type=Model))
+        checked(wanted)
+        with suppress(Conflict):
+            return written(wanted, 0 if row is None else row.revision)
+    raise Conflict(f"{name} was changed by others all the time; try again")
+
+
+def written(model: Model, expect: int | Absent) -> Model:
+    """Put it into the store, which has what is expected, else Conflict; this process knows it at once."""
+    records.put(CatalogueRow(model.name, msgspec.json.encode(model).decode()), expect=expect)
     forget()
     return model
 
@@ -168,12 +195,14 @@ def refresh_models() -> list[Model]:
     if not places:
         raise Invalid("no model runs at Bedrock; set BEDROCK_REGION, or add one with `manage.py models add`")
     known = {place: lifecycles(place) for place in places}
-    changed = [
-        replace(model, state=state)
-        for model in current().models.values()
-        if model.state is not State.DISABLED and (state := reported(model, known)) not in (None, model.state)
-    ]
-    return [save_model(model) for model in changed]
+    changed = [model for model in current().models.values() if renewed(model, known).state is not model.state]
+    return [change_model(model.name, lambda model: renewed(model, known)) for model in changed]
+
+
+def renewed(model: Model, known: Mapping[Connection, Mapping[str, Lifecycle]]) -> Model:
+    """The model in the state that is reported, if any is, and it is not switched off."""
+    state = None if model.state is State.DISABLED else reported(model, known)
+    return model if state is None else replace(model, state=state)
 
 
 def reported(model: Model, known: Mapping[Connection, Mapping[str, Lifecycle]]) -> State | None:

@@ -17,6 +17,7 @@ from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Embeddings, Message, Request, Role, Text
 from apps.invocation.listing import (
     answering,
+    change_model,
     find_model,
     is_changed,
     keep_model_key,
@@ -38,6 +39,7 @@ __all__ = [
     "abandon_async",
     "answering",
     "async_output",
+    "change_model",
     "find_model",
     "is_changed",
     "keep_model_key",

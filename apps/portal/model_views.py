@@ -95,7 +95,7 @@ class OneModel(Page):
         model, form = services.find_model(request.GET.get("name", "")), ModelForm(request.POST)
         if form.is_valid():
             try:
-                services.save_model(form.applied(model))
+                services.change_model(model.name, form.applied)
                 messages.success(request, f"{model.name} is changed, everywhere within 10 seconds.")
                 return HttpResponseRedirect(address(model))
             except Problem as refused:
@@ -141,7 +141,7 @@ class Switch(Act):
 
     def done(self, request: HttpRequest, model: Model) -> HttpResponse:
         on = request.POST.get("on") == "yes"
-        services.save_model(switched(model, on))
+        services.change_model(model.name, lambda model: switched(model, on))
         messages.success(request, f"{model.name} can be called again." if on else f"{model.name} is switched off.")
         return HttpResponseRedirect(address(model))
 
@@ -163,7 +163,7 @@ class Deploy(Act):
         if not form.is_valid():
             return page(request, model, ModelForm.of(model), 400, place_form=form)
         place = form.placed(kept_key(form, model.name))
-        services.save_model(replace(model, deployments=(*model.placements, place)))
+        services.change_model(model.name, lambda model: replace(model, deployments=(*model.placements, place)))
         messages.success(request, f"{model.name} also runs at {place.name}.")
         return HttpResponseRedirect(address(model))
 
@@ -172,12 +172,17 @@ class Undeploy(Act):
     """/admin/models/undeploy"""
 
     def done(self, request: HttpRequest, model: Model) -> HttpResponse:
-        left = tuple(place for place in model.placements if place.name != request.POST.get("deployment"))
-        if not left:
-            raise Invalid(f"{model.name} runs in one place only; switch it off instead")
-        services.save_model(replace(model, deployments=left))
+        services.change_model(model.name, lambda model: without(model, request.POST.get("deployment", "")))
         messages.success(request, f"{model.name} runs in one place less.")
         return HttpResponseRedirect(address(model))
+
+
+def without(model: Model, place: str) -> Model:
+    """The model without one of its places; Invalid for the only one."""
+    left = tuple(each for each in model.placements if each.name != place)
+    if not left:
+        raise Invalid(f"{model.name} runs in one place only; switch it off instead")
+    return replace(model, deployments=left)
 
 
 class Remove(Act):

@@ -4,13 +4,19 @@ import io
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
+from msgspec.structs import replace
 
 from apps.invocation import services
-from foundation.adapters import secrets
+from apps.invocation.records import CatalogueRow
+from foundation.adapters import records, secrets
+from foundation.records import ANY
 from tests.invocation.door import Door
 from tests.upstream.checking import deployed, listed
 from tests.upstream.faults import BEHAVIOURS
@@ -185,3 +191,21 @@ def test_a_new_key_of_a_place_is_used_at_once(name: str, monkeypatch: pytest.Mon
 def test_a_server_is_a_plain_url_as_errors_and_pages_show_it(name: str, url: str) -> None:
     with pytest.raises(CommandError, match="base_url"):
         models("add", name, "--provider", "openai", "--base-url", url, "--model", "x")
+
+
+def test_a_change_keeps_what_another_process_has_changed_a_moment_ago(name: str) -> None:
+    added(name, "--price-input", "0.5")
+    known = services.find_model(name)  # as every process has it for up to ten seconds
+    others = replace(known, prices=replace(known.prices, input=0.75))
+    records.put(CatalogueRow(name, msgspec.json.encode(others).decode()), expect=ANY)
+    made = models("deploy", name, "--provider", "openai", "--model", "x", "--deployment", "second")
+    assert (made["prices"]["input"], len(made["deployments"])) == (0.75, 2)
+
+
+def test_of_places_that_are_added_at_the_same_moment_none_is_lost(name: str) -> None:
+    added(name)
+    places = [f"place-{number}" for number in range(6)]
+    add = partial(models, "deploy", name, "--provider", "openai", "--model", "x", "--deployment")
+    with ThreadPoolExecutor(len(places)) as threads:
+        list(threads.map(add, places))
+    assert {place["name"] for place in models("show", name)["deployments"]} == {"openai", *places}

@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -107,37 +107,43 @@ def add(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def change(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models set NAME."""
-    model = services.find_model(given["name"])
-    return described(services.save_model(replace(model, **members(given, model))))
+    return changed(given, lambda model: replace(model, **members(given, model)))
 
 
 def deploy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models deploy NAME: one more place where it runs."""
-    model = services.find_model(given["name"])
-    return described(services.save_model(replace(model, deployments=(*model.placements, deployment(given, model.name)))))
+    place = deployment(given, services.find_model(given["name"]).name)
+    return changed(given, lambda model: replace(model, deployments=(*model.placements, place)))
 
 
 def undeploy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models undeploy NAME --deployment PLACE."""
-    model = services.find_model(given["name"])
-    left = tuple(place for place in model.placements if place.name != given["deployment"])
+    return changed(given, lambda model: without(model, given["deployment"]))
+
+
+def without(model: Model, place: str) -> Model:
+    """The model without one of its places."""
+    left = tuple(each for each in model.placements if each.name != place)
     if len(left) == len(model.placements):
-        raise Invalid(f"{model.name} has no deployment {given['deployment']}: {', '.join(p.name for p in model.placements)}")
+        raise Invalid(f"{model.name} has no deployment {place}: {', '.join(p.name for p in model.placements)}")
     if not left:
-        raise Invalid(
-            f"{given['deployment']} is the only deployment of {model.name}; `manage.py models disable` switches it off"
-        )
-    return described(services.save_model(replace(model, deployments=left)))
+        raise Invalid(f"{place} is the only deployment of {model.name}; `manage.py models disable` switches it off")
+    return replace(model, deployments=left)
 
 
 def disable(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models disable NAME."""
-    return described(services.save_model(replace(services.find_model(given["name"]), state=State.DISABLED)))
+    return changed(given, lambda model: replace(model, state=State.DISABLED))
 
 
 def enable(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models enable NAME."""
-    return described(services.save_model(replace(services.find_model(given["name"]), state=State.ACTIVE)))
+    return changed(given, lambda model: replace(model, state=State.ACTIVE))
+
+
+def changed(given: Mapping[str, Any], change: Callable[[Model], Model]) -> Mapping[str, Any]:
+    """The model after a change."""
+    return described(services.change_model(given["name"], change))
 
 
 def remove(given: Mapping[str, Any]) -> Mapping[str, Any]:
