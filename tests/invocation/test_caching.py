@@ -211,6 +211,19 @@ async def test_another_guard_asks_anew(upstream: OpenAIServer):
     assert "x-cache" not in (await ask(door)).headers
 
 
+async def test_another_server_behind_the_model_is_asked_anew(upstream: OpenAIServer):
+    door = onboarded(caching=EXACT)
+    await asked(door)
+    with running() as other:
+        model = services.find_model("kept")
+        try:
+            services.save_model(replace(model, deployments=(replace(model.deployments[0], base_url=other.url),)))
+            answer = await ask(door)
+        finally:
+            services.save_model(model)
+    assert (len(other.asked), "x-cache" in answer.headers) == (1, False)
+
+
 async def test_a_kept_answer_counts_as_a_request_and_uses_no_tokens(upstream: OpenAIServer):
     door = onboarded(caching=EXACT, allowance=Allowance(requests_per_minute=3, tokens_per_minute=1130))
     await asked(door)

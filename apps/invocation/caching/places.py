@@ -12,7 +12,7 @@ from apps.invocation.calls import Call, Slot
 from apps.invocation.invocations import Request, Role, Text
 from foundation.settings import CHOSEN
 
-FORMAT: Final = 1  # raised when a request or an answer gets another form, so that none is taken for what it is not
+FORMAT: Final = 2  # raised when a request or an answer gets another form, so that none is taken for what it is not
 ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 LONGEST: Final = 1000  # characters of a turn that an embedding stands for; of longer ones models read the beginning only
 
@@ -38,7 +38,7 @@ def asked(request: Request, *, by_user: bool) -> Request:
 
 def digest(call: Call, *parts: object) -> str:
     """SHA-256 of the parts, the application, its guard, and the model that answers with where it runs."""
-    models = [(call.by.name, [(place.provider, place.id) for place in call.by.placements])]
+    models = [(call.by.name, [(place.provider, place.id, place.base_url, place.region) for place in call.by.placements])]
     whole = (FORMAT, call.caller.application, call.policy.guard, models, parts)
     return hashlib.sha256(ENCODER.encode(whole)).hexdigest()
 
