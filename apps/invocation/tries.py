@@ -160,6 +160,8 @@ class Route:
             logger.warning("request %s at %s: %s", self.call.invocation, self.place.deployment.name, failure.inside)
         if isinstance(failure, MAY_BILL) and not self.begun:
             self.call.left_unanswered(prompt_tokens(self.call))
+        elif failure.used:
+            self.call.left_unanswered(failure.used)
         self._judge(failure, time.monotonic())
         if self.begun or not (failure.retryable or isinstance(failure, (*FINAL, TooLong, TooMany))):
             raise failure

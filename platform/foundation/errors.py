@@ -13,7 +13,7 @@ class Problem(Exception):
 
     detail is for who asked. inside: the reason for who runs the platform alone, where it names what is inside of it (an
     address, a setting, a key); it is in the log. headers: what else a response that says it tells, for example what is left
-    of a limit.
+    of a limit. used: what had been used up before it came, as its capability counts: tokens that a model's provider has read.
     """
 
     status: ClassVar[int] = 500
@@ -26,6 +26,7 @@ class Problem(Exception):
         self.retry_after = retry_after
         self.inside = inside
         self.headers: Sequence[tuple[bytes, bytes]] = ()
+        self.used = 0
 
     @property
     def reason(self) -> str:

@@ -198,6 +198,14 @@ async def test_one_text_that_fails_ends_the_others(bedrock: Bedrock, server: Bed
     assert len(server.asked) < 100
 
 
+async def test_one_that_fails_late_says_how_many_tokens_were_read_before_it(bedrock: Bedrock, server: BedrockServer):
+    late = Refusal(429, "ThrottlingException", "Too many requests")
+    server.answers[TITAN_2] = lambda asked: late if asked.body["inputText"] == "late" else ANSWERS[TITAN_2](asked)
+    with pytest.raises(TooMany) as refused:
+        await bedrock.embed(TITAN_2, [*["Hi"] * 99, "late"])
+    assert 92 * 7 <= refused.value.used <= 99 * 7  # eight are under way at a time
+
+
 @pytest.mark.parametrize(
     "body",
     [{"embeddings": [[1.0]]}, {"embeddings": [[0.0, 0.0], [1.0]]}, {"embeddings": []}, {"message": "odd"}],

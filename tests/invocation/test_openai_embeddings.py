@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from apps.invocation import services
-from apps.invocation.records import Deployment, Kind, Model
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from apps.usage import services as usage
+from tests.invocation.chats import accounted
 from tests.invocation.door import Door
+from tests.invocation.unruly import reply, serving
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
 
@@ -115,3 +117,15 @@ async def test_a_request_of_many_texts_is_one_row_on_the_account(door: Door, ups
     (row,) = rows
     assert (row.model_name, row.input_tokens, row.output_tokens, row.dialect) == ("embedder", 3, 0, "openai_embeddings")
     assert row.labels == {"team": "search"}
+
+
+async def test_what_was_read_before_one_of_several_requests_failed_is_on_the_account(door: Door):
+    good = reply(200, {"data": [{"embedding": [1.0, 0.0], "index": n} for n in range(96)], "usage": {"prompt_tokens": 192}})
+    async with serving(good, reply(400, {"error": {"message": "this one is odd"}})) as server:
+        place = Deployment("there", "openai_compatible", "x", base_url=server.url)
+        services.save_model(Model("halfway", "", Kind.EMBED, "", prices=Prices(1.0), deployments=(place,)))
+        answer = await door.post(PATH, {"model": "halfway", "input": ["some text"] * 100})
+        services.remove_model("halfway")
+    assert (answer.status, len(server.asked)) == (400, 2)
+    (row,) = await accounted(door, answer)
+    assert (row.outcome, row.input_tokens, row.cost, row.estimated) == ("invalid_request", 192, 192, True)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from apps.invocation.adapters.counts import told
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets
-from foundation.errors import Invalid, TooLong, UpstreamFailed
+from foundation.errors import Invalid, Problem, TooLong, UpstreamFailed
 from foundation.settings import Settings
 
 T = TypeVar("T")
@@ -107,10 +108,20 @@ class Bedrock:
         size = row.size(model, dimensions)
         cut = [text[: row.characters] for text in texts]
         parts = [cut[start : start + row.together] for start in range(0, len(cut), row.together)]
-        made = await at_once([lambda part=part: self._embedded(model, row, part, size) for part in parts])  # type: ignore[misc]
-        tokens = sum(told(counted, sum(map(len, part))) for part, (_, counted) in zip(parts, made, strict=True))
+        read: list[int] = []
+
+        async def embedded(part: Sequence[str]) -> tuple[Sequence[Sequence[float]], int | None]:
+            made = await self._embedded(model, row, part, size)
+            read.append(told(made[1], sum(map(len, part))))
+            return made
+
+        try:
+            made = await at_once([partial(embedded, part) for part in parts])
+        except Problem as failed:
+            failed.used = sum(read)
+            raise
         guessed = any(counted is None for _, counted in made)
-        return Embeddings([vector for vectors, _ in made for vector in vectors], tokens, estimated=guessed)
+        return Embeddings([vector for vectors, _ in made for vector in vectors], sum(read), estimated=guessed)
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
         wanted = reranking(model, query, documents, top)

@@ -112,16 +112,26 @@ class OpenAICompatible:
         tokens, guessed = 0, False
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[start : start + TEXTS_AT_ONCE]
-            answer = read(EMBEDDINGS, await self.server.whole("embeddings", ENCODE(embedding(model, part, dimensions))))
-            found = vectors(answer)
-            if len(found) != len(part):
-                raise UpstreamFailed(f"{model} made {len(found)} embeddings of {len(part)} texts")
-            counted = tokens_read(answer.usage)
+            try:
+                found, counted = await self._embedded(model, part, dimensions)
+            except Problem as failed:
+                failed.used = tokens
+                raise
             tokens, guessed = tokens + told(counted, sum(map(len, part))), guessed or counted is None
             made += found
         if dimensions is not None and any(len(vector) != dimensions for vector in made):
             raise Invalid(f"{model} makes vectors of {len(made[0])} dimensions, not of {dimensions}")
         return Embeddings(made, tokens, estimated=guessed)
+
+    async def _embedded(
+        self, model: str, texts: Sequence[str], dimensions: int | None
+    ) -> tuple[list[Sequence[float]], int | None]:
+        """Vectors of texts that go together, and their tokens where the server says them."""
+        answer = read(EMBEDDINGS, await self.server.whole("embeddings", ENCODE(embedding(model, texts, dimensions))))
+        found = vectors(answer)
+        if len(found) != len(texts):
+            raise UpstreamFailed(f"{model} made {len(found)} embeddings of {len(texts)} texts")
+        return found, tokens_read(answer.usage)
 
     def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> Problem:
         """What a bad status means; what the server's own filter kept back is Blocked."""
