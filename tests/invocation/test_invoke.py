@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from apps.invocation import services
+from tests.invocation.chats import answering
 from tests.invocation.door import Door, ask
 
 LOCAL = "smollm2-135m-instruct"
@@ -29,6 +32,15 @@ async def test_an_old_name_is_answered_by_its_alias_and_the_answer_says_by_whom(
     answer = (await door.post("/model/invoke", {**PARIS, "model_name": "ANTHROPIC_CLAUDE_V2"})).json
     assert answer.keys() == {"output_text", "input_tokens", "output_tokens", "model", "served_by"}
     assert (answer["model"], answer["served_by"]) == ("ANTHROPIC_CLAUDE_V2", LOCAL)
+
+
+async def test_a_plain_prompt_has_the_models_own_length_by_whichever_of_its_names_it_is_called(door: Door):
+    with answering() as server:
+        model = services.find_model("upstream")
+        services.save_model(replace(model, aliases=("upstream-too",), default_max_tokens=33))
+        for name in ("upstream", "upstream-too"):
+            assert (await door.post("/model/invoke", {"model_name": name, "prompt": "Hi."})).status == 200
+    assert [body["max_tokens"] for body in server.asked] == [33, 33]
 
 
 async def test_a_conversation_with_system_prompts_is_answered(door: Door):

@@ -88,7 +88,7 @@ def request(wanted: InvokeRequest) -> Request:
     if all(role == Role.SYSTEM for role, _ in spoken) or wanted.prompt == "":
         raise Invalid("prompt is empty; it must be text, or hold a message of the user or the assistant")
     said, messages = folding.conversation(Message(Role(role), content) for role, content in spoken)
-    known = held().models.get(wanted.model_name)
+    known = held().find(wanted.model_name)
     return Request(
         model=wanted.model_name,
         messages=messages,
