@@ -117,3 +117,20 @@ async def test_a_document_of_plain_text_is_text_to_a_server_that_has_no_such_thi
         answer = await door.post("/v1/messages", {"max_tokens": 5, "messages": turns, "model": model})
     assert answer.status == 200, answer.body
     assert server.asked[0]["body"]["messages"][0]["content"] == [{"type": "text", "text": "A letter:\nGrüße"}]
+
+
+async def test_tools_at_a_time_are_spoken_of_to_no_server_where_there_are_no_tools(door: Door):
+    async with served(whole([], "stop")) as (model, server):
+        choice = {"type": "auto", "disable_parallel_tool_use": True}
+        answer = await door.post("/v1/messages", {**HI, "model": model, "tools": [], "tool_choice": choice})
+    assert answer.status == 200, answer.body
+    assert {"tool_choice", "parallel_tool_calls"}.isdisjoint(server.asked[0]["body"])
+
+
+async def test_turns_in_which_nothing_is_said_are_asked_of_nobody(door: Door):
+    nothing, something = {"role": "user", "content": []}, {"role": "user", "content": "Hi"}
+    async with served(whole([], "stop")) as (model, server):
+        refused = await door.post("/v1/messages", {**HI, "model": model, "messages": [nothing]})
+        heard = await door.post("/v1/messages", {**HI, "model": model, "messages": [nothing, something]})
+    assert (refused.status, refused.json["error"]["type"], heard.status) == (400, "invalid_request_error", 200)
+    assert [asked["body"]["messages"] for asked in server.asked] == [[something]]

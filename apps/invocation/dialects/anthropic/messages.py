@@ -83,9 +83,10 @@ def request(wanted: CountTokensRequest) -> Request:
     for name, reason in REFUSED.items():
         if getattr(wanted, name) is not None:
             raise InvalidParameter(f"{name} cannot be honoured: {reason}", param=name)
-    if all(message.role == "system" for message in wanted.messages):
-        raise InvalidValue("messages holds no turn of the user or the assistant", param="messages")
-    said, messages = folding.conversation(map(turn, wanted.messages))
+    turns = [turn(message) for message in wanted.messages]
+    if not any(each.content for each in turns if each.role is not Role.SYSTEM):
+        raise InvalidValue("messages holds no turn of the user or the assistant that says something", param="messages")
+    said, messages = folding.conversation(each for each in turns if each.content)
     config = wanted.output_config
     tools = tuple(tool(place, each) for place, each in enumerate(wanted.tools or ()))
     made = Request(
@@ -94,7 +95,7 @@ def request(wanted: CountTokensRequest) -> Request:
         system=(*system(texts(wanted.system), "system"), *said),
         tools=tools,
         tool_choice=choice(wanted.tool_choice, tools),
-        parallel_tools=parallel(wanted.tool_choice),
+        parallel_tools=parallel(wanted.tool_choice) if tools else None,
         output=output(wanted),
         thinking_tokens=budget(wanted.thinking),
         thinking_mode=MODES[wanted.thinking.type] if wanted.thinking else None,

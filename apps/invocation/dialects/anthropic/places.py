@@ -13,7 +13,8 @@ Spot: TypeAlias = tuple[str, str | Block]  # a block with its place
 def places(wanted: CountTokensRequest) -> Mapping[str, str]:
     """Where each part of the inner request stands in this one."""
     before = spoken(spots("system", wanted.system or ()))
-    return folding.places(((turn(each), of_turn(place, each)) for place, each in enumerate(wanted.messages)), before)
+    turns = ((turn(each), of_turn(place, each)) for place, each in enumerate(wanted.messages))
+    return folding.places((each for each in turns if each[0].content), before)
 
 
 def of_turn(place: int, message: MessageParam) -> Sequence[str]:
