@@ -122,3 +122,22 @@ async def test_a_stream_that_breaks_off_says_so_and_never_looks_complete(door: D
     assert {choice["finish_reason"] for chunk in told for choice in chunk["choices"]} == {None}
     assert last["error"]["type"] == "server_error"
     assert b"[DONE]" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"content": [{"type": "reasoning_text", "text": "They greet me."}]},
+        {"content": [], "summary": [{"type": "summary_text", "text": "They greet me."}]},
+        {"content": "They greet me."},
+    ],
+)
+async def test_a_thought_is_given_back_from_wherever_its_item_has_it(door: Door, server: AnthropicServer, said):
+    thought = {"type": "reasoning", "id": "rs_1", "encrypted_content": "signed:c2ln", **said}
+    turns = [user("Hi"), thought, {"role": "assistant", "content": "Hello."}, user("Go on")]
+    answer = await door.post("/v1/responses", {"model": CLAUDE, "input": turns, "max_output_tokens": 2000})
+    assert answer.status == 200, answer.body
+    assert server.body["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "They greet me.", "signature": "c2ln"},
+        {"type": "text", "text": "Hello."},
+    ]

@@ -40,6 +40,7 @@ ROLES: Final = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.S
 STATELESS: Final = "nothing is kept here; send the whole conversation as input"
 # What `encrypted_content` holds: a signature of the thought's text, or a thought that only its provider can read.
 SIGNED, SEALED = "signed:", "sealed:"
+SHOWN: Final = (Refusal, InputImage, InputFile)  # is no thought
 
 
 def conversation(given: str | Sequence[Item]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
@@ -175,8 +176,9 @@ def thought(item: Item) -> Thinking:
     kept = item.encrypted_content or ""
     if kept.startswith(SEALED):
         return Thinking("", redacted=kept.removeprefix(SEALED))
-    content = item.content if isinstance(item.content, list) else item.summary
-    said = "\n".join(each.text for each in content if not isinstance(each, Refusal | InputImage | InputFile))
+    content = item.content or item.summary
+    texts = [content] if isinstance(content, str) else [each.text for each in content if not isinstance(each, SHOWN)]
+    said = "\n".join(texts)
     return Thinking(said, kept.removeprefix(SIGNED) if kept.startswith(SIGNED) else "")
 
 
