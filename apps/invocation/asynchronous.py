@@ -1,5 +1,6 @@
 """Asynchronous invocations: each is started, worked on by a worker, and asked for within an hour of its last change."""
 
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from foundation.visits import Visit
 LIFETIME: Final = timedelta(hours=1)
 MARGIN: Final = timedelta(minutes=10)  # what waits for a limit ends so long before it expires, as its message may come late
 MOST_TRIES: Final = 50  # of the attempts at one call that are kept; the latest
+TOKENS: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_written_tokens", "reasoning_tokens")
 GONE: Final = "Invocation ID not found or result expired"
 INACTIVE: Final = "the application was deactivated before this was worked on"
 
@@ -118,32 +120,40 @@ def remember(found: AsyncInvocation, code: str, call: Call | None) -> None:
     def with_this(stored: AsyncInvocation) -> AsyncInvocation | None:
         if stored.status is not AsyncStatus.IN_PROGRESS:
             return None
-        if call is None:
-            return changed(stored, failing=code)
-        return changed(
-            stored,
-            failing=code,
-            tries=(*stored.tries, *call.tries)[-MOST_TRIES:],
-            unanswered=stored.unanswered + call.spent.input_tokens + call.unanswered.input_tokens,
-            unanswered_output=stored.unanswered_output + call.spent.output_tokens,
-            unanswered_cost=stored.unanswered_cost + (call.cost or 0),
-        )
+        return changed(stored, failing=code, attempt=stored.attempt if call is None else booked(stored, call, code))
 
     with suppress(Problem):
         update(records, AsyncInvocation, found.application, found.invocation, change=with_this)
 
 
 def booked(found: AsyncInvocation, call: Call, outcome: str) -> Invocation:
-    """What comes on the account at the end: the last attempt, with what those before it took."""
-    row = call.account(outcome)
+    """What comes on the account at the end: the last attempt, with what those before it took and, where it asked nobody, whom
+    they asked."""
+    row, before = call.account(outcome), found.attempt
+    if before is None:
+        return row
+    asked = row if row.deployment or row.cache else before
     return changed(
         row,
-        tries=(*found.tries, *row.tries),
-        input_tokens=row.input_tokens + found.unanswered,
-        output_tokens=row.output_tokens + found.unanswered_output,
-        cost=(row.cost or 0) + found.unanswered_cost if found.unanswered_cost else row.cost,
-        estimated=row.estimated or found.unanswered > 0,
+        served_by=asked.served_by,
+        deployment=asked.deployment,
+        provider=asked.provider,
+        tries=(*before.tries, *row.tries)[-MOST_TRIES:],
+        cost=before.cost + (row.cost or 0) if before.cost else row.cost,
+        estimated=row.estimated or before.estimated,
+        **{name: getattr(before, name) + getattr(row, name) for name in TOKENS},
     )
+
+
+def unmade(found: AsyncInvocation, outcome: str) -> Invocation:
+    """The same where no call is made any more: the last that was, else that none was since it was received."""
+    if found.attempt is not None:
+        return changed(found.attempt, outcome=outcome)
+    caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
+    asked, by = refused.standing(current(), found.model, Kind.TEXT)
+    began = time.monotonic() - (now() - found.created).total_seconds()
+    call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit, started=began)
+    return call.account(outcome)
 
 
 def abandon_async(reason: str, application: str, invocation: str) -> None:
@@ -174,10 +184,9 @@ def succeed(found: AsyncInvocation, call: Call, answer: Completion) -> None:
 def fail(found: AsyncInvocation, reason: str, code: str, call: Call | None = None) -> None:
     """Keep the reason. call: the last attempt, where one was made now."""
     if call is None:
-        caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
-        asked, by = refused.standing(current(), found.model, Kind.TEXT)
-        call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit)
-    usage.record(booked(found, call, code), call.reserved)
+        usage.record(unmade(found, code))
+    else:
+        usage.record(booked(found, call, code), call.reserved)
     settle(changed(found, status=AsyncStatus.FAILED, error=reason, code=code))
 
 

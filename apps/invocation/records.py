@@ -13,7 +13,7 @@ from msgspec import Struct
 from apps.invocation import adapters  # the module: settings read the records before it is whole
 from apps.invocation.invocations import Completion, Usage
 from apps.invocation.ports import Connection
-from apps.usage.records import Try
+from apps.usage.records import Invocation
 from foundation.records import Record, record
 
 PLATFORM = "platform"
@@ -145,9 +145,8 @@ class AsyncStatus(enum.StrEnum):
 @record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
 class AsyncInvocation(Record, frozen=True):
     """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
-    of that did not hold as it was asked. While another attempt may follow, failing is the code of the last, and the rest is
-    what all before it took: tries (the latest), tokens read and written that may be billed, and what they cost, in millionths
-    of a US dollar."""
+    of that did not hold as it was asked. While another attempt may follow, failing is the code of the last, and attempt what
+    would be on the account if none did: the last call that was made, with what all before it took."""
 
     application: str
     invocation: str
@@ -165,10 +164,7 @@ class AsyncInvocation(Record, frozen=True):
     adjusted: str = ""
     code: str | None = None
     failing: str | None = None
-    tries: tuple[Try, ...] = ()
-    unanswered: int = 0
-    unanswered_output: int = 0
-    unanswered_cost: int = 0
+    attempt: Invocation | None = None
 
 
 @record(table="cached_answers", key=("application", "place"), expires="expires", spread=PARTITIONS)

@@ -135,12 +135,16 @@ async def test_what_was_asked_goes_with_an_invocation_that_expired_in_the_queue(
 async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
     door = opened()
     invocation = await started(door)
+    found = services.async_output(door.caller, invocation)
+    records.put(replace(found, created=found.created - timedelta(minutes=10)))
     for _ in range(2):
         services.abandon_async("the model cannot be reached", door.caller.application, invocation)
     answer = (await door.get(f"/model/async_output/{invocation}")).json
     assert (answer["status"], answer["error"]) == ("FAILED", "the model cannot be reached")
     shipped()
     assert usage.metrics(door.caller.application, None, None)["anthropic.claude-v2"].failed == 1
+    (told,) = (await door.get("/usage/calls")).json
+    assert (told["latency_ms"] // 60_000, told["deployment"]) == (10, "")
 
 
 @pytest.mark.usefixtures("no_pauses")
@@ -178,6 +182,26 @@ async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_
     assert (all_of_them.input_tokens, all_of_them.cost) == (3 * one.input_tokens, 3 * one.cost)
     assert [each.outcome for each in all_of_them.tries] == 3 * [each.outcome for each in one.tries]
     assert all_of_them.estimated
+    (told,) = (await door.get("/usage/calls")).json
+    assert told["latency_ms"] >= told["tries"][-1]["milliseconds"] > 0
+    assert (told["served_by"], told["deployment"]) == (model, "hang")
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_whom_attempts_asked_is_on_the_account_also_when_the_last_was_refused_before_it_asked():
+    door = onboarded()
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        with listed(deployed(server, "case", "failed")) as model:
+            invocation = await started(door, model_name=model)
+            with pytest.raises(Problem):
+                await worked(door, invocation)
+            applications.change_policy(door.caller.application, lambda policy: replace(policy, models=("another",)))
+            await worked(door, invocation)
+            row = await account(door, model)
+    answer = (await door.get(f"/model/async_output/{invocation}")).json
+    assert (answer["status"], answer["code"], row.outcome) == ("FAILED", "forbidden", "forbidden")
+    assert (row.deployment, row.provider, row.served_by) == ("failed", WIRES[0].provider, model)
+    assert {each.deployment for each in row.tries} == {"failed"}
 
 
 @pytest.mark.usefixtures("no_pauses")
@@ -192,8 +216,9 @@ async def test_what_attempts_cost_is_on_the_account_also_when_their_model_is_gon
     services.abandon_async("no more", door.caller.application, invocation)
     shipped()
     row, _ = usage.call(door.caller.application, invocation)
-    assert kept.unanswered_cost
-    assert (row.input_tokens, row.cost) == (kept.unanswered, kept.unanswered_cost)
+    assert kept.attempt is not None and kept.attempt.cost
+    assert (row.input_tokens, row.cost) == (kept.attempt.input_tokens, kept.attempt.cost)
+    assert (row.latency_ms, row.deployment) == (kept.attempt.latency_ms, "hang")
 
 
 async def test_what_attempts_wrote_that_failed_after_it_is_on_the_account_as_written_and_once():
