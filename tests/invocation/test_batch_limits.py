@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from apps.applications import services as applications
 from apps.applications.records import Allowance, Policy
+from apps.invocation import services as models
 from apps.invocation.batches import services
 from apps.invocation.batches.records import Batch, Results
 from apps.usage import services as usage
@@ -124,3 +125,22 @@ async def test_every_line_is_on_the_account_with_its_batch_and_custom_id():
     shipped()
     row, _ = usage.call(door.caller.application, result["response"]["request_id"])
     assert row.labels == {"batch": batch, "custom_id": "one%2C two = 3"}
+
+
+async def test_lines_wait_for_a_model_that_cannot_be_reached_and_are_answered_once_it_is_there_again(upstream: OpenAIServer):
+    door = onboarded()
+    model = models.find_model("priced")
+    (place,) = model.deployments
+    models.save_model(replace(model, deployments=(replace(place, base_url="http://127.0.0.1:9/v1"),)))
+    body = {"model": "priced", "messages": call()["prompt"], "max_tokens": 20}
+    batch = await made(door, await kept(door, *(line(f"{n}", body, CHAT) for n in range(9))), CHAT)
+    await begun(door, batch)
+    delayed = awaiting(door.caller.application, "batches")[1]
+    await answered(door, batch, 0)
+    told = (await door.get(f"/v1/batches/{batch}")).json
+    assert awaiting(door.caller.application, "batches")[1] == delayed + 1
+    assert (told["status"], told["request_counts"]["failed"]) == ("in_progress", 0)
+    models.save_model(model)
+    await answered(door, batch, 0)
+    told = (await door.get(f"/v1/batches/{batch}")).json
+    assert (told["status"], told["request_counts"]) == ("completed", {"total": 9, "completed": 9, "failed": 0})

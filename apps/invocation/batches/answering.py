@@ -15,14 +15,15 @@ from apps.invocation.batches.records import Batch
 from apps.invocation.gateway import routes
 from apps.invocation.labels import LABELS, LONGEST_VALUE
 from foundation.adapters import directory
-from foundation.errors import Problem, TooMany, Unauthenticated
+from foundation.errors import Problem, TooMany, Unauthenticated, Unavailable
 from foundation.hot import Reply, ResponseHeaders, Route, beside, handled
 from foundation.identity import Caller
 from foundation.visits import Visit
 
 AT_ONCE: Final = 8  # lines of a part
-PATIENCE: Final = 10.0  # seconds that a worker itself waits for limits; what takes longer waits in the queue
+PATIENCE: Final = 10.0  # seconds that a worker itself waits; what takes longer waits in the queue
 INACTIVE: Final = "the application was deactivated before this was worked on"
+WAITED_FOR: Final = (TooMany, Unavailable)  # an outage of a minute is not to fail what has a day
 REPORTS: Final = ("x-ignored-parameters", "x-adjusted-parameters")
 ROUTES: Final[Mapping[str, Route]] = {route.path: route for route in routes}
 
@@ -57,7 +58,8 @@ async def answered_at_once(target: Batch, lines: Sequence[Line]) -> tuple[dict[i
 
 
 async def responded(target: Batch, line: Line, until: float) -> LineResult | int:
-    """A line as its route answers it. One over a limit is tried again; if that is after `until`, how many seconds from now."""
+    """A line as its route answers it. One over a limit, or whose model or the platform is away, is tried again; if that is
+    after `until`, how many seconds from now."""
     route, caller = ROUTES[target.endpoint], Caller(target.application, target.client)
     headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
     while True:
@@ -67,7 +69,7 @@ async def responded(target: Batch, line: Line, until: float) -> LineResult | int
         except Problem as refusal:
             problem = refusal
         pause = problem.retry_after
-        if not isinstance(problem, TooMany) or pause is None:  # None: it is larger than the whole limit
+        if not isinstance(problem, WAITED_FOR) or pause is None:  # None: no later moment is known to help
             return refused(target, line, route, problem)
         if time.monotonic() + pause > until:
             return pause

@@ -85,7 +85,8 @@ def refuse(target: Batch, errors: Sequence[LineError]) -> Batch:
 def answer(application: str, identifier: str, part: int) -> None:
     """Answer the lines of a part and count them, once however often its message comes.
 
-    While the application is over a limit, the lines that are left wait in the queue, where they are in nobody's way.
+    While the application is over a limit, or the model is away, the lines that are left wait in the queue, where they are in
+    nobody's way.
     """
     target = found(application, identifier)
     known = ended(target, part)
