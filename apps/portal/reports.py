@@ -150,7 +150,7 @@ class QueueHealth:
         if self.depth.dead:
             return (
                 f"{self.depth.dead} messages were given up on; their files are marked as failed, with the reason. "
-                f"When the cause is mended, put them back: manage.py jobs redrive {self.name}"
+                f"When the cause is mended, put them back: manage.py jobs redrive --queue {self.name}"
             )
         if self.depth.waiting and not self.depth.in_flight:
             return "Messages wait and no worker has one in hand. If this stays so, start a worker."

@@ -52,7 +52,7 @@ LOG_DAYS: Final = Parameter(
 RELEASE_BUCKET: Final = Parameter(
     name="TemplatesBucket",
     label="Bucket of the release",
-    help="The S3 bucket, in this region, that holds the release: the folder deploy/cloudformation/templates, and its archive.",
+    help="The S3 bucket, in this region, that has the release: the files of deploy/cloudformation/templates, and its archive.",
     pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     hint="the name of an S3 bucket",
 )

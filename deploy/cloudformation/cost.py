@@ -145,7 +145,7 @@ start."""
 RESULT: Final = """**Small costs {small:,.0f} a month: {before:.0%} of the original before it has vectors, {after:.0%}
 of it with the same capabilities.**"""
 PROFILES: Final = """In Small, each service runs one container, workers rest until a message waits for them, one NAT
-gateway serves both zones, and vectors scale to nothing: a first search after ten idle minutes waits some seconds.
+gateway serves both zones, and vectors scale to nothing: a first search after ten idle minutes waits up to 30 s.
 Production runs two containers of each service and one of each worker, has both zones' gateways, private endpoints,
 searchers of vectors that stay, and Container Insights. One parameter each changes one line: `PrivateEndpoints` the
 endpoints, `NatGateways` the gateways and their addresses; `Architecture` at ARM64 takes a fifth off the containers."""

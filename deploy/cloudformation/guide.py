@@ -10,7 +10,10 @@ from deploy.cloudformation.resolved import ROOT, file_of, read
 ROOT_TEMPLATE: Final = read(ROOT)
 KINDS: Final[Mapping[str, tuple[str, str]]] = {  # of what stays: in words, and how it is deleted by hand
     "AWS::ApiGateway::Account": ("the setting of API Gateway that names its role for logs", "leave it: other APIs use it"),
-    "AWS::Backup::BackupVault": ("the vault of backups", "delete its recovery points, then the vault"),
+    "AWS::Backup::BackupVault": (
+        "the vault of backups",
+        "delete its recovery points, with `BackupLock` after their days; then the vault",
+    ),
     "AWS::Cognito::UserPool": ("the pools of applications and administrators", "switch deletion protection off, then delete"),
     "AWS::Cognito::UserPoolUser": ("the first administrator", "goes with the pool"),
     "AWS::DynamoDB::Table": ("tables", "switch deletion protection off, then delete"),
@@ -23,7 +26,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {  # of what stays: in words, and 
     "AWS::S3::Bucket": ("the buckets of files and of access logs", "empty them, all versions, then delete"),
     "AWS::SQS::Queue": ("queues and their dead letters", "delete; a name is free after a minute"),
     "AWS::SecretsManager::Secret": (
-        "secrets of settings",
+        "the secret of the keys that sign",
         "`aws secretsmanager delete-secret --force-delete-without-recovery --secret-id NAME` in CloudShell; "
         "the console waits for 7 to 30 days, and until then the name is taken",
     ),

@@ -8,6 +8,7 @@ from foundation.adapters.aws import names
 from foundation.records import Record
 
 DEPLOYMENT: Final = "${Deployment}"
+VAULT: Final = "backups"
 CACHE: Final = "cache"
 CACHE_USER: Final = "processes"
 

@@ -154,7 +154,7 @@ def test_deployments_of_one_name_in_two_regions_have_nothing_of_one_name() -> No
                 value = value[each]
             assert "us-west-2" in said(value), kind
     (budget,) = resources("observability.json", "AWS::Budgets::Budget").values()
-    assert "us-west-2" in said(budget["Budget"]["BudgetName"])
+    assert "BudgetName" not in budget["Budget"]  # AWS finds one
 
 
 @pytest.fixture

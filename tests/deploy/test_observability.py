@@ -1,13 +1,15 @@
 """What an administrator is told: each queue and each service is watched, and every message finds its way."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from django.core.management import load_command_class
 from moto.events.models import EventPattern
 
 from foundation.adapters.aws import names
-from tests.deploy.reading import PLATFORM, SINGLE, resources, said
+from tests.deploy.reading import NESTED, PLATFORM, SINGLE, resources, said, template
 
 ALARMS = resources("observability.json", "AWS::CloudWatch::Alarm")
 
@@ -47,16 +49,43 @@ def test_what_aws_refuses_as_too_many_is_watched() -> None:
     }
 
 
+RULES = resources("observability.json", "AWS::Events::Rule")
+
+
 @pytest.mark.parametrize("said_by_aws", ["RotationFailed", "RotationAbandoned", "RotationSucceeded"])
 @pytest.mark.parametrize("secret", ["ours", "another"])
 def test_a_rotation_of_the_keys_that_sign_whose_function_was_not_even_called_is_told(said_by_aws: str, secret: str) -> None:
-    (rule,) = resources("observability.json", "AWS::Events::Rule").values()
-    pattern = json.dumps(rule["EventPattern"]).replace('{"Ref": "SigningKeysSecretArn"}', '"ours"')
+    pattern = json.dumps(RULES["NotRotated"]["EventPattern"]).replace('{"Ref": "SigningKeysSecretArn"}', '"ours"')
     detail = {"eventName": said_by_aws, "additionalEventData": {"SecretId": secret}}
     event = {"source": "aws.secretsmanager", "detail-type": "AWS Service Event via CloudTrail", "detail": detail}
     told = EventPattern.load(pattern).matches_event(event)
     assert told == (secret == "ours" and said_by_aws != "RotationSucceeded")
     assert ("TriggeredRules", "NotRotated") in watched()
+
+
+@pytest.mark.parametrize("state", ["CREATED", "RUNNING", "COMPLETED", "FAILED", "EXPIRED", "ABORTED"])
+@pytest.mark.parametrize("vault", ["ours", "another"])
+def test_a_backup_that_was_not_made_is_told(state: str, vault: str) -> None:
+    (ours,) = resources("backup.json", "AWS::Backup::BackupVault").values()
+    pattern = json.dumps(RULES["NotBackedUp"]["EventPattern"]).replace(json.dumps(ours["BackupVaultName"]), '"ours"')
+    detail = {"state": state, "backupVaultName": vault}
+    event = {"source": "aws.backup", "detail-type": "Backup Job State Change", "detail": detail}
+    told = EventPattern.load(pattern).matches_event(event)
+    assert told == (vault == "ours" and state in {"FAILED", "EXPIRED", "ABORTED"})
+    assert ("TriggeredRules", "NotBackedUp") in watched()
+
+
+def test_the_message_of_an_alarm_names_logs_parameters_and_commands_that_exist() -> None:
+    logs = {said(group["LogGroupName"]) for file in NESTED for group in resources(file, "AWS::Logs::LogGroup").values()}
+    command = load_command_class("foundation", "jobs").create_parser("manage.py", "jobs")
+    for name, alarm in ALARMS.items():
+        message = said(alarm["AlarmDescription"])
+        assert "${" not in message, name
+        assert {*re.findall(r"log group (\S+)", message)} <= logs, name
+        for asked in re.findall(r"`manage.py jobs (.+?)`", message):
+            assert command.parse_args(asked.split()).queue in {queue.name for queue in PLATFORM.queues}
+        assert re.search(r"log group|MostContainers|Service Quotas|AWS Backup|again on the same day", message), name
+    assert "MostContainers" in template("foundation.json")["Parameters"]
 
 
 def test_every_alarm_and_its_end_is_sent_to_the_administrator() -> None:

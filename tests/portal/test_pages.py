@@ -5,7 +5,10 @@ import io
 import uuid
 
 import pytest
+from django.core.management import load_command_class
 
+from apps.portal.reports import QueueHealth
+from foundation.ports import Depth
 from tests.portal.visitor import Visitor
 
 
@@ -22,6 +25,14 @@ def test_health_shows_every_service_and_queue(visitor: Visitor) -> None:
     for title in ("Extraction", "Chunking", "Vectors", "Prompts", "Models", "Queue extraction", "Queue vectors"):
         assert title in page
     assert "Down" not in page
+
+
+def test_what_health_advises_for_dead_letters_is_a_command_that_exists() -> None:
+    _, _, command = QueueHealth("extraction", Depth(waiting=0, in_flight=0, delayed=0, dead=2)).advice.partition(
+        "manage.py jobs "
+    )
+    asked = load_command_class("foundation", "jobs").create_parser("manage.py", "jobs").parse_args(command.split())
+    assert (asked.verb, asked.queue) == ("redrive", "extraction")
 
 
 def test_metrics_of_an_application_without_calls_say_so(visitor: Visitor) -> None:

@@ -1,4 +1,7 @@
-"""What an administrator is woken for: errors, slow answers, queues that stand still, dead letters, throttles."""
+"""What an administrator is woken for: errors, slow answers, queues that stand still, dead letters, throttles, no backup.
+
+Each says in its message where to look, as the message is all that arrives.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +11,10 @@ from troposphere import AWSObject, Ref, Sub
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 from troposphere.events import Rule
 
+from deploy.cloudformation.common import named
 from deploy.cloudformation.frame import logical
 from deploy.cloudformation.house import Platform, Process
-from deploy.cloudformation.names import dead_queue_name, queue_name
+from deploy.cloudformation.names import VAULT, dead_queue_name, queue_name
 from foundation.manifest import Queue
 
 MINUTE: Final = 60
@@ -70,7 +74,10 @@ def of_queue(name: Sub, metric: str) -> Measure:
 def alarms(platform: Platform) -> Iterator[AWSObject]:
     """All of them."""
     yield _alarm(
-        "ApiErrors", "More than one request in twenty of the API failed", at_the_edge("5XXError", "Average"), ERROR_SHARE
+        "ApiErrors",
+        "More than one request in twenty of the API failed; the log group /${Deployment}/api says which",
+        at_the_edge("5XXError", "Average"),
+        ERROR_SHARE,
     )
     for process in platform.services:
         yield from _of_service(process)
@@ -78,28 +85,15 @@ def alarms(platform: Platform) -> Iterator[AWSObject]:
         yield from _of_queue(queue)
     yield _alarm(
         "Rotation",
-        "The keys that sign could not be rotated; they stay as they are, and the function's log says why",
+        "The keys that sign could not be rotated; they stay as they are, and the log group /${Deployment}/rotation says why",
         Measure("AWS/Lambda", "Errors", {"FunctionName": Ref("RotationFunctionName")}, "Sum"),
         1,
         periods=1,
     )
-    yield from _not_rotated()
-    for service, query in THROTTLED.items():
-        yield Alarm(
-            f"{service}Throttles",
-            AlarmDescription=f"{service} refuses calls of this account and region: they come too fast for its quotas",
-            Metrics=[MetricDataQuery(Id="throttled", Expression=query, Period=5 * MINUTE, ReturnData=True)],
-            **_rule(20, periods=2),
-        )
-
-
-def _not_rotated() -> Iterator[AWSObject]:
-    """The alarm for a function that was not called at all. What Secrets Manager says of it comes by CloudTrail to a rule,
-    which has no target: EventBridge counts its matches as a metric."""
-    yield Rule(
+    yield from _said(
         "NotRotated",
-        Description="Secrets Manager gave up a rotation of the keys that sign",
-        EventPattern={
+        "Secrets Manager could not rotate the keys that sign; they stay as they are, and it tries again on the same day",
+        {
             "source": ["aws.secretsmanager"],
             "detail-type": ["AWS Service Event via CloudTrail"],
             "detail": {
@@ -108,13 +102,30 @@ def _not_rotated() -> Iterator[AWSObject]:
             },
         },
     )
-    yield _alarm(
-        "NotRotated",
-        "Secrets Manager could not rotate the keys that sign; they stay as they are, and it tries again on the same day",
-        Measure("AWS/Events", "TriggeredRules", {"RuleName": Ref("NotRotated")}, "Sum"),
-        1,
-        periods=1,
+    yield from _said(
+        "NotBackedUp",
+        "A table or the bucket of files got no backup; AWS Backup, Jobs says why, and the next one is made a day later",
+        {
+            "source": ["aws.backup"],
+            "detail-type": ["Backup Job State Change"],
+            "detail": {"state": ["ABORTED", "EXPIRED", "FAILED"], "backupVaultName": [named(VAULT)]},
+        },
     )
+    for service, query in THROTTLED.items():
+        yield Alarm(
+            f"{service}Throttles",
+            AlarmDescription=f"{service} refuses calls of this account and region: they come too fast for its quotas, which "
+            "Service Quotas shows and raises",
+            Metrics=[MetricDataQuery(Id="throttled", Expression=query, Period=5 * MINUTE, ReturnData=True)],
+            **_rule(20, periods=2),
+        )
+
+
+def _said(title: str, meaning: str, pattern: Mapping[str, Any]) -> Iterator[AWSObject]:
+    """The alarm for what a service of AWS says once and measures nowhere. The rule has no target: EventBridge counts its
+    matches as a metric."""
+    yield Rule(title, Description=meaning, EventPattern=dict(pattern))
+    yield _alarm(title, meaning, Measure("AWS/Events", "TriggeredRules", {"RuleName": Ref(title)}, "Sum"), 1, periods=1)
 
 
 def _of_service(process: Process) -> Iterator[Alarm]:
@@ -123,36 +134,43 @@ def _of_service(process: Process) -> Iterator[Alarm]:
     slow = SLOW_MODEL_SECONDS if process.capability.manifest.hot else SLOW_SECONDS
     yield _alarm(
         f"{title}Errors",
-        f"{process.name} failed ten times in five minutes",
+        f"{process.name} failed ten times in five minutes; {_log(process.name)} says why",
         behind(process, "HTTPCode_Target_5XX_Count", "Sum"),
         10,
     )
     yield _alarm(
         f"{title}Slow",
-        f"One answer in twenty of {process.name} took longer than {slow} s",
+        f"One answer in twenty of {process.name} took longer than {slow} s; the dashboard shows whether load is why, and "
+        "MostContainers bounds how many containers there are",
         behind(process, "TargetResponseTime", "p95"),
         slow,
         periods=3,
     )
     yield _alarm(
         f"{title}Unhealthy",
-        f"A container of {process.name} does not answer",
+        f"A container of {process.name} does not answer; ECS replaces it, and {_log(process.name)} says why where it goes on",
         behind(process, "UnHealthyHostCount", "Minimum"),
         1,
     )
 
 
+def _log(process: str) -> str:
+    return f"the log group /${{Deployment}}/{process}"
+
+
 def _of_queue(queue: Queue) -> Iterator[Alarm]:
     yield _alarm(
         logical(queue.name, "dead"),
-        f"Messages of {queue.name} could not be worked on; `manage.py jobs redrive` sends them again",
+        f"Messages of {queue.name} could not be worked on; {_log(f'{queue.name}-worker')} says why, and "
+        f"`manage.py jobs redrive --queue {queue.name}`, a command of operators, sends them again",
         of_queue(dead_queue_name(queue.name), "ApproximateNumberOfMessagesVisible"),
         1,
         periods=1,
     )
     yield _alarm(
         logical(queue.name, "waits"),
-        f"A message of {queue.name} has waited for half an hour",
+        f"A message of {queue.name} has waited for half an hour; {_log(f'{queue.name}-worker')} says what holds it up, "
+        "and MostContainers bounds how many workers there are",
         of_queue(queue_name(queue.name), "ApproximateAgeOfOldestMessage"),
         WAITING_SECONDS,
     )
@@ -164,7 +182,7 @@ def _alarm(title: str, meaning: str, measure: Measure, threshold: float, *, peri
     stat = MetricStat(Metric=metric, Period=measure.seconds, Stat=measure.taken)
     return Alarm(
         f"{title}Alarm",
-        AlarmDescription=meaning,
+        AlarmDescription=Sub(meaning) if "${" in meaning else meaning,
         Metrics=[MetricDataQuery(Id="measured", MetricStat=stat, ReturnData=True)],
         **_rule(threshold, periods=periods),
     )

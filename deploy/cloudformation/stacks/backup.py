@@ -29,6 +29,7 @@ from deploy.cloudformation.frame import Output, Parameter, Stack
 from deploy.cloudformation.grants import DEPLOYMENT as NAME
 from deploy.cloudformation.grants import TABLE
 from deploy.cloudformation.house import Platform
+from deploy.cloudformation.names import VAULT
 from deploy.cloudformation.parts.own_id import own_id
 from deploy.cloudformation.parts.role import role
 from foundation.adapters.aws import names
@@ -92,7 +93,7 @@ def tables(platform: Platform) -> tuple[str, ...]:
 def _vault() -> BackupVault:
     return BackupVault(
         "Vault",
-        BackupVaultName=named("backups"),
+        BackupVaultName=named(VAULT),
         EncryptionKeyArn=Ref("DataKeyArn"),
         LockConfiguration=If(
             "Locked",
@@ -103,7 +104,7 @@ def _vault() -> BackupVault:
             ),
             Ref("AWS::NoValue"),
         ),
-        BackupVaultTags={"Name": named("backups"), "Deployment": Ref("Deployment")},
+        BackupVaultTags={"Name": named(VAULT), "Deployment": Ref("Deployment")},
         **KEPT,
     )
 

@@ -31,8 +31,8 @@ SERVER, _, WORD = SCOPE.partition("/")
 EMAIL: Final = Parameter(
     name="AdministratorEmail",
     label="E-mail address of the first administrator",
-    help="Gets a message with a first password for the portal, the alarms, and word of a file that is destroyed by hand "
-    "or of a step of a stack that gave no answer.",
+    help="Gets a message with a first password for the portal, the alarms, the messages of the budget, and word of a file "
+    "that is destroyed by hand or of a step of a stack that gave no answer.",
     pattern=r"[^\s@]+@[^\s@]+\.[^\s@]+",
     hint="an e-mail address",
 )

@@ -104,11 +104,11 @@ def _who_publishes() -> dict[str, Any]:
 
 
 def _budget() -> Budget:
-    """Its messages go to the address itself: budgets are of the account and not of a region, as topics are."""
+    """Its messages go to the address itself: budgets are of the account and not of a region, as topics are. Another address
+    replaces it, which AWS refuses where the name is given."""
     return Budget(
         "Budget",
         Budget=BudgetData(
-            BudgetName=Sub("${Deployment}-${AWS::Region}"),
             BudgetType="COST",
             TimeUnit="MONTHLY",
             BudgetLimit=Spend(Amount=Ref("MonthlyBudget"), Unit="USD"),
