@@ -42,11 +42,13 @@ PORTAL: Final = PublicClient(
 
 
 def prepare() -> tuple[str, ...]:
-    """Make the keys and the first administrator where they are missing; the lines to show when one was made."""
+    """Make the keys and the first administrator where they are missing; the lines to show until one has signed in."""
     for pool in POOLS:
         key_ring(pool)
-    if next(people.everyone(), None) is not None:
-        return ()
+    there = next(people.everyone(), None)
+    if there is not None:
+        lost = f"sign in      {there.email}; `manage.py admins reset {there.email}` makes a one-time password anew"
+        return (lost,) if there.must_change else ()
     try:
         made = people.create(FIRST_ADMINISTRATOR)
     except Conflict:  # another process was first, and shows it

@@ -43,6 +43,12 @@ def limits(place: Deployment) -> str:
     return ", ".join(f"{seconds:g} s {text}" for text, seconds in own.items() if seconds is not None)
 
 
+def unanswered(listed: tuple[Model, Model | None]) -> bool:
+    """Whether nobody answers for a model: such names are listed last."""
+    _, answering = listed
+    return answering is None
+
+
 class Models(Page):
     """/admin/models"""
 
@@ -50,7 +56,7 @@ class Models(Page):
         text, able = request.GET.get("q", "")[:200], request.GET.get("able", "")
         found = [
             (model, answering, address(model), places(model.usable))
-            for model, answering in services.models()
+            for model, answering in sorted(services.models(), key=unanswered)
             if text.casefold() in f"{model.name} {model.id}".casefold() and able in ("", "yes" if answering else "no")
         ]
         return shown(request, "models_list", models=found, q=text, able=able, kinds=KINDS)
@@ -114,6 +120,7 @@ def page(request: HttpRequest, model: Model, form: Form, status: int = 200, **mo
         form=form,
         kind=KINDS[model.kind],
         answering=services.answering(model),
+        remedy=services.remedy(model),
         changed=services.is_changed(model),
         here_name=urlencode({"name": model.name}),
         **{"place_form": PlaceForm(initial={"weight": 1}), **more},

@@ -59,6 +59,7 @@ json = [
     *(path(f"{service}/<path:rest>", contract.Relay.as_view(service=service)) for service in relay.SERVICES),
 ]
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="portal-dashboard")),
     path("admin", RedirectView.as_view(pattern_name="portal-dashboard")),
     path("admin/", include([*pages, *json, path("<path:rest>", contract.missing)])),
 ]

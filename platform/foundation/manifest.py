@@ -56,7 +56,7 @@ class Manifest:
     """One capability, as data.
 
     prefixes: the first parts of its paths, without slashes at the ends; several capabilities may not share one.
-    whole_paths: its urls.py has whole paths, each under one of its prefixes, instead of what follows a prefix.
+    whole_paths: its urls.py has whole paths, each under one of its prefixes or the bare `/`, instead of what follows a prefix.
     services: names under which `/<name>/service/health` and `/<name>/service/meta` answer for it.
     keeps: records of the foundation that it writes; what every process reads of them, the foundation says.
     calls: the other capabilities whose services it calls in process.

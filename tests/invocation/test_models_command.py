@@ -52,6 +52,16 @@ def test_an_added_model_is_listed_with_where_it_runs_and_what_it_costs(name: str
     assert made in models("list")
 
 
+def test_the_list_for_people_says_who_answers_and_where_nobody_does(name: str) -> None:
+    added(name)
+    for switched, answers in (("enable", name), ("disable", "nobody")):
+        models(switched, name)
+        out = io.StringIO()
+        call_command("models", "list", stdout=out)
+        (line,) = (line for line in out.getvalue().splitlines() if line.startswith(name))
+        assert line.split()[-1] == answers
+
+
 def test_a_deployment_may_have_limits_of_its_own(name: str) -> None:
     place = added(name, "--first-token-seconds", "2.5", "--idle-seconds", "30")["deployments"][0]
     assert (place["first_token_seconds"], place["idle_seconds"], place["answer_seconds"]) == (2.5, 30, None)

@@ -12,7 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.issuer import services
+from tests.conformance.processes import outputs, python
 from tests.running import ROOT
+
+CHOOSING = """
+from apps.issuer import people
+people.choose_password(next(people.everyone()), "a few words in a row 7", "a few words in a row 7")
+"""
 
 
 def run(*arguments: str) -> str:
@@ -77,7 +83,7 @@ def test_a_rotation_says_when_the_new_key_signs():
     assert "signs from" in run("issuer", "rotate", "local_administrators")
 
 
-def test_a_fresh_machine_shows_its_first_administrator_once(tmp_path):
+def test_a_fresh_machine_shows_its_first_administrator_once_and_then_how_to_get_in_until_one_has(tmp_path):
     environment = {**os.environ, "FOUNDATION_HOME": str(tmp_path), "SERVE": "issuer"}
 
     def prepared() -> str:
@@ -85,4 +91,6 @@ def test_a_fresh_machine_shows_its_first_administrator_once(tmp_path):
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert re.search(r"admin@localhost with the one-time password \S{20} ", prepared())
+    assert "`manage.py admins reset admin@localhost` makes" in prepared()
+    outputs([python(CHOOSING, FOUNDATION_HOME=str(tmp_path), SERVE="issuer")])
     assert prepared() == ""

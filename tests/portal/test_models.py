@@ -45,6 +45,15 @@ def test_a_model_is_added_priced_switched_off_and_gone(visitor: Visitor, name: s
     assert name not in listed(visitor)
 
 
+def test_what_nobody_answers_for_is_listed_last_and_says_what_can_be_done(visitor: Visitor, name: str) -> None:
+    off, on = added(visitor, f"{name}-a"), added(visitor, f"{name}-b")
+    visitor.post(off, f"/admin/models/switch?{off.partition('?')[2]}", on="no")
+    page = visitor.get("/admin/models").text
+    assert page.index(f"{name}-b") < page.index(f"{name}-a")
+    assert f"Nobody answers for this name. {name}-a is switched off" in visitor.get(off).text
+    assert "Nobody answers" not in visitor.get(on).text
+
+
 def test_a_key_is_kept_and_never_shown(visitor: Visitor, name: str) -> None:
     page = added(visitor, name, key="sk-very-secret-indeed")
     assert "own key" in visitor.get(page).text and "sk-very-secret-indeed" not in visitor.get(page).text

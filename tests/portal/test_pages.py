@@ -20,6 +20,10 @@ def test_the_dashboard_sums_up_and_offers_two_spans(visitor: Visitor) -> None:
     assert visitor.get("/admin/?days=-1").status_code == 200
 
 
+def test_the_bare_address_leads_to_the_dashboard(visitor: Visitor) -> None:
+    assert "<h1>Dashboard</h1>" in visitor.get("/").text
+
+
 def test_health_shows_every_service_and_queue(visitor: Visitor) -> None:
     page = visitor.get("/admin/health").text
     for title in ("Extraction", "Chunking", "Vectors", "Prompts", "Models", "Queue extraction", "Queue vectors"):

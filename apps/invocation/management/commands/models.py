@@ -175,7 +175,8 @@ def lines(told: Any) -> Iterator[str]:
     """What was found or done: a line for each of several, a line for each member of one."""
     if isinstance(told, list):
         for one in told:
-            yield "  ".join(str(one.get(name)) for name in SHORT if one.get(name) not in (None, ""))
+            shown = {**one, "served_by": one["served_by"] or "nobody"} if "served_by" in one else one
+            yield "  ".join(str(shown[name]) for name in SHORT if shown.get(name) not in (None, ""))
         if not told:
             yield "Nothing changed."
         return
