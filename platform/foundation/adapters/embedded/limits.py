@@ -5,7 +5,7 @@ spent is never only here: it is on the account, and what was not settled is sett
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from sqlite3 import Connection
 from typing import Final, TypeAlias
@@ -18,19 +18,21 @@ from foundation.settings import Settings
 
 KEPT: Final = 86_400  # seconds for which an expired reservation can still be settled
 MOST: Final = 2**53  # no counter is put higher by one settlement: a provider may report any number
+LOOK: Final = 1.0  # seconds between two looks at what has expired: an index that told it at once would cost each call more
 EXPIRED_AT_ONCE: Final = 1000
 MOST_ROWS: Final = 2000  # that one statement writes: it takes 32,766 values, and what expired after an outage may have more
 SCHEMA = """
 pragma synchronous=normal;
 create table if not exists counters (key text primary key, amount integer, held integer, until real) without rowid;
 create table if not exists reservations (id text primary key, until real, live integer, claims blob) without rowid;
-create index if not exists reservations_until on reservations (live, until);
+drop index if exists reservations_until;
 """
 READ: Final = "with wanted (name) as (values {}) select key, amount, held, until from wanted cross join counters on key = name"
 WRITE: Final = "insert or replace into counters values {}"
-KEEP: Final = "insert or ignore into reservations values (?, ?, 1, ?)"
-FIND: Final = "select live, claims from reservations where id = ?"
-FORGET: Final = "delete from reservations where id = ?"  # after FIND it takes less time than a deletion that returns the row
+KEEP: Final = "insert or replace into reservations values {}"
+FIND: Final = "with wanted (name) as (values {}) select id, live, claims from wanted cross join reservations on id = name"
+FORGET: Final = "delete from reservations where id in ({})"
+LAPSE: Final = "update reservations set live = 0 where id in ({})"
 LEFT: Final = "select id from reservations where id in (select value from json_each(?))"
 LATE: Final = "select id, claims from reservations where live = 1 and until <= ? limit ?"
 Held: TypeAlias = tuple[str, int, float]  # key, amount and `until` of a claim that is held back
@@ -73,83 +75,97 @@ def counters_of(connection: Connection, keys: Collection[str], moment: float) ->
 
 
 class Ledger:
-    """The counters that a batch touches, each read once and written once."""
+    """The counters and reservations that a batch touches, each read once and written once: a statement takes longer than what
+    it does, and lets go of the interpreter, for which all threads wait."""
 
     def __init__(self, connection: Connection, moment: float) -> None:
         self.connection, self.moment = connection, moment
         self.counters: dict[str, Counter] = {}
+        self.kept: dict[str, tuple[int, tuple[Held, ...]]] = {}  # by id: 1, or 0 once it has expired; and what it holds back
+        self.new: dict[str, tuple[float, tuple[Held, ...]]] = {}  # by id: when it expires; and what it holds back
+        self.ended: list[str] = []
 
     def read(self, keys: Collection[str]) -> None:
         """Have these counters at hand."""
         self.counters |= counters_of(self.connection, keys, self.moment)
 
-    def counter(self, key: str) -> Counter:
-        """The counter of this key."""
-        if key not in self.counters:
-            self.read((key,))
-        return self.counters[key]
+    def begin(self, steps: Sequence[Reservation | Settlement]) -> None:
+        """Have at hand what these steps touch."""
+        names = [step.id for step in steps]
+        for name, live, claims in self.connection.execute(FIND.format(rows_of(len(names), "(?)")), names):
+            self.kept[name] = live, DECODE(claims)
+        keys = {claim.key for step in steps if isinstance(step, Reservation) for claim in step.claims}
+        keys.update(key for _, held in self.kept.values() for key, _, _ in held)
+        self.read(keys - self.counters.keys())
 
     def reserve(self, wanted: Reservation) -> Verdict:
         """Grant it, or refuse it."""
-        counters = [(claim, self.counter(claim.key)) for claim in wanted.claims]
-        refused, passing = next((claim for claim, counter in counters if counter.left(claim) < claim.amount), None), False
-        if refused is not None:
-            spent = next((claim for claim, counter in counters if counter.left(claim) + counter.held < claim.amount), None)
-            refused, passing = spent or refused, spent is None
-        else:
-            self._keep(wanted)
-            for claim, counter in counters:
-                counter.changed = True
-                counter.until = counter.until or claim.until
-                if claim.counted:
-                    counter.amount += claim.amount
-                else:
-                    counter.held += claim.amount
+        counters = [(claim, self.counters[claim.key]) for claim in wanted.claims]
+        short = [(claim, counter) for claim, counter in counters if counter.left(claim) < claim.amount]
+        spent = [(claim, counter) for claim, counter in short if counter.left(claim) + counter.held < claim.amount]
+        if not short:
+            self._keep(wanted, counters)
         return Verdict(
-            refused,
+            (spent or short)[0][0] if short else None,
             {claim.key: max(0, counter.left(claim)) for claim, counter in counters},
             {claim.key: counter.until or claim.until for claim, counter in counters},
-            passing,
+            bool(short) and not spent,
         )
 
-    def _keep(self, wanted: Reservation) -> None:
-        held = [(claim.key, claim.amount, claim.until) for claim in wanted.claims if not claim.counted]
+    def _keep(self, wanted: Reservation, counters: Iterable[tuple[Claim, Counter]]) -> None:
+        held = []
+        for (key, amount, _, until, counted), counter in counters:
+            counter.changed, counter.until = True, counter.until or until
+            if counted:
+                counter.amount += amount
+            else:
+                counter.held += amount
+                held.append((key, amount, until))
         if held:
-            row = (wanted.id, wanted.until, ENCODE(held))
-            if not self.connection.execute(KEEP, row).rowcount:
-                self.settle(Settlement(wanted.id, {}))
-                self.connection.execute(KEEP, row)
+            self.settle(Settlement(wanted.id, {}))
+            self.new[wanted.id] = wanted.until, tuple(held)
 
     def settle(self, ended: Settlement) -> None:
         """Release what was held back, and count what was used on the counter of the time in which it was wanted; on none
         when that is over."""
-        found = self.connection.execute(FIND, (ended.id,)).fetchone()
-        if found is not None:
-            self.connection.execute(FORGET, (ended.id,))
-            self._end(found[0], found[1], ended.used)
+        if ended.id in self.new:
+            self._end(1, self.new.pop(ended.id)[1], ended.used)
+        elif ended.id in self.kept:
+            self._end(*self.kept.pop(ended.id), ended.used)
+            self.ended.append(ended.id)
 
-    def expire(self) -> None:
-        """Release what was never settled in its time; after an outage in several calls."""
-        for identifier, claims in self.connection.execute(LATE, (self.moment, EXPIRED_AT_ONCE)).fetchall():
-            self._end(1, claims, {})
-            self.connection.execute("update reservations set live = 0 where id = ?", (identifier,))
+    def expire(self) -> bool:
+        """Release what was never settled in its time, after an outage a part of it; whether that is all."""
+        late = self.connection.execute(LATE, (self.moment, EXPIRED_AT_ONCE)).fetchall()
+        if late:
+            lapsed = [DECODE(claims) for _, claims in late]
+            self.read({key for held in lapsed for key, _, _ in held})
+            for held in lapsed:
+                self._end(1, held, {})
+            self.connection.execute(LAPSE.format(rows_of(len(late), "?")), [name for name, _ in late])
+        return len(late) < EXPIRED_AT_ONCE
 
-    def _end(self, live: int, claims: bytes, used: Mapping[str, int]) -> None:
+    def _end(self, live: int, held: tuple[Held, ...], used: Mapping[str, int]) -> None:
         """live: 1 while it is held back, 0 once that has expired."""
-        for key, amount, until in DECODE(claims):
-            counter, counted = self.counter(key), used.get(key, 0)
+        for key, amount, until in held:
+            counter, counted = self.counters[key], used.get(key, 0)
             counter.held, counter.changed = counter.held - live * amount, True
             if counted > 0 and until > self.moment:
                 counter.amount, counter.until = counter.amount + min(counted, MOST), counter.until or until
 
     def raise_to(self, floor: Floor) -> None:
         """Have the counter count at least so much."""
-        counter = self.counter(floor.key)
+        counter = self.counters[floor.key]
         if floor.until > self.moment and counter.amount < floor.amount:
             counter.amount, counter.until, counter.changed = floor.amount, counter.until or floor.until, True
 
     def write(self) -> None:
         """Keep what changed."""
+        if self.ended:
+            self.connection.execute(FORGET.format(rows_of(len(self.ended), "?")), self.ended)
+        if self.new:
+            made = [(name, until, 1, ENCODE(held)) for name, (until, held) in self.new.items()]
+            self.connection.execute(KEEP.format(rows_of(len(made), "(?, ?, ?, ?)")), tuple(chain.from_iterable(made)))
         changed = [(key, each.amount, each.held, each.until) for key, each in self.counters.items() if each.changed]
         for place in range(0, len(changed), MOST_ROWS):
             rows = changed[place : place + MOST_ROWS]
@@ -160,14 +176,16 @@ class SqliteLimits:
     """The Limits port on SQLite. `clock` is wall time, as processes have to agree on it."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self.database, self.clock, self.swept = database, clock, 0.0
+        self.database, self.clock = database, clock
+        self.looked = self.swept = 0.0
 
     def reserve(self, steps: Sequence[Reservation | Settlement]) -> Sequence[Verdict | None]:
         verdicts: list[Verdict | None] = []
         with self.database.writing() as connection:
             ledger = Ledger(connection, self.clock())
-            ledger.read({claim.key for step in steps if isinstance(step, Reservation) for claim in step.claims})
-            ledger.expire()
+            if ledger.moment - self.looked >= LOOK and ledger.expire():
+                self.looked = ledger.moment
+            ledger.begin(steps)
             for step in steps:
                 if isinstance(step, Reservation):
                     verdicts.append(ledger.reserve(step))
@@ -188,6 +206,7 @@ class SqliteLimits:
     def raise_to(self, floors: Sequence[Floor]) -> None:
         with self.database.writing() as connection:
             ledger = Ledger(connection, self.clock())
+            ledger.read({floor.key for floor in floors})
             for floor in floors:
                 ledger.raise_to(floor)
             ledger.write()
