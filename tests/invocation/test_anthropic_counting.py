@@ -1,5 +1,6 @@
 """POST /v1/messages/count_tokens: as the model's provider counts, or an estimate that says so; it costs nothing."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from apps.invocation.records import Deployment, Kind, Model
 from foundation.adapters import records
 from foundation.ambient import now
 from tests.invocation import unruly
-from tests.invocation.claudes import CLAUDE, claudes
+from tests.invocation.claudes import CLAUDE, KEPT, claudes
 from tests.invocation.door import Answer, Door, onboarded, opened
 from tests.invocation.test_anthropic_messages import LOCAL, WEATHER
 from tests.invocation.test_anthropic_streams import rows
@@ -120,3 +121,21 @@ async def test_a_provider_that_does_not_count_is_an_error(door: Door, server: An
     answer = await count(door, model, "Hi")
     assert answer.status == {"claude-overloaded": 529, "claude-unknown": 404}[model]
     assert answer.json["type"] == "error"
+
+
+async def never(*_: object) -> None:
+    """A server that takes a request and says nothing."""
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("broken", [never, unruly.reply(500, {}), unruly.reply(429, {}), unruly.reply(401, {})], ids=range(4))
+async def test_where_a_deployment_does_not_count_the_next_one_does(door: Door, server: AnthropicServer, broken: Any):
+    async with unruly.serving(broken) as odd:
+        first = Deployment("first", "anthropic", "x", base_url=odd.url.removesuffix("/v1"), answer_seconds=0.2)
+        second = Deployment("second", "anthropic", CLAUDE, base_url=server.url, key=KEPT, weight=0)
+        listing.save_model(Model("counts-twice", "x", Kind.TEXT, "", deployments=(first, second)))
+        try:
+            answer = await count(door, "counts-twice", "Hi")
+        finally:
+            listing.remove_model("counts-twice")
+    assert (answer.status, answer.headers["x-token-count"], answer.headers["x-deployment"]) == (200, "counted", "second")
