@@ -56,4 +56,4 @@ async def test_a_pdf_reserves_by_its_pages(pages: int):
         answer = await door.post("/v1/messages", {"model": CLAUDE, "max_tokens": 9, "messages": [turn]})
     assert answer.status == (200 if pages == 1 else 429)
     if pages == 3:
-        assert f"this call alone may use {3 * TOKENS_A_PAGE + A_REQUEST + A_MESSAGE + 9}" in answer.json["error"]["message"]
+        assert f"this call can use {3 * TOKENS_A_PAGE + A_REQUEST + A_MESSAGE + 9}" in answer.json["error"]["message"]
