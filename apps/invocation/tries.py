@@ -171,10 +171,10 @@ class Route:
         circuit = self.circuit
         if failure.retry_after:
             circuit.pause(moment, failure.retry_after)
-        if isinstance(failure, TooMany):
-            circuit.left()
-        elif failure.retryable or isinstance(failure, FINAL):
+        if failure.retryable or isinstance(failure, FINAL):
             circuit.failed(moment)
+        elif circuit.opened or isinstance(failure, TooMany):
+            circuit.left()  # a request that cannot be done may have been refused before it left
         else:
             circuit.worked(moment)
         if isinstance(failure, TooLong):

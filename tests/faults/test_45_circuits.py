@@ -97,3 +97,16 @@ async def test_45_while_one_call_finds_out_whether_a_lone_provider_works_the_oth
             release.set()
             assert (await probe).status == 200
             assert (await asked(door, CONTRACT, model)).status == 200
+
+
+async def test_45_a_request_that_is_refused_before_it_leaves_says_nothing_of_the_provider(door: Door):
+    broken = {"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64,abc"}}
+    async with serving(WIRES[0], BEHAVIOURS) as server:
+        main = deployed(server, "main", "overloaded")
+        with listed(main) as model:
+            while states(main.base_url) != [State.OPEN]:
+                assert (await asked(door, CONTRACT, model)).status == 503
+            before = len(server.asked["main"])
+            body = {"model": model, "messages": [{"role": "user", "content": [broken]}]}
+            assert (await door.post("/v1/chat/completions", body)).status == 400
+            assert (len(server.asked["main"]), states(main.base_url)) == (before, [State.OPEN])
