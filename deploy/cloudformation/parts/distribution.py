@@ -40,6 +40,7 @@ from troposphere.cloudfront import (
 )
 
 from deploy.cloudformation.common import named_worldwide, tags, unlinted
+from deploy.cloudformation.frame import logical
 from deploy.cloudformation.house import Platform
 from deploy.cloudformation.parts import front_firewall
 from deploy.cloudformation.parts.functions import FOLDER
@@ -68,17 +69,23 @@ def distribution(platform: Platform) -> Iterator[AWSObject]:
             FunctionCode=(FOLDER / f"{title.lower()}.js").read_text(),
             FunctionConfig=FunctionConfig(Comment=meaning, Runtime="cloudfront-js-2.0"),
         )
-    yield VpcOrigin(
-        "Way",
+    yield from (_way(scheme, when) for scheme, when in (("http", "Plain"), ("https", "Tls")))
+    yield _distribution(platform)
+
+
+def _way(scheme: str, when: str) -> VpcOrigin:
+    """The private way by a scheme. CloudFront changes none that a distribution uses: another scheme is another way."""
+    return VpcOrigin(
+        logical("way", scheme),
         VpcOriginEndpointConfig=VpcOriginEndpointConfig(
-            Name=named_worldwide("services"),
+            Name=named_worldwide(f"services-{scheme}"),
             Arn=Ref("BalancerArn"),
-            OriginProtocolPolicy=If("Tls", "https-only", "http-only"),
+            OriginProtocolPolicy=f"{scheme}-only",
             OriginSSLProtocols=["TLSv1.2"],
         ),
-        Tags=tags("services"),
+        Condition=when,
+        Tags=tags(f"services-{scheme}"),
     )
-    yield _distribution(platform)
 
 
 def _static_cache() -> CachePolicy:
@@ -163,7 +170,9 @@ def _origin(name: str) -> Origin:
         Id=name,
         DomainName=Ref("BalancerHost"),
         VpcOriginConfig=VpcOriginConfig(
-            VpcOriginId=GetAtt("Way", "Id"), OriginReadTimeout=WAIT_SECONDS, OriginKeepaliveTimeout=WAIT_SECONDS
+            VpcOriginId=If("Tls", GetAtt("WayHttps", "Id"), GetAtt("WayHttp", "Id")),
+            OriginReadTimeout=WAIT_SECONDS,
+            OriginKeepaliveTimeout=WAIT_SECONDS,
         ),
     )
 

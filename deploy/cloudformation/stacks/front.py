@@ -86,6 +86,7 @@ def stack(platform: Platform) -> Stack:
             **front_firewall.CONDITIONS,
             "Everywhere": Equals(Ref("RefusedCountries"), ""),
             "OwnDomain": Not(Equals(Ref("PortalDomain"), "")),
+            "Plain": Equals(Ref("BalancerScheme"), "http"),
             "Tls": Equals(Ref("BalancerScheme"), "https"),
         },
         rules={
