@@ -112,6 +112,24 @@ def test_what_the_guide_asks_of_deploy_check_it_knows() -> None:
     assert {"--before", "--after"} < said and said <= {*re.findall("--[a-z]+", usage)}
 
 
+def test_the_attribute_of_ttl_that_a_restored_table_needs_again_is_that_of_every_table() -> None:
+    (said,) = re.findall(r"TTL again \(its attribute is `(\w+)`\)", GUIDE)
+    tables = resources("data.json", "AWS::DynamoDB::Table").values()
+    assert {each["TimeToLiveSpecification"]["AttributeName"] for each in tables} == {said}
+
+
+def test_what_resists_its_deletion_is_said_where_a_first_creation_fails() -> None:
+    (said,) = re.findall(r"but for (.+?), which have a deletion protection", " ".join(GUIDE.split()))
+    words = {
+        "DeletionProtectionEnabled": "tables",
+        "DeletionProtection": "pools",
+        "deletion_protection.enabled": "load balancer",
+    }
+    made = " ".join(path.read_text() for path in FOLDER.glob("*.json"))
+    assert {*re.findall(r'"((?i:deletion_?protection)[\w.]*)"', made)} == {*words}
+    assert all(word in said for word in words.values())
+
+
 def test_names_in_the_guide_are_those_of_the_templates() -> None:
     made = " ".join(path.read_text() for path in FOLDER.glob("*.json"))
     named = set(re.findall(r"`<deployment>-([a-z-]+)`", GUIDE))
