@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.portal.visitor import PASSWORD, administrator
 from tests.running import Api, Platform, token, wait_for
@@ -45,18 +45,44 @@ def credential(page: Page, name: str) -> str:
     return page.locator("dl.details > div", has=page.locator("dt", has_text=name)).locator("code").inner_text()
 
 
-def test_an_application_is_onboarded_called_with_and_deactivated(platform: Platform, page: Page) -> None:
-    made, name = administrator(platform), f"Journey {uuid.uuid4().hex[:8]}"
-
-    page.goto(f"{platform.url}/admin/applications")
+def sign_in(page: Page, platform: Platform, path: str) -> None:
+    """Sign in as a new administrator on the way to a page."""
+    made = administrator(platform)
+    page.goto(platform.url + path)
     page.get_by_label("E-mail address").fill(made["email"])
     page.get_by_label("Password").fill(made["one_time_password"])
     page.get_by_role("button", name="Sign in").click()
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("[name=repeated]").fill(PASSWORD)
     page.get_by_role("button", name="Save and sign in").click()
-    expect(page).to_have_url(f"{platform.url}/admin/applications")
+    expect(page).to_have_url(platform.url + path)
 
+
+def test_of_a_list_of_calls_and_the_ways_to_other_pages_nothing_lies_beyond_the_window(platform: Platform, page: Page) -> None:
+    made = platform.create_application(f"Labelled {uuid.uuid4().hex[:8]}")
+    labels = f"batch=batch_{uuid.uuid4()},custom_id={'long' * 12}"
+    asked = {"model": "smollm2-135m-instruct", "max_tokens": 1, "messages": [{"role": "user", "content": "Hello"}]}
+    assert platform.api(made).post("/v1/chat/completions", asked, headers={"x-labels": labels}).status_code == 200
+    sign_in(page, platform, f"/admin/calls?application={made['app_id']}")
+    wait_for(lambda: page.reload() and page.get_by_text("custom_id=").count())
+    assert page.viewport_size is not None
+    seen = page.locator(".top nav a, table.cards td, table.cards .badge").filter(visible=True).all()
+    assert len(seen) > 12
+    beyond = [each.inner_text() for each in seen if right(each) > page.viewport_size["width"]]
+    table = page.locator("section:has(> table.cards)")
+    assert (beyond, table.evaluate("it => it.scrollWidth - it.clientWidth")) == ([], 0)
+
+
+def right(seen: Locator) -> float:
+    """Where on the page the right end of something is."""
+    box = seen.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"]
+
+
+def test_an_application_is_onboarded_called_with_and_deactivated(platform: Platform, page: Page) -> None:
+    name = f"Journey {uuid.uuid4().hex[:8]}"
+    sign_in(page, platform, "/admin/applications")
     page.get_by_role("link", name="Onboard an application").first.click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Description").fill("Made on an administrator's first day.")

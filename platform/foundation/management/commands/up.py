@@ -111,7 +111,7 @@ def refuse_taken_port() -> None:
         except OSError as refused:
             raise CommandError(
                 f"port {CHOSEN.port} of {CHOSEN.host} cannot be used: {refused.strerror}; stop what listens there, "
-                "or choose another port with --port"
+                "or choose another port with --port or PORT"
             ) from refused
 
 
