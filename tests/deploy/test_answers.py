@@ -105,3 +105,11 @@ def test_an_answer_that_is_changed_later_replaces_nothing_under_a_name_that_is_t
     assert not [name for name in before.keys() - after.keys() if before[name]["Type"] in HOLDS_DATA]
     used = [name for name in before.keys() & after.keys() if before[name]["Type"] in IN_USE]
     assert [name for name in used if before[name] != after[name]] == []
+
+
+def test_workers_that_another_cost_profile_gives_another_capacity_are_deployed_anew_which_ecs_wants() -> None:
+    before, after = resources(), resources(("CostProfile", "Production"))
+    services = {name: made["Properties"] for name, made in after.items() if made["Type"] == "AWS::ECS::Service"}
+    place = "CapacityProviderStrategy"
+    moved = [made for name, made in services.items() if made[place] != before[name]["Properties"][place]]
+    assert moved and all(made["ForceNewDeployment"] == {"EnableForceNewDeployment": True} for made in moved)

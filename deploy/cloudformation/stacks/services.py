@@ -11,6 +11,7 @@ from troposphere.ecs import (
     ClusterSetting,
     DeploymentCircuitBreaker,
     DeploymentConfiguration,
+    ForceNewDeployment,
     LoadBalancer,
     NetworkConfiguration,
     Service,
@@ -255,6 +256,7 @@ def _running(process: Process, provider: object, **more: object) -> Service:
         Cluster=Ref("Cluster"),
         TaskDefinition=Ref(f"{title}Task"),
         CapacityProviderStrategy=[CapacityProviderStrategyItem(CapacityProvider=provider, Weight=1)],
+        ForceNewDeployment=ForceNewDeployment(EnableForceNewDeployment=True),  # else ECS refuses another CostProfile's provider
         NetworkConfiguration=NetworkConfiguration(
             AwsvpcConfiguration=AwsvpcConfiguration(
                 AssignPublicIp="DISABLED", Subnets=Ref("PrivateSubnets"), SecurityGroups=[Ref("ContainersGroupId")]
