@@ -1,6 +1,5 @@
 """In which order a call goes to the places that could answer it."""
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -41,10 +40,14 @@ def itinerary(model: Model, policy: Policy) -> Iterator[Place]:
 
     The model's deployments by weight, a lone one twice; then those of its fallbacks; then all of them again.
     """
-    groups = [ordered(each) for each in chain(model, policy)]
-    first = [place for group in groups for place in (group * 2 if len(group) == 1 else group)]
-    everything = [place for group in groups for place in group]
-    return itertools.chain(first, *itertools.repeat(everything, CHOSEN.route_tries))
+    groups = []
+    for each in chain(model, policy):
+        group = ordered(each)
+        groups.append(group)
+        yield from group * 2 if len(group) == 1 else group
+    for _ in range(CHOSEN.route_tries):
+        for group in groups:
+            yield from group
 
 
 def chain(model: Model, policy: Policy) -> Sequence[Model]:

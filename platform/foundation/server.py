@@ -84,6 +84,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if task is not None:
             task.add_done_callback(self._forget)
 
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Whether the connection lasts, once the request is answered: in the connection's own task, and not in one for each
+        request, as nothing here goes on when an answer has ended."""
+        lasts: bool = await self._handle_http_request(request, sockname, peername)
+        return lasts
+
     def _forget(self, ended: "asyncio.Task[None]") -> None:
         self._callback_parser = self._body_receiver = None
 

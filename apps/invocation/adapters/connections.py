@@ -40,7 +40,7 @@ class Answer:
     """
 
     __slots__ = (
-        *("alarm", "begun", "chunks", "connection", "done", "end", "excess", "headers"),
+        *("begun", "chunks", "connection", "done", "end", "excess", "headers"),
         *("heard", "lasts", "limit", "parser", "size", "status", "waiter"),
     )
 
@@ -52,7 +52,6 @@ class Answer:
         self.size = self.heard = 0
         self.begun = self.done = self.excess = self.lasts = False
         self.limit, self.end = 0.0, 0.0
-        self.alarm = Alarm(connection.loop, self._expire)
         self.waiter: asyncio.Future[None] | None = None
 
     def on_message_begin(self) -> None:
@@ -116,13 +115,13 @@ class Answer:
         connection = self.connection
         if connection.lost is not None:
             raise Broken(str(connection.lost))  # one of its own: an error knows the frames that it came through
-        loop = connection.loop
+        loop, alarm = connection.loop, connection.alarm
         waiter = self.waiter = loop.create_future()
-        self.alarm.set(min(loop.time() + self.limit, self.end))
+        alarm.set(min(loop.time() + self.limit, self.end))
         try:
             await waiter
         finally:
-            self.alarm.off()
+            alarm.off()
             self.waiter = None
             del waiter  # it has the error, whose frames have it: a circle
 
@@ -131,18 +130,21 @@ class Answer:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Tell who waits that it has waited long enough."""
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_exception(TimeoutError())
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a pool. lost: why it is of no use any more. served: how many requests it has taken."""
+    """One connection of a pool. lost: why it is of no use any more. served: how many requests it has taken. alarm: of the
+    answer that is waited for; it is the connection's, so that an answer that comes in time makes no timer."""
 
-    __slots__ = ("answer", "idle_since", "is_paused", "loop", "lost", "pool", "served", "transport")
+    __slots__ = ("alarm", "answer", "idle_since", "is_paused", "loop", "lost", "pool", "served", "transport")
 
     def __init__(self, pool: "Pool") -> None:
         self.pool, self.loop = pool, pool.loop
+        self.alarm = Alarm(pool.loop, self._expire)
         self.transport: asyncio.Transport | None = None
         self.lost: Broken | None = None
         self.served, self.idle_since, self.is_paused = 0, 0.0, False
@@ -162,7 +164,6 @@ class Connection(asyncio.Protocol):
         answer, self.answer = self.answer, None
         if answer is None:
             return
-        answer.alarm.end()
         del answer.parser  # it knows the answer too: a circle, which only the collector of garbage would find
         if self.lost is not None:
             return
@@ -215,10 +216,15 @@ class Connection(asyncio.Protocol):
         if error is None and answer is not None and answer.ends_with_connection:
             answer.done = True
         self.lost = self.lost or Broken(str(error) if error else "the server closed the connection")
+        self.alarm.end()
         if answer is None and self in self.pool.idle:
             self.pool.idle.remove(self)
         elif answer is not None:
             answer.wake()
+
+    def _expire(self) -> None:
+        if self.answer is not None:
+            self.answer.expire()
 
 
 class Pool:
