@@ -1,6 +1,7 @@
 """Asynchronous invocations: each is started, worked on by a worker, and asked for within an hour of its last change."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -33,15 +34,32 @@ GONE: Final = "Invocation ID not found or result expired"
 INACTIVE: Final = "the application was deactivated before this was worked on"
 
 
-def start_async(caller: Caller, request: Request, visit: Visit | None = None) -> AsyncInvocation:
-    """Have a worker invoke the model, for this visit or one of its own. Invalid as `invoke` where that is known beforehand.
+def start_async(
+    caller: Caller,
+    request: Request,
+    visit: Visit | None = None,
+    *,
+    trace: str = "",
+    cache_control: Iterable[str] = (),
+) -> AsyncInvocation:
+    """Have a worker invoke the model, for this visit or one of its own, in this trace and with what is said of caches. Invalid
+    as `invoke` where that is known beforehand.
 
     What is returned is stored: its id, which is the visit's, is good from this moment on. The worker books it.
     """
     current().serving(request.model, Kind.TEXT)
     visit = visit or Visit()
     expires = visit.created + LIFETIME
-    wanted = AsyncInvocation(caller.application, visit.id, visit.created, expires, client=caller.client, model=request.model)
+    wanted = AsyncInvocation(
+        caller.application,
+        visit.id,
+        visit.created,
+        expires,
+        client=caller.client,
+        model=request.model,
+        trace=trace,
+        cache_control=tuple(sorted(cache_control)),
+    )
     files.write(path_of(wanted.application, wanted.invocation), msgspec.json.encode(request))
     started = records.put(wanted)
     queues.send("invoke_async", queue="invocation", application=wanted.application, invocation=wanted.invocation)
@@ -104,7 +122,14 @@ async def worked(found: AsyncInvocation) -> tuple[Call, Completion | Problem]:
     yet."""
     request = asked_of(found)
     visit = Visit(found.invocation, found.created)
-    call = await pipeline.begin(Caller(found.application, found.client), request, dialect="async", visit=visit)
+    call = await pipeline.begin(
+        Caller(found.application, found.client),
+        request,
+        dialect="async",
+        trace=found.trace,
+        cache_control=frozenset(found.cache_control),
+        visit=visit,
+    )
     try:
         return call, await pipeline.answered(call)
     except Problem as problem:
@@ -152,7 +177,8 @@ def unmade(found: AsyncInvocation, outcome: str) -> Invocation:
     caller, visit = Caller(found.application, found.client), Visit(found.invocation, found.created)
     asked, by = refused.standing(current(), found.model, Kind.TEXT)
     began = time.monotonic() - (now() - found.created).total_seconds()
-    call = Call(caller, asked_of(found), Policy(found.application), asked, by, "async", visit=visit, started=began)
+    policy, trace = Policy(found.application), found.trace
+    call = Call(caller, asked_of(found), policy, asked, by, "async", trace=trace, visit=visit, started=began)
     return call.account(outcome)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from apps.invocation import catalogue, honoured, labels, pipeline, refused, services
+from apps.invocation import caching, catalogue, honoured, labels, pipeline, refused, services
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
@@ -53,7 +53,8 @@ async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: 
     """POST /model/async_invoke."""
     await catalogue.soon()
     request = labels.labelled(platform.request(wanted), headers)
-    started = await asyncio.to_thread(services.start_async, caller, request, visit)
+    trace, cache_control = labels.trace(headers), caching.directives(headers)
+    started = await asyncio.to_thread(services.start_async, caller, request, visit, trace=trace, cache_control=cache_control)
     unheard = set(platform.unheard(wanted))
     said = [(b"x-ignored-parameters", named(unheard))] if unheard else []
     return Reply(AsyncInvokeResponse(started.invocation), [(REQUEST_ID, visit.id.encode()), *said])
