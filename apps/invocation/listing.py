@@ -170,6 +170,9 @@ def is_plain(url: str) -> bool:
 def checked_names(model: Model) -> None:
     """Invalid when an alias is taken, a fallback is none, or an alias of the configuration would have no target."""
     others = {name: other for name, other in current().models.items() if name != model.name}
+    called = [other.name for other in others.values() if model.name in other.aliases]
+    if called:
+        raise Invalid(f"name: {model.name} is another name of {called[0]}")
     taken = [alias for alias in model.aliases if alias in others or any(alias in other.aliases for other in others.values())]
     if taken:
         raise Invalid(f"aliases: {taken[0]} is the name of another model")

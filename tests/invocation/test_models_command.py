@@ -112,6 +112,12 @@ def test_what_cannot_be_is_refused_by_name(name: str, more: list[str], named: st
     assert all(one["name"] != name for one in models("list"))
 
 
+def test_a_model_takes_no_name_that_another_one_is_called_by(name: str) -> None:
+    added(name, "--alias", f"{name}-too")
+    with pytest.raises(CommandError, match=f"another name of {name}"):
+        added(f"{name}-too")
+
+
 def test_other_names_and_fallbacks_hold(name: str) -> None:
     added(name, "--alias", f"{name}-latest", "--fallback", "smollm2-135m-instruct")
     assert models("show", f"{name}-latest")["fallbacks"] == ["smollm2-135m-instruct"]
