@@ -1,9 +1,8 @@
-"""Answers that are given again: which, to whom, for how long, and what the account says of them."""
+"""Answers that are given again to the very same request: to whom, for how long, and what the account says of them."""
 
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,67 +12,20 @@ from apps.applications.records import Allowance, CacheScope, Caching, Guard
 from apps.invocation import services
 from apps.invocation.caching.reading import LARGEST, Memory
 from apps.invocation.invocations import NOTHING, Completion, StopReason
-from apps.invocation.records import CachedAnswer, Deployment, Kind, Model, Prices
-from apps.usage import services as usage
-from apps.usage.records import Invocation
-from foundation.adapters import limits, records
+from apps.invocation.records import CachedAnswer
 from foundation.ambient import now
-from tests.invocation.door import Answer, Door, onboarded
+from tests.invocation.door import onboarded
+from tests.invocation.kept import CHAT, QUESTION, SAME, TOOL, account, ask, asked, kept, models, said
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
 
-CHAT = "/v1/chat/completions"
 EXACT = Caching(exact=True)
-SEMANTIC = Caching(semantic=True, threshold=0.8)
-QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
-SAME = [{"role": "user", "content": "Could you tell me the capital of France, please?"}]
-PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}
 
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIServer]:
-    """A server with OpenAI's API, whose model is called `kept` here."""
-    with running() as server:
-        for name, identifier in (("kept", "gpt-4o"), ("kept too", "gpt-4o"), ("kept limited", "limited")):
-            place = Deployment("there", "openai_compatible", identifier, base_url=server.url)
-            services.save_model(Model(name, "", Kind.TEXT, "", prices=Prices(1.0, 2.0), deployments=(place,)))
+    with models() as server:
         yield server
-        for name in ("kept", "kept too", "kept limited"):
-            services.remove_model(name)
-
-
-async def ask(door: Door, body: Any = None, **headers: str) -> Answer:
-    """The answer to a chat completion."""
-    answer = await door.post(CHAT, {"model": "kept", "messages": QUESTION, **(body or {})}, **headers)
-    assert answer.status == 200, answer.body
-    return answer
-
-
-async def asked(door: Door, body: Any = None, **headers: str) -> Answer:
-    """The same, once the answer is in the store: a call does not wait for that."""
-    before = {each.place: each.revision for each in kept(door)}
-    answer = await ask(door, body, **headers)
-    await eventually(lambda: {each.place: each.revision for each in kept(door)} != before)
-    return answer
-
-
-def kept(door: Door) -> tuple[CachedAnswer, ...]:
-    return records.query(CachedAnswer, door.caller.application).items
-
-
-def said(answer: Answer) -> str:
-    return str(answer.json["choices"][0]["message"]["content"])
-
-
-async def account(door: Door, count: int) -> list[Invocation]:
-    """The rows of an application's account, once there are so many; oldest first."""
-
-    def rows() -> list[Invocation] | None:
-        found = sorted(usage.calls(door.caller.application).items, key=lambda row: row.created)
-        return found if len(found) == count else None
-
-    return await eventually(rows)
 
 
 async def test_the_very_same_request_gets_the_kept_answer_and_costs_nothing(upstream: OpenAIServer):
@@ -234,75 +186,6 @@ async def test_a_kept_answer_counts_as_a_request_and_uses_no_tokens(upstream: Op
     assert (await ask(door)).headers["x-cache"] == "exact"
     refused = await door.post(CHAT, {"model": "kept", "messages": QUESTION})
     assert (refused.status, "requests a minute" in refused.json["error"]["message"]) == (429, True)
-
-
-async def test_a_question_that_means_the_same_gets_the_kept_answer(upstream: OpenAIServer):
-    door = onboarded(caching=SEMANTIC)
-    first = await asked(door)
-    second = await ask(door, {"messages": SAME})
-    assert (second.headers["x-cache"], said(second)) == ("semantic", said(first))
-    rows = await account(door, 4)
-    assert [row.cache for row in rows if row.model_kind == "text"] == ["", "semantic"]
-    embedded = [row for row in rows if row.model_kind == "embed"]
-    assert [(row.dialect, row.served_by, row.status) for row in embedded] == [("cache", "all-minilm-l6-v2", "SUCCESS")] * 2
-
-
-async def test_the_embedding_of_a_question_counts_in_the_tokens_of_the_application(upstream: OpenAIServer):
-    door = onboarded(caching=SEMANTIC, allowance=Allowance(requests_per_minute=9, tokens_per_minute=100_000))
-    answer = await asked(door)
-    rows = await account(door, 2)
-    assert {row.model_kind for row in rows} == {"text", "embed"}
-    read = sum(row.input_tokens + row.output_tokens for row in rows)
-    counter = f"{door.caller.application}::tokens"
-    await eventually(lambda: tuple(limits.used([counter])) == (read,))
-    assert answer.headers["x-ratelimit-remaining-requests"] == "8"  # the client made one request
-
-
-async def test_where_the_embedding_is_over_a_limit_the_answer_is_new(upstream: OpenAIServer):
-    door = onboarded(caching=SEMANTIC, by_model={"all-minilm-l6-v2": Allowance(tokens_per_minute=1)})
-    await asked(door)
-    assert "x-cache" not in (await ask(door, {"messages": SAME})).headers
-    rows = await account(door, 4)
-    assert [row.outcome for row in rows if row.dialect == "cache"] == ["rate_limited"] * 2
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"messages": [{"role": "user", "content": "How do I bake bread?"}]},
-        {"messages": [{"role": "system", "content": "Be brief."}, *SAME]},
-        {"messages": [*QUESTION, {"role": "assistant", "content": "Paris."}, *SAME]},
-        {"messages": SAME, "temperature": 0.5},
-        {"messages": SAME, "seed": 7},
-        {"messages": SAME, "max_completion_tokens": 50},
-        {"messages": SAME, "response_format": {"type": "json_object"}},
-        {"messages": SAME, "tools": [TOOL]},
-        {"messages": SAME, "model": "kept too"},
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "What's the capital of France?"}, PIXEL]}]},
-        {"messages": [{"role": "user", "content": "What is the capital of France? " * 40}]},
-    ],
-)
-async def test_what_means_something_else_or_stands_elsewhere_is_asked_anew(upstream: OpenAIServer, changed):
-    door = onboarded(caching=SEMANTIC)
-    await asked(door)
-    assert "x-cache" not in (await ask(door, changed)).headers
-
-
-async def test_questions_with_other_numbers_never_mean_the_same(upstream: OpenAIServer):
-    door = onboarded(caching=SEMANTIC)
-    await asked(door, {"messages": [{"role": "user", "content": "What was the revenue in the year 2023?"}]})
-    other = await ask(door, {"messages": [{"role": "user", "content": "What was the revenue in the year 2024?"}]})
-    assert "x-cache" not in other.headers
-    same = await ask(door, {"messages": [{"role": "user", "content": "What was revenue in the year 2023?"}]})
-    assert same.headers["x-cache"] == "semantic"
-
-
-async def test_the_threshold_is_the_applications_own(upstream: OpenAIServer):
-    with_the, without = ([{"role": "user", "content": f"When was {what} founded?"}] for what in ("the company", "company"))
-    for threshold, cache in ((0.999, None), (0.9, "semantic")):
-        door = onboarded(caching=Caching(semantic=True, threshold=threshold))
-        await asked(door, {"messages": with_the})
-        assert (await ask(door, {"messages": without})).headers.get("x-cache") == cache
 
 
 async def test_many_answers_at_once_are_all_kept_and_found_again(upstream: OpenAIServer):
