@@ -24,6 +24,8 @@ from tests.servers.moto import BUCKET, Moto
 from tests.servers.textract import Answer, Refused, TextractServer, recorded
 
 FOLDER = Path(__file__).parent / "textract"
+TRIES = 4  # of boto3, before it gives up
+START, GET = "StartDocumentAnalysis", "GetDocumentAnalysis"
 AT_ONCE = Pace(first=0, longest_look=0, longest_turn=0, between=0)
 
 
@@ -125,3 +127,14 @@ def finished(engine: Engine, given: Document, ticket: str | None = None) -> Extr
             return told
         ticket = told.ticket if isinstance(told, Pending) else ticket
     raise AssertionError("the engine comes to no end")
+
+
+def counted(server: TextractServer) -> tuple[int, int]:
+    """How many calls of each operation came through."""
+    names = [name for name, _ in server.calls]
+    return names.count(START), names.count(GET)
+
+
+def invoice() -> Document:
+    """A new document with one invoice."""
+    return document(content_of("sample-invoice"), Kind.PDF)

@@ -1,8 +1,6 @@
 """Documents for which the engine has no room: they wait in a line without a message, and every one has its turn."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,31 +12,18 @@ from apps.extraction.ports import QUEUE
 from apps.extraction.records import FINISHED, Line, WaitingFile
 from apps.extraction.services import job as job_of
 from foundation.adapters import directory, files, queues, records
-from foundation.adapters.embedded.database import Database
-from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
 from foundation.ambient import now
 from foundation.errors import Conflict
 from foundation.identity import Caller
 from foundation.ports import Limits
 from tests.extraction.delivering import lost, own_dead, present, worked, worker
 from tests.extraction.documents import counts, file_of, registered, started
-from tests.extraction.recorded import content_of, engine_on, eye, in_store
+from tests.extraction.recorded import content_of, engine_on
 from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
-from tests.servers.textract import TextractServer, textract
+from tests.servers.textract import TextractServer
 
 PLACES = 2
 CONTENT = content_of("multipage")
-
-
-@pytest.fixture
-def server() -> Iterator[TextractServer]:
-    with textract(in_store, eye) as running:
-        yield running
-
-
-@pytest.fixture
-def limits(tmp_path: Path) -> Limits:
-    return SqliteLimits(Database(tmp_path / "limits.db", SCHEMA))
 
 
 @pytest.fixture

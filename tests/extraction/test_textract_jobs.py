@@ -1,8 +1,6 @@
 """Jobs whose documents Textract reads: messages that come again until they are done, and no worker that waits."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -15,27 +13,20 @@ from apps.extraction.records import FileStatus
 from foundation.adapters import directory, queues, records
 from foundation.adapters.embedded.database import Database
 from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
+from foundation.ports import Limits
 from tests.delivering import awaiting
 from tests.extraction.delivering import lost, own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
-from tests.extraction.recorded import content_of, engine_on, eye, in_store
+from tests.extraction.recorded import START, TRIES, content_of, engine_on, eye
 from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
-from tests.servers.textract import TextractServer, textract
+from tests.servers.textract import TextractServer
 
-START = "StartDocumentAnalysis"
-TRIES = 4  # of boto3, before it gives up
 DOCUMENTS = {"invoice.pdf": content_of("sample-invoice"), "two.pdf": content_of("multipage"), "form.pdf": content_of("form")}
 
 
 @pytest.fixture
-def server() -> Iterator[TextractServer]:
-    with textract(in_store, eye) as running:
-        yield running
-
-
-@pytest.fixture
-def engine(server: TextractServer, tmp_path: Path) -> Textract:
-    return engine_on(server, SqliteLimits(Database(tmp_path / "limits.db", SCHEMA)))
+def engine(server: TextractServer, limits: Limits) -> Textract:
+    return engine_on(server, limits)
 
 
 def starts(server: TextractServer) -> int:

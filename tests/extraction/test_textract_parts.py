@@ -1,9 +1,7 @@
 """Documents whose pages come in very many answers: fetched in parts, each of which is kept until all are there."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,34 +12,25 @@ from apps.extraction.names import Kind
 from apps.extraction.ports import Document
 from apps.extraction.records import FileStatus
 from foundation.adapters import files
-from foundation.adapters.embedded.database import Database
-from foundation.adapters.embedded.limits import SCHEMA, SqliteLimits
 from foundation.identity import Caller
 from foundation.ports import Limits
 from tests.extraction.delivering import own_dead, worked, worker
 from tests.extraction.documents import counts, file_of, started, stored
-from tests.extraction.recorded import AT_ONCE, answer_of, content_of, engine_on, eye, in_store, pages_of
+from tests.extraction.recorded import AT_ONCE, GET, TRIES, answer_of, content_of, engine_on, eye, in_store, pages_of
 from tests.faults.test_26_chunking_worker_killed import crosses, killed_at
 from tests.servers.textract import TextractServer, textract
 
-GET = "GetDocumentAnalysis"
 NAME = "large.pdf"
 BLOCKS = len(answer_of("multipage")["Blocks"])
 PARTS = -(-BLOCKS // ANSWERS)  # with one block in an answer
 FORGOTTEN = "InvalidParameterException"  # what a token is refused with
-TRIES = 4  # of boto3, before it gives up
 
 
 @pytest.fixture
-def server() -> Iterator[TextractServer]:
-    with textract(in_store, eye) as running:
-        running.page, running.looks = 1, 0
-        yield running
-
-
-@pytest.fixture
-def limits(tmp_path: Path) -> Limits:
-    return SqliteLimits(Database(tmp_path / "limits.db", SCHEMA))
+def server(server: TextractServer) -> TextractServer:
+    """One whose answers have one block each and are there at once."""
+    server.page, server.looks = 1, 0
+    return server
 
 
 @pytest.fixture
