@@ -80,6 +80,23 @@ def change_model(name: str, change: Callable[[Model], Model]) -> Model:
     raise Conflict(f"{name} was changed by others all the time; try again")
 
 
+def switched(model: Model, *, on: bool) -> Model:
+    """The model, callable or not. Invalid for one that its provider has ended."""
+    if on and model.state is State.RETIRED:
+        raise Invalid(f"{model.name} was ended by its provider")
+    return replace(model, state=State.ACTIVE if on else State.DISABLED)
+
+
+def without(model: Model, place: str) -> Model:
+    """The model without one of its places. Invalid for the only one, and for one that it does not have."""
+    left = tuple(each for each in model.placements if each.name != place)
+    if len(left) == len(model.placements):
+        raise Invalid(f"{model.name} has no deployment {place[:LONGEST_NAME]}: {', '.join(p.name for p in model.placements)}")
+    if not left:
+        raise Invalid(f"{place} is the only deployment of {model.name}; switch the model off instead")
+    return replace(model, deployments=left)
+
+
 def written(model: Model, expect: int | Absent) -> Model:
     """Put it into the store, which has what is expected, else Conflict; this process knows it at once."""
     records.put(CatalogueRow(model.name, msgspec.json.encode(model).decode()), expect=expect)

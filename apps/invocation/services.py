@@ -25,7 +25,9 @@ from apps.invocation.listing import (
     remedy,
     remove_model,
     save_model,
+    switched,
     test_model,
+    without,
 )
 from apps.invocation.records import Deployment, Kind, Model
 from apps.invocation.shares import Scope, shares_of
@@ -48,7 +50,9 @@ __all__ = [
     "remove_model",
     "save_model",
     "start_async",
+    "switched",
     "test_model",
+    "without",
     "work_async",
 ]
 

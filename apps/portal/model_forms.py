@@ -5,8 +5,7 @@ from typing import Any, Final
 from django import forms
 from msgspec.structs import replace
 
-from apps.invocation.records import Deployment, Kind, Model, Prices, State
-from foundation.errors import Invalid
+from apps.invocation.records import Deployment, Kind, Model, Prices
 
 PROVIDERS: Final = (
     ("openai_compatible", "OpenAI, or a server that speaks its API (Ollama, vLLM)"),
@@ -188,10 +187,3 @@ class NewModelForm(PlaceForm):
         """The model that the form has."""
         known = self.cleaned_data
         return Model(known["name"], place.id, Kind(known["kind"]), place.provider, deployments=(place,))
-
-
-def switched(model: Model, on: bool) -> Model:
-    """The model, callable or not. Invalid for one that its provider has ended."""
-    if on and model.state is State.RETIRED:
-        raise Invalid(f"{model.name} was ended by its provider")
-    return replace(model, state=State.ACTIVE if on else State.DISABLED)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from apps.invocation import services
 from apps.invocation.records import Deployment, Model
-from apps.portal.model_forms import ModelForm, NewModelForm, PlaceForm, switched
+from apps.portal.model_forms import ModelForm, NewModelForm, PlaceForm
 from apps.portal.pages import Page, shown
 from foundation.errors import Invalid, Problem
 
@@ -148,7 +148,7 @@ class Switch(Act):
 
     def done(self, request: HttpRequest, model: Model) -> HttpResponse:
         on = request.POST.get("on") == "yes"
-        services.change_model(model.name, lambda model: switched(model, on))
+        services.change_model(model.name, lambda model: services.switched(model, on=on))
         messages.success(request, f"{model.name} can be called again." if on else f"{model.name} is switched off.")
         return HttpResponseRedirect(address(model))
 
@@ -179,17 +179,9 @@ class Undeploy(Act):
     """/admin/models/undeploy"""
 
     def done(self, request: HttpRequest, model: Model) -> HttpResponse:
-        services.change_model(model.name, lambda model: without(model, request.POST.get("deployment", "")))
+        services.change_model(model.name, lambda model: services.without(model, request.POST.get("deployment", "")))
         messages.success(request, f"{model.name} runs in one place less.")
         return HttpResponseRedirect(address(model))
-
-
-def without(model: Model, place: str) -> Model:
-    """The model without one of its places; Invalid for the only one."""
-    left = tuple(each for each in model.placements if each.name != place)
-    if not left:
-        raise Invalid(f"{model.name} runs in one place only; switch it off instead")
-    return replace(model, deployments=left)
 
 
 class Remove(Act):

@@ -36,6 +36,8 @@ def test_states_are_as_bedrock_says_and_what_is_switched_off_stays_so(
     assert {one["name"]: one["state"] for one in models("refresh")} == {titan: "legacy", gone: "retired"}
     assert models("refresh") == []
     assert models("show", gone)["deployments"] and models("show", sonnet)["state"] == "active"
+    with pytest.raises(CommandError, match="ended by its provider"):
+        models("enable", gone)
     models("disable", titan)
     assert models("refresh") == [] and models("show", titan)["state"] == "disabled"
 

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from msgspec.structs import replace
 
 from apps.invocation import services
-from apps.invocation.records import Deployment, Kind, Model, Prices, State
+from apps.invocation.records import Deployment, Kind, Model, Prices
 from foundation.errors import Invalid
 from foundation.management.actions import ActionsCommand
 
@@ -118,27 +118,17 @@ def deploy(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def undeploy(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models undeploy NAME --deployment PLACE."""
-    return changed(given, lambda model: without(model, given["deployment"]))
-
-
-def without(model: Model, place: str) -> Model:
-    """The model without one of its places."""
-    left = tuple(each for each in model.placements if each.name != place)
-    if len(left) == len(model.placements):
-        raise Invalid(f"{model.name} has no deployment {place}: {', '.join(p.name for p in model.placements)}")
-    if not left:
-        raise Invalid(f"{place} is the only deployment of {model.name}; `manage.py models disable` switches it off")
-    return replace(model, deployments=left)
+    return changed(given, lambda model: services.without(model, given["deployment"]))
 
 
 def disable(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models disable NAME."""
-    return changed(given, lambda model: replace(model, state=State.DISABLED))
+    return changed(given, lambda model: services.switched(model, on=False))
 
 
 def enable(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """models enable NAME."""
-    return changed(given, lambda model: replace(model, state=State.ACTIVE))
+    return changed(given, lambda model: services.switched(model, on=True))
 
 
 def changed(given: Mapping[str, Any], change: Callable[[Model], Model]) -> Mapping[str, Any]:
