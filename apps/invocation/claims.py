@@ -25,6 +25,7 @@ MICRO: Final = 1_000_000
 MINUTE: Final = 60
 COST: Final = "cost"
 REMEMBERED: Final = 10_000
+HALF_A_MILLISECOND: Final = 0.0005
 REQUESTS: Final = frozenset({"requests"})
 ONE: Final = {"requests": 1, "concurrent": 1}
 USED_UP: Final = frozenset({"tokens", COST})
@@ -69,7 +70,14 @@ LIMITS: Final = (
 def counter(application: str, model: str, limit: Limit, day: date) -> str:
     """The key of a counter; model: empty for all models together. Each day and month has a counter of its own."""
     key = f"{application}:{model}:{limit.name}"
-    return f"{key}:{limit.ends(day):.0f}" if limit.kind == COST else key
+    return dated(key, limit.ends, day)[0] if limit.kind == COST else key
+
+
+@lru_cache(REMEMBERED)
+def dated(key: str, ends: Callable[[date], float], day: date) -> tuple[str, float]:
+    """The key of the counter of money that counts on a day, and when the next one begins at 0."""
+    end = ends(day)
+    return f"{key}:{end:.0f}", end
 
 
 def bound(allowance: Allowance, limit: Limit) -> int | None:
@@ -156,8 +164,8 @@ def claims_of(call: Call, bounds: Iterable[Bound], moment: datetime, caution: in
             continue
         if COST not in amounts:
             amounts[COST] = max([cost(model, prompt, most_written(call, model)) for model, prompt in read])
-        end = limit.ends(day)
-        yield Claim(f"{key}:{end:.0f}", amounts[COST], most, end), COST
+        name, end = dated(key, limit.ends, day)
+        yield Claim(name, amounts[COST], most, end), COST
 
 
 def size(call: Call) -> Size:
@@ -224,4 +232,4 @@ def left(
 
 def whole_seconds(seconds: float) -> int:
     """A time to come in whole seconds, rounded up: of a minute that begins now, 60. Times are kept to the millisecond."""
-    return max(0, math.ceil(round(seconds, 3)))
+    return max(0, math.ceil(seconds - HALF_A_MILLISECOND))

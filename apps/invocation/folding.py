@@ -49,6 +49,8 @@ class Answer:
                 self.pieces.append(event.text)
                 self.logprobs += event.logprobs
                 self.written += len(event.text)
+            case Finish():
+                self.finish = event
             case ThinkingDelta(redacted=""):
                 self._continue(event)
                 self.pieces.append(event.text)
@@ -63,8 +65,6 @@ class Answer:
             case ToolDelta():
                 self.tools[event.index][1].append(event.json)
                 self.written += len(event.json)
-            case Finish():
-                self.finish = event
 
     def _continue(self, event: TextDelta | ThinkingDelta) -> None:
         if self.open is not None and type(self.open) is not type(event):

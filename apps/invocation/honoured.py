@@ -56,7 +56,7 @@ PARTS: Final[Mapping[type[Part], str]] = {
 def check(call: Call) -> None:
     """Put on the call what it asks for. InvalidParameter, in the dialect's word, when no model of it can honour that."""
     call.asks, call.wanted_tokens = one(asked(call.request)), call.request.max_tokens
-    call.needs = NOTHING if call.dialect in REPORTING else one(call.asks & MEANING)
+    call.needs = NOTHING if call.dialect in REPORTING else meant(call.asks)
     if call.needs and not any(fits(call, place) for place in places(call)):
         raise refusal(call)
 
@@ -65,6 +65,12 @@ def check(call: Call) -> None:
 def one(names: frozenset[str]) -> frozenset[str]:
     """The same set, once for all calls that are under way."""
     return names
+
+
+@lru_cache(1024)
+def meant(names: frozenset[str]) -> frozenset[str]:
+    """Those that change the meaning of an answer."""
+    return names & MEANING
 
 
 def fits(call: Call, place: Place) -> bool:
