@@ -30,13 +30,13 @@ async def test_what_goes_to_no_model_is_reported(door: Door, server: AnthropicSe
     )
     assert answer.status == 200
     assert answer.headers["x-ignored-parameters"].split(",") == [
-        "system.0.cache_control.scope",
-        "messages.0.content.0.citations",
-        "tools.0.input_examples",
-        "thinking.display",
-        "output_config.task_budget",
         "anthropic-beta=context-management-2025-06-27",
         "anthropic-beta=files-api-2025-04-14",
+        "messages.0.content.0.citations",
+        "output_config.task_budget",
+        "system.0.cache_control.scope",
+        "thinking.display",
+        "tools.0.input_examples",
         "context_management",
         "speed",
     ]
