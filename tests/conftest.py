@@ -24,6 +24,7 @@ os.environ.update(
         "DJANGO_SETTINGS_MODULE": "foundation.configuration",
         "MODEL_ALIASES": "text:*=smollm2-135m-instruct,embed:*=all-minilm-l6-v2",
         "SERVE": "all",
+        "ROUTE_PAUSE_MS": "0",  # of what is tried and told no test asks when
     }
 )
 
@@ -57,12 +58,6 @@ def no_use_of_a_port_that_roles_do_not_know() -> Iterator[None]:
     found = [*watched.faults]
     watched.faults.clear()
     assert found == []
-
-
-@pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place that failed is tried again at once: for tests of what is tried and told, not of when."""
-    monkeypatch.setattr("apps.invocation.tries.FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 
 SUCCESS: Final = "success"
 MAY_BILL: Final = (UpstreamBroken, UpstreamTimeout)  # after these a provider may bill what it has read
-FIRST_PAUSE: Final = 0.25  # seconds: the longest pause before a place is tried for the second time; twice as long each time
-LONGEST_PAUSE: Final = 5.0
+LONGEST_PAUSE: Final = 5.0  # seconds
 LONGEST_WAIT: Final = 30.0  # seconds: a place that asks to be left alone for longer is not waited for
 SPREAD: Final = 0.1  # seconds over which those spread that wait for the same moment
 # Answers that the same place would give again, or for which there is no time again; they count as its failures.
@@ -79,7 +78,7 @@ class Route:
                 continue
             self.seen[circuit] = (place, times + 1)
             if times:
-                await self._pause(number_between(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (times - 1))))
+                await self._pause(number_between(0, min(LONGEST_PAUSE, CHOSEN.route_pause_ms / 1000 * 2 ** (times - 1))))
             return place
         return None
 

@@ -107,6 +107,12 @@ class Settings(PlatformSettings):
     route_tries: int = setting(
         "ROUTE_TRIES", whole(1, 20), "4", "Most tries of one model call, at all deployments and fallbacks together."
     )
+    route_pause_ms: int = setting(
+        "ROUTE_PAUSE_MS",
+        whole(0, 5000),
+        "250",
+        "Longest pause before the same deployment is asked for the second time, in milliseconds; twice as long each time.",
+    )
     route_deadline: int = setting(
         "ROUTE_DEADLINE",
         whole(1, 900),

@@ -43,7 +43,6 @@ async def test_34_a_long_retry_after_is_passed_on_and_holds_for_the_next_calls(c
     assert len(server.asked["case"]) == 1 and states == [State.BUSY]
 
 
-@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("behaviour", ["limited", "limited_for_no_time"])
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.provider)
 async def test_34_where_a_provider_tells_no_time_a_second_is_told_so_that_what_waits_neither_fails_nor_asks_at_once(

@@ -11,8 +11,6 @@ from tests.upstream.faults import BEHAVIOURS, Fault
 from tests.upstream.unruly import serving
 from tests.upstream.wires import Wire
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 
 @pytest.fixture(scope="module")
 def door() -> Door:

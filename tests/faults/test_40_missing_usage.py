@@ -16,8 +16,6 @@ from tests.upstream.faults import BEHAVIOURS, WORDS, Fault
 from tests.upstream.unruly import serving
 from tests.upstream.wires import READ, WIRES, WRITTEN, Bedrock, Wire
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 
 @pytest.fixture(scope="module")
 def door() -> Door:

@@ -9,8 +9,6 @@ from tests.upstream.faults import BEHAVIOURS, WORDS
 from tests.upstream.unruly import serving
 from tests.upstream.wires import WIRES, Wire
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 TEXT = "".join(WORDS)
 
 

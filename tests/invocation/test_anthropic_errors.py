@@ -15,8 +15,6 @@ from tests.invocation.claudes import CLAUDE, claudes
 from tests.invocation.door import Answer, Door, ask, opened
 from tests.upstream.anthropic_server import AnthropicServer
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 LOCAL = "smollm2-135m-instruct"
 HI = {"model": LOCAL, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
 

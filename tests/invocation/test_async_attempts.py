@@ -38,7 +38,6 @@ async def test_given_up_on_is_failed_with_the_reason_and_counted_once():
     assert (told["latency_ms"] // 60_000, told["deployment"]) == (10, "")
 
 
-@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize(("most", "outcome"), [(None, "upstream_failed"), (5, "rate_limited")], ids=["failing", "too-large"])
 async def test_given_up_on_after_failing_is_told_and_booked_by_what_failed(most: int | None, outcome: str):
     door = onboarded(allowance=Allowance(tokens_per_minute=most))
@@ -56,7 +55,6 @@ async def test_given_up_on_after_failing_is_told_and_booked_by_what_failed(most:
     assert told["error"] == raised.value.detail
 
 
-@pytest.mark.usefixtures("no_pauses")
 async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_the_last_one():
     door, at_once = onboarded(), onboarded()
     async with serving(WIRES[0], BEHAVIOURS) as server:
@@ -78,7 +76,6 @@ async def test_what_attempts_took_that_were_not_answered_is_on_the_account_with_
     assert (told["served_by"], told["deployment"]) == (model, "hang")
 
 
-@pytest.mark.usefixtures("no_pauses")
 async def test_whom_attempts_asked_is_on_the_account_also_when_the_last_was_refused_before_it_asked():
     door = onboarded()
     async with serving(WIRES[0], BEHAVIOURS) as server:
@@ -95,7 +92,6 @@ async def test_whom_attempts_asked_is_on_the_account_also_when_the_last_was_refu
     assert {each.deployment for each in row.tries} == {"failed"}
 
 
-@pytest.mark.usefixtures("no_pauses")
 async def test_what_attempts_cost_is_on_the_account_also_when_their_model_is_gone():
     door = onboarded()
     async with serving(WIRES[0], BEHAVIOURS) as server:

@@ -18,8 +18,6 @@ from tests.upstream.faults import BEHAVIOURS
 from tests.upstream.unruly import serving
 from tests.upstream.wires import WIRES
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 EVERY_CLIENT = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 AWAY = Deployment("away", "openai_compatible", "x", base_url="http://127.0.0.1:1/v1")
 

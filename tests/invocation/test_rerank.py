@@ -12,8 +12,6 @@ from tests.invocation.door import Door
 from tests.upstream.checking import eventually
 from tests.upstream.openai_server import OpenAIServer, running
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 DOCUMENTS = ["The moon is far away.", "Lisbon is the capital of Portugal.", "The capital city."]
 
 

@@ -14,8 +14,6 @@ from tests.upstream.faults import BEHAVIOURS, WORDS
 from tests.upstream.unruly import Behaviour, Exchange, serving
 from tests.upstream.wires import READ, WIRES, WRITTEN
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 OPENAI, ANTHROPIC, BEDROCK = WIRES
 CONTRACT = CLIENTS[0]
 TEXT = "".join(WORDS)
