@@ -13,8 +13,7 @@ from apps.invocation.invocations import Request
 from apps.invocation.records import Kind, Model
 from apps.usage import services as usage
 from foundation.errors import InvalidParameter, Problem
-from foundation.hot import Headers
-from foundation.visits import Refused
+from foundation.visits import Headers, Refused
 
 logger = logging.getLogger(__name__)
 

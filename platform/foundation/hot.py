@@ -30,7 +30,7 @@ from foundation.errors import MethodNotAllowed, Problem, Unprocessable, allow
 from foundation.identity import Caller, credential, identified
 from foundation.leaving import Left, unless_left
 from foundation.unread import named, unread
-from foundation.visits import Refused, Visit
+from foundation.visits import Headers, Refused, Visit
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -48,7 +48,6 @@ METHODS: Final = ("POST",)
 STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-Headers = Mapping[str, str]
 ResponseHeaders = Sequence[tuple[bytes, bytes]]
 
 

@@ -12,6 +12,8 @@ from foundation.ambient import new_timed_id, now
 from foundation.errors import Problem
 from foundation.identity import Caller
 
+Headers = Mapping[str, str]  # of a request, by their names in small letters
+
 
 class Visit(Struct):
     """A request. booked: its end is on the account, or will be put there by who has it now, so that nobody else does."""

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from foundation.errors import Invalid, Unavailable
-from foundation.hot import Front, Headers, Reply, Route
+from foundation.hot import Front, Reply, Route
 from foundation.identity import Caller
-from foundation.visits import Refused, Visit
+from foundation.visits import Headers, Refused, Visit
 
 PATH = "/hot/booked"
 

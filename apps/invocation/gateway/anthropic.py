@@ -14,9 +14,9 @@ from apps.invocation.dialects.anthropic.answers import MessageAnswer, MessageEve
 from apps.invocation.dialects.anthropic.errors import AnthropicError
 from apps.invocation.dialects.anthropic.shapes import CountTokensRequest, MessagesRequest
 from apps.invocation.gateway.beginning import begun
-from foundation.hot import Headers, Reply, Route
+from foundation.hot import Reply, Route
 from foundation.identity import Caller
-from foundation.visits import Visit
+from foundation.visits import Headers, Visit
 
 DIALECT: Final = "anthropic_messages"
 MESSAGES: Final = "/v1/messages"

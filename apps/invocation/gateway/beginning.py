@@ -7,10 +7,9 @@ from apps.invocation import caching, labels, pipeline
 from apps.invocation.calls import Call
 from apps.invocation.invocations import Request
 from apps.invocation.records import Kind
-from foundation.hot import Headers
 from foundation.identity import Caller
 from foundation.unread import listed
-from foundation.visits import Visit
+from foundation.visits import Headers, Visit
 
 TAKES: Final[Mapping[str, str]] = {
     labels.LABELS: "Labels for the account: team=search,stage=test. At most 16.",

@@ -13,9 +13,9 @@ from apps.invocation.dialects.openai.chat_shapes import ChatRequest
 from apps.invocation.dialects.openai.chunks import Chunks
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
-from foundation.hot import Headers, Reply, Route
+from foundation.hot import Reply, Route
 from foundation.identity import Caller
-from foundation.visits import Visit
+from foundation.visits import Headers, Visit
 
 CHAT: Final = "/v1/chat/completions"
 

@@ -10,10 +10,10 @@ from apps.invocation import caching, catalogue, honoured, labels, pipeline, refu
 from apps.invocation.dialects import platform, raw
 from apps.invocation.gateway.beginning import begun
 from apps.invocation.records import Kind
-from foundation.hot import REQUEST_ID, Headers, Reply, Route
+from foundation.hot import REQUEST_ID, Reply, Route
 from foundation.identity import Caller
 from foundation.unread import named
-from foundation.visits import Visit
+from foundation.visits import Headers, Visit
 
 
 class AsyncInvokeResponse(Struct, frozen=True):

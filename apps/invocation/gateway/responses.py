@@ -10,9 +10,9 @@ from apps.invocation.dialects.openai import responses as openai_responses
 from apps.invocation.dialects.openai.responses_events import ResponseEvents
 from apps.invocation.dialects.openai.responses_shapes import ResponseObject, ResponsesRequest
 from apps.invocation.gateway.beginning import begun
-from foundation.hot import Headers, Reply, Route
+from foundation.hot import Reply, Route
 from foundation.identity import Caller
-from foundation.visits import Visit
+from foundation.visits import Headers, Visit
 
 RESPONSES: Final = "/v1/responses"
 
