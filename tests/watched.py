@@ -132,7 +132,7 @@ def _covers(use: Any, port: str, verb: str, on: str, named: dict[str, Any]) -> b
 def _things(port: str, verb: str, given: tuple[Any, ...], named: dict[str, Any]) -> Iterator[str]:
     """The tables, folders, queues or secrets that a call is about."""
     if port == "records":
-        held = given[0] if verb in ("batch", "remove") else given[:1]
+        held = given[0] if verb in ("add", "batch", "remove") else given[:1]
         yield from {each.kind.table for each in held}
     elif port == "files":
         yield given[0].partition("/")[0]

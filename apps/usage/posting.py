@@ -1,7 +1,6 @@
 """What was noted in the journal becomes records: a row for each call, the sums of its day, and the end of its reservation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
@@ -13,12 +12,10 @@ from apps.usage.records import Content, DayUsage, Invocation, Outcome, reservati
 from apps.usage.segments import LARGEST_PAYLOAD
 from foundation.adapters import limits, records
 from foundation.ambient import now
-from foundation.errors import Conflict
 from foundation.ports import Settlement
-from foundation.records import Record, composed
+from foundation.records import composed
 from foundation.settings import CHOSEN
 
-MOST_IN_A_BATCH: Final = 100
 KEPT: Final = timedelta(days=CHOSEN.usage_days)
 
 
@@ -82,8 +79,7 @@ def post(entries: Sequence[Entry], token: str) -> None:
     repeated = [entry.row for entry in entries if entry.repeats]
     for day in (*once, *map(day_of, repeated)):
         composed(day)  # what cannot be a key is found before anything is counted
-    keep([entry.row for entry in entries])
-    keep([entry.content for entry in entries if entry.content is not None])
+    records.add([*[entry.row for entry in entries], *[entry.content for entry in entries if entry.content is not None]])
     count(once, token)
     for row in repeated:
         count(summed([kept(row)]), row.invocation)
@@ -103,18 +99,6 @@ def count(days: Summed, token: str) -> None:
     for day, (first, sums) in days.items():
         initial = DayUsage(*day, first.model_id, until=until())
         records.increment(DayUsage, *day, by=sums, once=token, initial=initial)
-
-
-def keep(rows: Sequence[Record]) -> None:
-    """Put records that are new. Those that are there stay: they are the same, or of a call that its worker made before."""
-    for place in range(0, len(rows), MOST_IN_A_BATCH):
-        batch = rows[place : place + MOST_IN_A_BATCH]
-        try:
-            records.batch(batch)
-        except Conflict:
-            for row in batch:
-                with suppress(Conflict):
-                    records.put(row)
 
 
 def kept(row: Invocation) -> Invocation:

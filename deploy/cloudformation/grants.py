@@ -28,7 +28,7 @@ Needs = Mapping[str, frozenset[str]]  # actions, and the verbs of a port that ea
 RECORDS: Final[Needs] = {
     "dynamodb:GetItem": frozenset({"get", "update", "increment once"}),
     "dynamodb:Query": frozenset({"query"}),
-    "dynamodb:PutItem": frozenset({"put", "batch", "increment initial"}),
+    "dynamodb:PutItem": frozenset({"put", "add", "batch", "increment initial"}),
     "dynamodb:UpdateItem": frozenset({"put", "batch", "update", "increment"}),
     "dynamodb:DeleteItem": frozenset({"delete", "remove"}),
     "dynamodb:BatchWriteItem": frozenset({"increment once"}),

@@ -14,13 +14,13 @@ from deploy.cloudformation.code import PORTS, Code, Name, Unit, parts
 from foundation.records import Record
 
 VERBS: Final[Mapping[str, frozenset[str]]] = {
-    "records": frozenset({"get", "put", "delete", "query", "increment", "batch", "remove"}),
+    "records": frozenset({"get", "put", "delete", "query", "increment", "add", "batch", "remove"}),
     "files": frozenset({"write", "read", "open", "find", "delete", "seal", "upload_url", "download_url"}),
     "queues": frozenset({"send", "depth", "dead", "redrive"}),
     "secrets": frozenset({"get", "put", "create"}),
 }
 SHARED: Final = frozenset({"counters", "limits"})  # ports whose one server lets a process at all of it or at nothing
-HOLDS: Final = frozenset({"put", "batch", "remove"})  # verbs of records that get records; the others get their class
+HOLDS: Final = frozenset({"put", "add", "batch", "remove"})  # verbs of records that get records; the others get their class
 UPDATE: Final = ("foundation.records", "update")
 TALLY: Final = ("foundation.tally", "count")
 FOR_OTHERS: Final[

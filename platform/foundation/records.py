@@ -139,6 +139,13 @@ class Records(Protocol):
         lost may be made twice.
         """
 
+    def add(self, records: Sequence[Record]) -> None:
+        """Put those that are new, however many, each whole, as the first revision. One whose key is there stays as it is; of
+        two with one key the first is put.
+
+        A repeat changes nothing. When it raises, some may be there; it raises what `put` does, but no Conflict.
+        """
+
     def batch(self, records: Sequence[Record]) -> None:
         """Put up to 100 records as `put` does, all or none; Invalid for more. Conflict when any of them is stale, or two
         have one key. TooLarge when the store does not take so much; any takes 4 MB."""
@@ -157,11 +164,16 @@ def key_of(record: Record, fields: Sequence[str]) -> tuple[Any, ...]:
     return tuple([getattr(record, name) for name in fields])
 
 
+def identity(record: Record) -> tuple[Any, ...]:
+    """What no two records have in common: the table and the key."""
+    return (record.kind.table, *key_of(record, record.kind.key))
+
+
 def batchable(records: Sequence[Record]) -> None:
     """Invalid for more records than a batch takes, Conflict for two of one key."""
     if len(records) > MOST_AT_ONCE:
         raise Invalid(f"a batch holds at most {MOST_AT_ONCE} records, not {len(records)}")
-    if len({(each.kind.table, *key_of(each, each.kind.key)) for each in records}) < len(records):
+    if len({identity(each) for each in records}) < len(records):
         raise Conflict("a batch has two records of one key")
 
 
@@ -183,11 +195,13 @@ def scope_of(
 
 def sortable(value: Any) -> str:
     """A key value as text whose order is the value's own: text, whole numbers from 0, moments, enumerations of text."""
+    if type(value) is str and value.isprintable():  # most are, and what can be printed is safe
+        return value
     match value:
         case enum.Enum():
             return sortable(value.value)
         case str():
-            if not value.isprintable() and UNSAFE.search(value):  # what can be printed is safe, and is told sooner
+            if UNSAFE.search(value):
                 raise Invalid("an id or name must not hold control characters or marks that turn the direction of writing")
             return value
         case bool():

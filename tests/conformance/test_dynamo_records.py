@@ -37,6 +37,7 @@ VERBS = {
     "index": lambda records: records.query(Note, "a", index="by_written"),
     "increment": lambda records: records.increment(Note, "a", "n", by={"amount": 1}),
     "count": lambda records: records.increment(Note, "a", "n", by={"amount": 1}, once="token"),
+    "add": lambda records: records.add([Note("a", "first"), Note("a", "second")]),
     "batch": lambda records: records.batch([Note("a", "first"), Note("a", "second")]),
     "remove": lambda records: records.remove([Note("a", "n")], same=["rank"]),
 }
@@ -59,10 +60,15 @@ GRANTED = {  # as the grants name verbs, and what of each asks for different thi
     "increment initial": [
         lambda records: records.increment(Note, "a", "other", by={"amount": 1}, initial=Note("a", "other")),
     ],
+    "add": [VERBS["add"]],
     "batch": [VERBS["batch"]],
     "remove": [VERBS["remove"]],
 }
-TOGETHER = {"batch": ("PutItem", "UpdateItem"), "remove": ("DeleteItem",)}  # a transaction needs what its parts need
+TOGETHER = {  # a transaction needs what its parts need
+    "add": ("PutItem",),
+    "batch": ("PutItem", "UpdateItem"),
+    "remove": ("DeleteItem",),
+}
 
 
 @pytest.fixture
@@ -94,7 +100,7 @@ def item_of(dynamo: Dynamo, deployment: str, kind: type[Record], group: str, pla
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("verb", ["get", "put", "count", "batch", "remove"])
+    @pytest.mark.parametrize("verb", ["get", "put", "count", "add", "batch", "remove"])
     def test_without_throughput_it_is_unavailable_and_says_when_to_come_again(
         self, records: DynamoRecords, front: DynamoFront, verb: str
     ) -> None:
@@ -163,6 +169,11 @@ class TestLostAnswers:
     def test_a_token_counts_once(self, records: DynamoRecords) -> None:
         assert records.increment(Note, "a", "n", by={"amount": 1}, once="token").amount == 1
 
+    def test_what_is_added_is_there(self, records: DynamoRecords) -> None:
+        records.add([Note("a", "first"), Note("a", "n", rank=1)])
+        assert records.get(Note, "a", "first") == Note("a", "first", revision=1)
+        assert records.get(Note, "a", "n") == Note("a", "n", revision=1)
+
     def test_a_batch_is_put_and_no_conflict(self, records: DynamoRecords) -> None:
         records.batch([Note("a", "first"), Note("a", "n", rank=1, revision=1)])
         assert records.get(Note, "a", "n") == Note("a", "n", rank=1, revision=2)
@@ -178,6 +189,21 @@ class TestWhatIsAsked:
         VERBS[verb](records)
         assert len(front.asked) == 1
         assert front.asked[0] in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "TransactWriteItems")
+
+    def test_those_that_are_there_already_cost_one_request_more_for_each_hundred(
+        self, records: DynamoRecords, front: DynamoFront
+    ) -> None:
+        notes = [Note("a", f"{number:03}") for number in range(250)]
+        records.add(notes[::2])
+        assert front.asked == ["TransactWriteItems"] * 2
+        front.asked.clear()
+        records.add(notes)
+        assert front.asked == ["TransactWriteItems"] * 6
+        assert len(records.query(Note, "a", limit=1000).items) == 251
+
+    def test_what_is_added_goes_in_transactions_of_4_mb(self, records: DynamoRecords, front: DynamoFront) -> None:
+        records.add(dozen())
+        assert front.asked == ["TransactWriteItems"] * 2
 
     def test_a_token_is_two_requests_once_many_were_counted(self, records: DynamoRecords, front: DynamoFront) -> None:
         for number in range(30):

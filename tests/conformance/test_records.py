@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from foundation.errors import Conflict, Invalid, TooLarge
-from foundation.records import ANY, Records, key_of, update
+from foundation.records import ANY, Record, Records, key_of, update
 from tests.conformance.processes import at_once
 from tests.conformance.shapes import BookPage, Color, Guest, Note, Parcel
 from tests.conformance.stores import NOON, STORES, names, noise
@@ -125,6 +125,56 @@ class TestPut:
             return True
 
         assert at_once(16, create).count(True) == 1
+
+
+@pytest.mark.parametrize("records", list(STORES), indirect=True)
+class TestAdd:
+    def test_any_number_of_new_ones_is_put_once_however_often_they_are_added(self, records: Records) -> None:
+        many: list[Record] = [Note("a", f"{number:03}", topic="t", rank=number) for number in range(230)]
+        for _ in range(2):
+            records.add([*many, BookPage("a", "b", 1)])
+            found = records.query(Note, "a", limit=1000).items
+            assert [replace(each, revision=0) for each in found] == many
+            assert {each.revision for each in found} == {1}
+            assert records.query(Note, "a", "t", index="by_topic", limit=1000).items == found
+            assert records.get(BookPage, "a", "b", 1) == BookPage("a", "b", 1, revision=1)
+        records.add([])
+
+    def test_those_that_are_there_stay_and_the_others_are_put(self, records: Records) -> None:
+        there = [records.put(Note("a", name, rank=1)) for name in ("000", "050", "149")]
+        records.increment(Note, "a", "000", by={"amount": 1}, once="token")
+        records.add([Note("a", f"{number:03}", rank=2) for number in range(150)])
+        found = {each.name: each for each in records.query(Note, "a", limit=1000).items}
+        assert [found.pop(each.name) for each in there] == [replace(there[0], amount=1, revision=2), *there[1:]]
+        assert len(found) == 147 and {(each.rank, each.revision) for each in found.values()} == {(2, 1)}
+        assert records.increment(Note, "a", "000", by={"amount": 1}, once="token").amount == 1
+
+    def test_of_two_with_one_key_the_first_is_put(self, records: Records) -> None:
+        records.add([Note("a", "n", rank=1), BookPage("a", "b", 1), Note("a", "n", rank=2), Note("a", "other")])
+        assert records.query(Note, "a").items == (Note("a", "n", rank=1, revision=1), Note("a", "other", revision=1))
+
+    def test_one_that_has_expired_is_put_anew_and_counts_anew(self, records: Records) -> None:
+        past, future = datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(hours=1)
+        records.put(Guest("a", "g", future))
+        records.increment(Guest, "a", "g", by={"visits": 1}, once="token")
+        records.put(Guest("a", "g", past, visits=7), expect=ANY)
+        records.add([Guest("a", "g", future), Guest("a", "h", future)])
+        assert records.query(Guest, "a").items == (Guest("a", "g", future, revision=1), Guest("a", "h", future, revision=1))
+        assert records.increment(Guest, "a", "g", by={"visits": 1}, once="token").visits == 1
+
+    def test_what_is_more_than_a_batch_takes_is_put_too(self, records: Records) -> None:
+        text = noise(390_000)
+        records.add([Parcel("a", f"{number}", text) for number in range(15)])
+        assert len(records.query(Parcel, "a").items) == 15
+
+    def test_an_impossible_key_is_refused_and_what_is_there_is_whole(self, records: Records) -> None:
+        with pytest.raises(Invalid):
+            records.add([Note("a", "n"), Note("a", "\x00")])
+        assert records.get(Note, "a", "n") in (None, Note("a", "n", revision=1))
+
+    def test_of_many_that_add_the_same_at_once_each_record_is_of_one(self, records: Records) -> None:
+        at_once(8, lambda rank: records.add([Note("a", f"{number:03}", rank=rank) for number in range(20)]))
+        assert [each.revision for each in records.query(Note, "a").items] == [1] * 20
 
 
 @pytest.mark.parametrize("records", list(STORES), indirect=True)

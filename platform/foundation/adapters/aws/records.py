@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from math import ceil
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,7 +19,7 @@ from foundation.adapters.aws.names import table_name
 from foundation.adapters.aws.queries import Range, range_of
 from foundation.adapters.aws.tables import Order, groups, place_of, table_of
 from foundation.adapters.aws.values import Attribute, Item, item_of, record_of, size_of
-from foundation.adapters.aws.writing import TRIES, WHAT, patient, pause, transact, write
+from foundation.adapters.aws.writing import LARGEST_BATCH, TRIES, WHAT, fitting, patient, pause, transact, write
 from foundation.ambient import now
 from foundation.errors import Conflict, Invalid, NotFound, TooLarge
 from foundation.records import (
@@ -31,14 +31,13 @@ from foundation.records import (
     Record,
     addable,
     batchable,
+    identity,
     open_cursor,
     scope_of,
     seal_cursor,
 )
 from foundation.settings import Settings
 from foundation.together import each
-
-LARGEST_BATCH: Final = 4 * 2**20  # bytes of a transaction, DynamoDB's limit
 
 
 def adapter(settings: Settings) -> "DynamoRecords":
@@ -144,22 +143,29 @@ class DynamoRecords:
             pause(tried)
         raise Conflict(f"{kind.kind.table} was changed by others all the time; try again")
 
+    def add(self, records: Sequence[Record]) -> None:
+        firsts = {identity(record): record for record in reversed(records)}.values()
+        for some in fitting(self._putting(record, 0) for record in firsts):
+            left = some
+            while there := transact(self.client, left):
+                left = [request for place, request in enumerate(left) if place not in there]
+
     def batch(self, records: Sequence[Record]) -> None:
         batchable(records)
         size = sum(size_of(item_of(record)) for record in records)
         if size > LARGEST_BATCH:
             raise TooLarge(f"{len(records)} records at once have {size:,} bytes and may have {LARGEST_BATCH:,}")
         requests = [self._putting(record, record.revision) for record in records]
-        stale = transact(self.client, requests) if requests else None
-        if stale is not None:
-            raise _stale(records[stale])
+        stale = transact(self.client, requests)
+        if stale:
+            raise _stale(records[stale[0]])
 
     def remove(self, records: Sequence[Record], *, same: Sequence[str]) -> None:
         batchable(records)
         requests = [removed(self._table(type(record)), record, same) for record in records]
-        other = transact(self.client, requests) if requests else None
-        if other is not None:
-            raise Conflict(f"{records[other].kind.table}: somebody else changed or removed it; read it and try again")
+        other = transact(self.client, requests)
+        if other:
+            raise Conflict(f"{records[other[0]].kind.table}: somebody else changed or removed it; read it and try again")
 
     def _item(self, kind: type[Record], key: Sequence[Any]) -> Item | None:
         """The item of a key as it is now."""

@@ -1,16 +1,17 @@
 """One conditional write to DynamoDB, or several together, and how they ended."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from foundation.adapters.aws.clients import answering, code_of
-from foundation.adapters.aws.values import Item
+from foundation.adapters.aws.values import Item, size_of
 from foundation.ambient import number_between
 from foundation.errors import Problem, Unavailable
+from foundation.records import MOST_AT_ONCE
 
 WHAT: Final = "DynamoDB"
 REFUSED: Final = "ConditionalCheckFailedException"
@@ -21,6 +22,7 @@ BUSY_PART: Final = "TransactionConflict"
 WRONG_PART: Final = "ValidationError"
 TRIES: Final = 100  # when others are at work on the same item all the time
 LONGEST_PAUSE: Final = 0.2
+LARGEST_BATCH: Final = 4 * 2**20  # bytes of a transaction, DynamoDB's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +65,47 @@ def write(client: Any, request: Mapping[str, Any]) -> Written:
     return Written(True, answer.get("Attributes"))
 
 
-def transact(client: Any, requests: Sequence[Mapping[str, Any]]) -> int | None:
-    """Make all of the writes or none: None when they were made, else the place of one whose condition does not hold.
+def transact(client: Any, requests: Sequence[Mapping[str, Any]]) -> Sequence[int]:
+    """Make all of the writes or none: the places of those whose condition does not hold, none when they were made.
 
     One that AWS's client sent again is made once: it carries a token. Unavailable as for `write`.
     """
+    if not requests:
+        return ()
     together = [{_part(request): request} for request in requests]
     reasons: list[str] = []
     for tried in range(TRIES):
         with answering(WHAT):
             try:
                 client.transact_write_items(TransactItems=together)
-                return None
+                return ()
             except ClientError as refused:
                 if code_of(refused) != CANCELLED:
                     raise
                 reasons = [str(reason.get("Code")) for reason in refused.response.get("CancellationReasons", ())]
         if STALE_PART in reasons:
-            return reasons.index(STALE_PART)
+            return [place for place, reason in enumerate(reasons) if reason == STALE_PART]
         if WRONG_PART in reasons:
             raise Problem(f"DynamoDB refuses the platform's writes together: {', '.join(reasons)}")
         if BUSY_PART not in reasons:
             break
         pause(tried)
     raise Unavailable(f"DynamoDB does not take the writes together: {', '.join(reasons)}", retry_after=5)
+
+
+def fitting(puts: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """The puts in their order, as many at once as a transaction takes."""
+    some: list[Mapping[str, Any]] = []
+    size = 0
+    for put in puts:
+        more = size_of(put["Item"])
+        if some and (len(some) == MOST_AT_ONCE or size + more > LARGEST_BATCH):
+            yield some
+            some, size = [], 0
+        some.append(put)
+        size += more
+    if some:
+        yield some
 
 
 def _part(request: Mapping[str, Any]) -> str:

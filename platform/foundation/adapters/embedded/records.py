@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from sqlite3 import Connection
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from foundation.records import (
 from foundation.settings import Settings
 
 AFTER: Final = " "  # a value that ends or goes on with SEPARATOR sorts before this, a longer value does not
+AT_ONCE: Final = 32  # records that one statement adds: while their rows are made, no other thread goes on
 SCHEMA = """
 create table if not exists counted_once (
     kind text, p text, s text, token text, primary key (kind, p, s, token)) without rowid;
@@ -52,6 +53,7 @@ class Statements:
     create: tuple[str, ...]
     get: str
     add: str
+    another: str  # what adds one more record to `add`
     put: str
     revision: str
     delete: str
@@ -65,6 +67,7 @@ def statements(kind: type[Record]) -> Statements:
     table, indexes = f'"{kind.kind.table}"', kind.kind.indexes
     columns = [column for name in indexes for column in (f'"{name}_p"', f'"{name}_s"')]
     into = f"into {table} ({', '.join(['p', 's', 'revision', 'expires', 'body', *columns])})"
+    values = f"(?, ?, ?, ?, ?{', ?' * len(columns)})"
     return Statements(
         create=(
             f"create table if not exists {table} (p text, s text, revision integer, expires real, body blob, "
@@ -74,18 +77,14 @@ def statements(kind: type[Record]) -> Statements:
             f'create index if not exists "{kind.kind.table}_expires" on {table} (expires) where expires is not null',
         ),
         get=f"select body from {table} where p = ? and s = ? and (expires is null or expires > ?)",
-        add=f"insert or ignore {into} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
-        put=f"insert or replace {into} values (?, ?, ?, ?, ?{', ?' * len(columns)})",
+        add=f"insert or ignore {into} values {values}",
+        another=f", {values}",
+        put=f"insert or replace {into} values {values}",
         revision=f"select revision from {table} where p = ? and s = ?",
         delete=f"delete from {table} where p = ? and s = ?",
         expire=f"delete from {table} where p = ? and s = ? and expires <= ?",
         decoder=msgspec.json.Decoder(kind),
     )
-
-
-def kind_of(record: Record) -> type[Record]:
-    """Its class."""
-    return type(record)
 
 
 def position(values: Sequence[Any]) -> tuple[str, str]:
@@ -116,10 +115,6 @@ def bounds(column: str, fields: Sequence[str], prefix: Sequence[Any], between: t
     elif not beginning:
         return "true", []
     return f"{column} >= ? and {column} < ?", [low, high]
-
-
-class _Known(Exception):
-    """A record that was to be added is there already."""
 
 
 class SqliteRecords:
@@ -201,12 +196,17 @@ class SqliteRecords:
             grown: dict[str, Any] = {name: getattr(found, name) + amount for name, amount in by.items()}
             return self._put(connection, replace(found, **grown, **(also or {})), ANY)
 
+    def add(self, records: Sequence[Record]) -> None:
+        for kind in {type(record) for record in records}:
+            self._sql(kind)
+        with self.database.writing() as connection:
+            for kind, same in groupby(records, type):
+                self._add(connection, self._sql(kind), list(same))
+
     def batch(self, records: Sequence[Record]) -> None:
         batchable(records)
         for record in records:
             self._sql(type(record))
-        if self._added(records):
-            return
         with self.database.writing() as connection:
             for record in records:
                 self._put(connection, record, record.revision)
@@ -218,18 +218,6 @@ class SqliteRecords:
         with self.database.writing() as connection:
             for record in records:
                 self._remove(connection, record, same)
-
-    def _added(self, records: Sequence[Record]) -> bool:
-        """Add records that are all new, those of a class in one statement; when one is not, nothing happens."""
-        if any(record.revision for record in records):
-            return False
-        with suppress(_Known), self.database.writing() as connection:
-            for kind, same in groupby(records, kind_of):
-                rows = [row(replace(record, revision=1), position(key_of(record, kind.kind.key))) for record in same]
-                if connection.executemany(self.known[kind].add, rows).rowcount < len(rows):
-                    raise _Known
-            return True
-        return False
 
     def sweep(self, kinds: Sequence[type[Record]]) -> int:
         """Remove what has expired; the number removed. Expired records are invisible before that too."""
@@ -253,6 +241,18 @@ class SqliteRecords:
                 connection.execute(statement)
         self.known[kind] = sql
         return sql
+
+    def _add(self, connection: Connection, sql: Statements, records: Sequence[Record]) -> None:
+        """Add records of one class, many by one statement. While SQLite is at work on it, other threads go on; with a statement
+        for each, its work is so short that hardly any of them can begin."""
+        for place in range(0, len(records), AT_ONCE):
+            some = records[place : place + AT_ONCE]
+            rows = [row(replace(each, revision=1), position(key_of(each, each.kind.key))) for each in some]
+            statement = sql.add + sql.another * (len(rows) - 1)
+            if connection.execute(statement, tuple(chain.from_iterable(rows))).rowcount < len(rows):
+                for record in some:  # one of them may only have expired
+                    with suppress(Conflict):
+                        self._put(connection, record, 0)
 
     def _put(self, connection: Connection, record: R, expect: int | Absent) -> R:
         kind, place = record.kind, position(key_of(record, record.kind.key))
