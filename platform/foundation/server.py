@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, Final
 
-from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]
+from gunicorn.asgi import protocol  # type: ignore[import-untyped]
 from gunicorn.workers import gasgi  # type: ignore[import-untyped]
 
 MOST_HELD: Final = 64 * 2**10
@@ -63,7 +64,7 @@ class Corked:
         return getattr(self.transport, name)
 
 
-class Connection(ASGIProtocol):  # type: ignore[misc]
+class Connection(protocol.ASGIProtocol):  # type: ignore[misc]
     """The same, but that one that has ended is freed at once.
 
     Its parser and its last body know it, circles that wait for the collector of garbage; and where it was waiting for a
@@ -94,7 +95,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._callback_parser = self._body_receiver = None
 
 
-ASGIProtocol._check_h1c_protocol_available()  # puts what it finds on the class that asks, but reads it from this one
+# gunicorn's own table knows no 402 and says `Unknown`; 529 is Anthropic's, and in no standard.
+protocol._REASON_PHRASES = {529: "Overloaded", **{each: each.phrase for each in HTTPStatus}, **protocol._REASON_PHRASES}
+protocol.ASGIProtocol._check_h1c_protocol_available()  # puts what it finds on the class that asks, but reads it from this one
 gasgi.ASGIProtocol = Connection  # its worker names the class and has no setting for it
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Iterator
+from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +16,15 @@ import requests
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from foundation.openapi import described
 from foundation.server import Connection
 from tests.faults.test_26_web_killed_during_calls import web_processes
 from tests.usage.provider import Gateway, gateway
 
 WAVE = 200
 LEAST_KEPT = 6000  # bytes: a connection that is kept has 10,000; a call may leave 3,000 in what is kept of the last thousand
+# Where versions of the standard have other words, or no standard has any.
+PHRASES = {413: ["Payload Too Large", "Content Too Large"], 422: ["Unprocessable Entity"], 529: ["Overloaded"]}
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -72,6 +77,37 @@ async def test_a_connection_that_its_client_ends_waits_for_no_collection(applica
     finally:
         gc.enable()
         server.close()
+
+
+class Answering:
+    """An application that answers each request with the status that its path names."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        status = int(scope["path"].strip("/"))
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def test_every_status_that_the_document_has_is_told_with_its_standard_phrase() -> None:
+    told = sorted({int(status) for path in described()["paths"].values() for status in statuses(path)})
+    assert {200, 202, 402, 413, 422, 429, 529} <= set(told)
+    worker = serving(Answering())
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(worker), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    try:
+        for status in told:
+            writer.write(f"GET /{status} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+            line = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0].decode()
+            assert line in {f"HTTP/1.1 {status} {phrase}" for phrase in PHRASES.get(status) or [HTTPStatus(status).phrase]}
+    finally:
+        writer.close()
+        server.close()
+
+
+def statuses(path: dict[str, Any]) -> Iterator[str]:
+    """The statuses of a path's answers, by all methods."""
+    for operation in path.values():
+        yield from operation["responses"]
 
 
 def test_not_every_wave_of_connections_leaves_more_memory_than_the_one_before_it(tmp_path: Path) -> None:
