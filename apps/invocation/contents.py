@@ -1,5 +1,5 @@
-"""What is said to a model and by it, as an administrator may read it: redacted, and only where the application's policy says
-for how many days it is kept."""
+"""What is said to a model and by it, as an administrator may read it: only where the application's policy says for how many
+days it is kept, and redacted: of personal data, secrets and its denied phrases, whatever its guard does with them."""
 
 import asyncio
 from collections.abc import Iterable
@@ -25,8 +25,8 @@ async def kept(call: Call, answered: Said) -> Content:
 def redacted(call: Call, answered: Said) -> Content:
     """The same, here."""
     until = call.created + timedelta(days=call.policy.content_days)
-    asked = cut(guarding.masked(asked_of(call.request)))
-    return Content(call.caller.application, call.invocation, until, asked, cut(guarding.masked(text_of(answered))))
+    asked, said = (cut(guarding.masked(text, call.policy.guard.denied)) for text in (asked_of(call.request), text_of(answered)))
+    return Content(call.caller.application, call.invocation, until, asked, said)
 
 
 def cut(text: str) -> str:

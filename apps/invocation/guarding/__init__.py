@@ -26,7 +26,6 @@ from apps.invocation.lengths import length
 T = TypeVar("T")
 LOGPROBS: Final = "logprobs"
 NOTHING: Final = Guard()
-EVERYTHING: Final = screen(Guard(personal=Action.MASK, secrets=Action.MASK))
 checking: Final = ThreadPoolExecutor(2, "guarding")  # of its own: what takes long here holds up nothing else
 
 
@@ -102,6 +101,7 @@ def guardrail(guard: Guard) -> Guardrail | None:
     return Guardrail(identifier, version) if identifier else None
 
 
-def masked(text: str) -> str:
-    """A text with a mask in the place of everything personal and secret that is known by its form."""
-    return Window(EVERYTHING, Findings(), "").whole(text)
+def masked(text: str, denied: tuple[str, ...] = ()) -> str:
+    """A text with a mask in the place of everything personal and secret that is known by its form, and of denied phrases."""
+    everything = Guard(personal=Action.MASK, secrets=Action.MASK, phrases=Action.MASK, denied=denied)
+    return Window(screen(everything), Findings(), "").whole(text)
