@@ -1,15 +1,20 @@
 """Calls that the store refused: each is a file beside the journals, until an operator has it put on the account again."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from apps.usage.journal import REFUSED
-from apps.usage.posting import DECODER, Entry, post
-from apps.usage.shipping import is_passing
+from apps.usage.posting import DECODER, Entry, is_passing, post
+from apps.usage.segments import sync_folder, write_whole
 from foundation.errors import Problem
+
+DRAFT: Final = ".new"  # the end of the name of a file that is not whole yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +26,34 @@ class SetAside:
     refused: str = ""
 
 
-def set_aside(home: Path) -> list[SetAside]:
-    """All of them, in the order of their files."""
-    return [SetAside(path, read(path)) for path in sorted((home / REFUSED).glob("*"))]
+def put_aside(home: Path, name: str, payload: bytes) -> Path:
+    """Keep a call that the store refused under the name that it was refused by; its file. It is whole and on the disk, or
+    not there, and a repeat writes it again."""
+    folder = home / REFUSED
+    folder.mkdir(exist_ok=True, mode=0o700)
+    path = folder / name.replace("/", "-")
+    draft = path.with_name(path.name + DRAFT)
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_whole(file, payload, 0)
+    finally:
+        os.close(file)
+    draft.replace(path)
+    sync_folder(folder)
+    sync_folder(home)
+    return path
+
+
+def files(home: Path) -> list[Path]:
+    """The files of those that were set aside, in their order."""
+    return sorted(path for path in (home / REFUSED).glob("*") if path.suffix != DRAFT)
+
+
+def set_aside(home: Path) -> Iterator[SetAside]:
+    """All of them, in the order of their files; those that are put on the account meanwhile are passed by."""
+    for path in files(home):
+        with suppress(FileNotFoundError):
+            yield SetAside(path, read(path))
 
 
 def posted_again(home: Path) -> Iterator[SetAside]:

@@ -12,6 +12,7 @@ from apps.usage.records import Content, DayUsage, Invocation, Outcome, reservati
 from apps.usage.segments import LARGEST_PAYLOAD
 from foundation.adapters import limits, records
 from foundation.ambient import now
+from foundation.errors import Conflict, Denied, Problem
 from foundation.ports import Settlement
 from foundation.records import composed
 from foundation.settings import CHOSEN
@@ -127,3 +128,10 @@ def sums_of(rows: Sequence[Invocation]) -> dict[str, int]:
         "cache_hits": sum([bool(row.cache) for row in rows]),
         "cost": sum([row.cost or 0 for row in rows]),
     }
+
+
+def is_passing(failed: Exception) -> bool:
+    """Whether a repeat may work: a store that does not answer, or that refuses the platform, unlike a row that it refuses."""
+    if isinstance(failed, Problem):
+        return failed.retryable or isinstance(failed, Conflict | Denied)
+    return isinstance(failed, OSError)

@@ -103,7 +103,7 @@ def accept() -> None:
 
 def findings() -> Iterator[Finding]:
     """Whether every call came on the account."""
-    refused = sum(1 for _ in (CHOSEN.journal_home / REFUSED).glob("*"))
+    refused = len(aside.files(CHOSEN.journal_home))
     text = f"{refused} calls could not be put there" if refused else "every call is there, or on its way"
     where = f"the calls are kept in {CHOSEN.journal_home / REFUSED}, and `manage.py calls post` tries it again"
     remedy = f"Read the log for the reason; {where}." if refused else ""
@@ -112,7 +112,7 @@ def findings() -> Iterator[Finding]:
 
 def set_aside() -> list[SetAside]:
     """The calls that the store refused, of all processes of this machine."""
-    return aside.set_aside(CHOSEN.journal_home)
+    return list(aside.set_aside(CHOSEN.journal_home))
 
 
 def post_again() -> Iterator[SetAside]:

@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 
-from apps.usage.journal import REFUSED, Journal, Orphan, holding, orphans
-from apps.usage.posting import DECODER, Entry
+from apps.usage.aside import put_aside
+from apps.usage.journal import Journal, Orphan, holding, orphans
+from apps.usage.posting import DECODER, Entry, is_passing
 from apps.usage.segments import Block, Segment
 from apps.usage.totals import Totals, UnderWay
 from foundation.ambient import number_between
-from foundation.errors import Conflict, Denied, Problem
 
 logger = logging.getLogger(__name__)
 
@@ -176,10 +176,8 @@ class Shipper:
             except Exception as failed:
                 if is_passing(failed):
                     raise
-                aside = self.journal.home / REFUSED
-                aside.mkdir(exist_ok=True, mode=0o700)
-                (aside / name.replace("/", "-")).write_bytes(payload)
-                logger.error("a call cannot be put on the account and is kept in %s: %s", aside, type(failed).__name__)
+                path = put_aside(self.journal.home, name, payload)
+                logger.error("a call cannot be put on the account and is kept as %s: %s", path, type(failed).__name__)
 
     def _step_of_orphans(self) -> bool:
         if not self.adopted:
@@ -227,13 +225,6 @@ class Shipper:
                 draft.write_bytes(content)
                 draft.replace(self.journal.folder / TOTALS)
                 self.written = content
-
-
-def is_passing(failed: Exception) -> bool:
-    """Whether a repeat may work: a store that does not answer, or that refuses the platform, unlike a row that it refuses."""
-    if isinstance(failed, Problem):
-        return failed.retryable or isinstance(failed, Conflict | Denied)
-    return isinstance(failed, OSError)
 
 
 def read(path: Path) -> Totals:

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.usage import services
+from apps.usage.aside import put_aside
 from apps.usage.journal import REFUSED, Journal
 from apps.usage.posting import Entry, encoded, post
 from apps.usage.records import Invocation, Outcome
@@ -70,6 +71,24 @@ def test_calls_that_were_set_aside_are_listed_and_doctor_names_the_command(calle
     assert Path(listed["file"]).parent == aside and listed["file"] in run("list")
     (finding,) = services.findings()
     assert not finding.good and "`manage.py calls post`" in finding.remedy
+
+
+def test_a_call_that_another_command_puts_on_the_account_meanwhile_is_passed_by(caller: Caller, aside: Path) -> None:
+    row = called(caller)
+    refused(encoded(Entry(row)))
+    (aside / "0-gone").symlink_to(aside / "removed since the folder was read")
+    assert [each["call"] for each in run_json("list")] == [row.invocation]
+    assert [each["call"] for each in run_json("post")] == [row.invocation]
+
+
+def test_a_file_is_the_whole_call_or_none_whenever_its_process_is_killed(aside: Path) -> None:
+    path = put_aside(CHOSEN.journal_home, "process/1/0", b"what no command can read")
+    with path.open("rb") as reading:
+        put_aside(CHOSEN.journal_home, "process/1/0", b"again")
+        assert reading.read() == b"what no command can read", "a repeat takes the place of the file and writes into none"
+    path.rename(path.with_name(f"{path.name}.new"))  # as a process leaves it that is killed while it writes
+    assert run_json("list") == [] == run_json("post") and next(services.findings()).good
+    assert put_aside(CHOSEN.journal_home, "process/1/0", b"again") == path and list(aside.iterdir()) == [path]
 
 
 def test_calls_that_the_store_takes_now_come_on_the_account_once(caller: Caller, aside: Path) -> None:
