@@ -39,10 +39,23 @@ FINAL: Final = (UpstreamDenied, UnknownModel, UpstreamTimeout)
 class Route:
     """The tries of one call, each written down in `call.tries` when it has ended; of a stream, when it has begun."""
 
-    __slots__ = ("begun", "call", "circuit", "end", "failure", "given_up", "place", "places", "seen", "since", "too_long")
+    __slots__ = (
+        "begun",
+        "call",
+        "circuit",
+        "end",
+        "failure",
+        "first",
+        "given_up",
+        "place",
+        "places",
+        "seen",
+        "since",
+        "too_long",
+    )
 
     def __init__(self, call: Call) -> None:
-        self.call = call
+        self.call, self.first = call, call.by
         self.end = time.monotonic() + CHOSEN.route_deadline
         self.places = itinerary(call.by, call.policy)
         self.seen: dict[Circuit, tuple[Place, int]] = {}
@@ -182,9 +195,11 @@ class Route:
             self.given_up.add(circuit)
 
     def _tried(self, outcome: str) -> None:
-        """Write this try down, in the place of what was written when it had begun."""
-        tries = self.call.tries
-        made = Try(self.place.deployment.name, outcome, round((time.monotonic() - self.since) * 1000))
+        """Write this try down, in the place of what was written when it had begun. A place of a fallback has its model's name
+        before its own, as places of two models may have one name."""
+        tries, place = self.call.tries, self.place
+        name = place.deployment.name if place.model is self.first else f"{place.model.name}/{place.deployment.name}"
+        made = Try(name, outcome, round((time.monotonic() - self.since) * 1000))
         if self.begun:
             tries[-1] = made
         else:

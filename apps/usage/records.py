@@ -21,7 +21,7 @@ class Outcome(enum.StrEnum):
 
 
 class Try(Struct, frozen=True):
-    """One attempt at a deployment, and how it ended: `success`, or the code of an error."""
+    """One attempt at a deployment, of a fallback as `model/deployment`; and how it ended: `success`, or an error's code."""
 
     deployment: str
     outcome: str

@@ -51,9 +51,22 @@ async def test_a_fallback_of_another_provider_answers_and_its_price_is_paid(clie
             row = await account(door, model)
     assert (answer.status, client.text(answer)) == (200, TEXT)
     assert (answer.headers["x-served-by"], answer.headers["x-deployment"]) == (spare, "good")
-    assert answer.headers["x-tries"] == "failed=upstream_failed,failed=upstream_failed,good=success"
+    assert answer.headers["x-tries"] == f"failed=upstream_failed,failed=upstream_failed,{spare}/good=success"
     assert (row.model_name, row.served_by, row.deployment) == (model, spare, "good")
     assert row.cost == math.ceil(READ * 3 + WRITTEN * 5)
+
+
+@EVERY_CLIENT
+async def test_places_of_one_default_name_are_told_apart_by_their_models(client: Client, door: Door):
+    async with serving(OPENAI, BEHAVIOURS) as server:
+        with (
+            listed(deployed(server, "spare", "good", name="openai")) as spare,
+            listed(deployed(server, "main", "failed", name="openai"), fallbacks=(spare,)) as model,
+        ):
+            answer = await asked(door, client, model)
+            row = await account(door, model)
+    assert [each.deployment for each in row.tries] == ["openai", "openai", f"{spare}/openai"]
+    assert answer.headers["x-tries"] == ",".join(f"{each.deployment}={each.outcome}" for each in row.tries)
 
 
 @EVERY_CLIENT

@@ -20,7 +20,7 @@ TAKES: Final[Mapping[str, str]] = {
 TELLS: Final[Mapping[str, str]] = {
     "x-served-by": "The name of the model that answered.",
     "x-deployment": "Where it answered.",
-    "x-tries": "Every deployment that was tried with its outcome, where there was more than one.",
+    "x-tries": "Every deployment that was tried with its outcome, where there was more than one; of a fallback with its model.",
     "x-cache": "How an answer kept from before was found: exact or semantic.",
     "age": "How many seconds old such an answer is.",
     "x-ignored-parameters": "What was asked for and had no part in the answer.",
