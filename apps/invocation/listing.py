@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
@@ -154,9 +155,10 @@ def checked(model: Model) -> None:
         tokens = getattr(model, field)
         if tokens is not None and not 0 < tokens <= MOST_TOKENS:
             raise Invalid(f"{field} ({tokens}) must be from 1 to {MOST_TOKENS} tokens")
-    names = [place.name for place in model.placements]
-    if len(set(names)) < len(names):
-        raise Invalid("two deployments of a model may not have one name")
+    for name, times in Counter(place.name for place in model.placements).items():
+        if times > 1:
+            said = f"{model.name} has a deployment {name} already; give this one a name of its own"
+            raise Invalid(f"{said} (--deployment NAME; in the portal, Name of the place)")
     if model.prices is not None and not all(0 <= (price or 0) < 1_000_000 for price in msgspec.structs.astuple(model.prices)):
         raise Invalid("prices must be numbers from 0, in US dollars for a million tokens")
     checked_names(model)
