@@ -33,6 +33,16 @@ def test_the_role_of_backups_reads_what_is_stored_and_writes_none_of_it() -> Non
     assert {*changing, "dynamodb:DeleteTable", "s3:DeleteBucket"}.isdisjoint(actions)
 
 
+def test_the_role_of_backups_may_give_them_the_tags_of_what_they_are_of_and_of_the_plan() -> None:
+    (plan,) = resources("backup.json", "AWS::Backup::BackupPlan").values()
+    assert all(rule["RecoveryPointTags"] for rule in plan["BackupPlan"]["BackupPlanRule"])
+    (role,) = resources("backup.json", "AWS::IAM::Role").values()
+    statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    (where,) = [each["Resource"] for each in statements if "backup:TagResource" in each["Action"]]
+    (made,) = map(said, where)
+    assert made.startswith("arn:") and made.endswith(":recovery-point:*") and ":backup:" in made
+
+
 @pytest.mark.parametrize(
     ("lock", "expected"), [("None", (False, False)), ("Governance", (True, False)), ("Compliance", (True, True))]
 )

@@ -59,6 +59,7 @@ LENDS: Final[Mapping[str, Any]] = {
     "Resource": [Ref("DataKeyArn")],
     "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
 }
+POINTS: Final = "arn:${AWS::Partition}:backup:${AWS::Region}:${AWS::AccountId}:recovery-point:*"
 RULES: Final = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/AwsBackupManagedRule*"
 
 
@@ -148,6 +149,7 @@ def _may(platform: Platform) -> Iterator[tuple[str, tuple[str, ...], tuple[str, 
     yield "dynamodb", ("CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"), made
     yield "dynamodb", ("DeleteBackup", "DescribeBackup"), tuple(f"{each}/backup/*" for each in made)
     yield "backup", ("CopyIntoBackupVault", "DescribeBackupVault"), ("${Vault.BackupVaultArn}",)
+    yield "backup", ("TagResource",), (POINTS,)  # without it no backup is made of what has tags
     yield (
         "s3",
         (
