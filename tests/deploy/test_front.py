@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from deploy.cloudformation.generate import FOLDER
-from deploy.cloudformation.resolved import deployment
+from deploy.cloudformation.resolved import deployment, resolved
 from tests.deploy.functions import called
 from tests.deploy.reading import holds, resources, said, template
 from tests.servers.moto import Moto
@@ -122,6 +122,16 @@ def test_there_is_one_firewall_and_it_is_of_us_east_1(region: str, given: str, e
     }
     assert made == expected
     assert resources("front.json", "AWS::CloudFormation::CustomResource")["FirewallThere"]["Region"] == "us-east-1"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_cloudfront_has_one_private_way_and_goes_it_by_the_scheme_of_the_balancer(scheme: str) -> None:
+    made = resolved(template("front.json"), {"BalancerScheme": scheme})["Resources"]
+    ((name, way),) = ((name, each) for name, each in made.items() if each["Type"] == "AWS::CloudFront::VpcOrigin")
+    assert way["Properties"]["VpcOriginEndpointConfig"]["OriginProtocolPolicy"] == f"{scheme}-only"
+    origins = made["Distribution"]["Properties"]["DistributionConfig"]["Origins"]
+    assert origins
+    assert all(each["VpcOriginConfig"]["VpcOriginId"] == {"Fn::GetAtt": [name, "Id"]} for each in origins)
 
 
 def test_the_firewall_made_elsewhere_is_the_template_front_waf() -> None:
