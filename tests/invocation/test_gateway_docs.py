@@ -49,6 +49,8 @@ APPS: Final = {
     "doctor": "foundation",
     "worker": "foundation",
 }
+COMPARED: Final = PAGE.partition("\n## Against ")[2].partition("\nSources: ")[0]
+ROWS: Final = tuple(line.strip("| ").split(" | ") for line in COMPARED.splitlines() if line.startswith("| "))[1:]
 TESTS: Final = tuple(dict.fromkeys(re.findall(r"(tests/[\w/]+\.py)::((?:\w+::)?test_\w+)", PAGE)))
 EXAMPLES: Final = tuple(re.findall(r"```python\n(from (?:openai|anthropic) .+?)```", PAGE, re.DOTALL))
 CODE: Final = tuple(dict.fromkeys(re.findall(r"`([^`\n]+)`", PAGE)))
@@ -164,10 +166,23 @@ def test_every_action_of_a_command_is_shown(command: str) -> None:
     assert [action for action in choices if not re.search(rf"manage\.py {command} {action}\b", PAGE)] == []
 
 
-@pytest.mark.parametrize("source", tuple(dict.fromkeys(re.findall(r"\[([LPB]\d+)\]", PAGE))))
+@pytest.mark.parametrize("source", tuple(dict.fromkeys(re.findall(r"\[([LPB]\d*)\]", COMPARED))))
 def test_what_is_said_of_others_has_its_source(source: str) -> None:
-    listed = PAGE.rpartition("\nSources: ")[2]
-    assert f"[{source}]" in listed
+    listed = re.search(rf"\[{source}\] (.+)", PAGE.rpartition("\nSources: ")[2])
+    assert listed
+    assert re.search(r"https://|`[\w./]+\.(?:py|js)`", listed[1]) or source in ("L", "P")
+
+
+def test_no_cell_of_the_table_is_without_its_proof() -> None:
+    headings = {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in re.findall(r"^#+ (.+)", PAGE, re.MULTILINE)}
+    assert len(ROWS) > 40
+    for feature, here, *others in ROWS:
+        sections, pages = re.findall(r"\]\(#([\w-]+)\)", here), re.findall(r"\]\((\w+\.md)\)", here)
+        assert sections or pages or re.search(r"tests/[\w/]+\.py::", here), feature
+        assert set(sections) <= headings, feature
+        assert all((ROOT / "docs" / page).exists() for page in pages), feature
+        for product, cell in zip("LPB", others, strict=True):
+            assert re.search(rf"\[{product}\d*\]", cell), f"{feature}: {cell}"
 
 
 @pytest.fixture(scope="module")

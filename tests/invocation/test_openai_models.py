@@ -91,3 +91,22 @@ async def test_a_path_that_there_is_not_is_told_in_the_dialect_of_its_neighbours
     theirs = await ask(method, "/v1/messages/bundles", b"{}", door.token, {})
     assert (theirs.status, theirs.json["type"], theirs.json["error"]["type"]) == (404, "error", "not_found_error")
     assert (await ask(method, "/model/nowhere", b"{}", door.token, {})).json == {"detail": "Not Found", "code": "not_found"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/completions",
+        "/v1/fine_tuning/jobs",
+        "/v1/images/generations",
+        "/v1/audio/speech",
+        "/v1/audio/transcriptions",
+        "/v1/realtime/client_secrets",
+        "/v1/mcp",
+        "/v1/a2a",
+    ],
+)
+async def test_an_api_that_is_not_offered_is_refused_by_its_path(door: Door, path: str):
+    answer = await ask("POST", path, b"{}", door.token, {})
+    assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
+    assert answer.json["error"]["message"] == f"Invalid URL (POST {path})"
