@@ -75,6 +75,12 @@ async def test_an_added_model_can_be_called_at_once(name: str, door: Door) -> No
     assert answer.status == 503 and "the model server cannot be reached" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("provider", ["azure", "vertex", "gemini"])
+def test_a_provider_that_there_is_not_is_refused_with_those_that_there_are(name: str, provider: str) -> None:
+    with pytest.raises(CommandError, match=f"'{provider}'.*anthropic.*bedrock.*openai"):
+        models("add", name, "--provider", provider, "--model", "x")
+
+
 def test_a_second_model_of_one_name_is_refused(name: str) -> None:
     added(name)
     with pytest.raises(CommandError, match="there is a model"):
