@@ -101,8 +101,19 @@ def test_alarms_may_be_published_to_the_encrypted_topic() -> None:
     assert topic["KmsMasterKeyId"] == {"Ref": "DataKeyArn"}
     assert (publishes["Effect"], publishes["Principal"]) == ("Allow", {"Service": "cloudwatch.amazonaws.com"})
     assert (only_tls["Effect"], only_tls["Principal"]) == ("Deny", "*")
+
+
+def services(statements: list[dict[str, Any]]) -> set[str]:
+    """The services of AWS that statements let in."""
+    named = [each["Principal"]["Service"] for each in statements if "Service" in each["Principal"]]
+    return {name for each in named for name in ([each] if isinstance(each, str) else each)}
+
+
+def test_a_service_of_aws_that_publishes_to_an_encrypted_topic_may_use_its_key_and_no_other_does() -> None:
+    made = [each for file in NESTED for each in resources(file, "AWS::SNS::TopicPolicy").values()]
+    publish = {name for each in made for name in services(each["PolicyDocument"]["Statement"])}
     key = resources("keys.json", "AWS::KMS::Key")["DataKey"]["KeyPolicy"]["Statement"]
-    assert any("cloudwatch.amazonaws.com" in each["Principal"].get("Service", ()) for each in key)
+    assert services(key) == publish == {"cloudwatch.amazonaws.com", "s3.amazonaws.com"}
 
 
 def test_the_dashboard_is_what_cloudwatch_reads() -> None:

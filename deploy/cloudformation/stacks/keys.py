@@ -38,10 +38,10 @@ LOGS: Mapping[str, Any] = {
         }
     },
 }
-ALARMS: Mapping[str, Any] = {
-    "Sid": "AlarmsAndEventsToEncryptedTopics",
+TOPICS: Mapping[str, Any] = {
+    "Sid": "AlarmsAndBucketsToEncryptedTopics",
     "Effect": "Allow",
-    "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com", "s3.amazonaws.com"]},
+    "Principal": {"Service": ["cloudwatch.amazonaws.com", "s3.amazonaws.com"]},
     "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
     "Resource": "*",
     "Condition": {"StringEquals": {"aws:SourceAccount": Sub("${AWS::AccountId}")}},
@@ -55,7 +55,7 @@ def stack(platform: Platform) -> Stack:
         title="Generative AI Foundation: keys that encrypt data and logs.",
         groups=(group(PLATFORM_GROUP, DEPLOYMENT),),
         resources=(
-            key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", ALARMS, **KEPT),
+            key("DataKey", "data", "Encrypts tables, files, queues, secrets and vectors.", TOPICS, **KEPT),
             _alias("DataKey", "data"),
             key("LogsKey", "logs", "Encrypts logs.", LOGS, **KEPT),
             _alias("LogsKey", "logs"),
