@@ -8,13 +8,14 @@ import json
 import operator
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from tests.bench.gateway.gateways import (
 RUNS, SECONDS = int(os.environ.get("RUNS", "3")), float(os.environ.get("SECONDS", "5"))
 VERSION = "import platform; print(platform.python_version())"
 RESULTS = ROOT / "bench/RESULTS.md"
+PAUSE = 2.0  # seconds for which the store of accounts takes nothing
 GATEWAYS: tuple[Callable[[int, int, Path], Gateway], ...] = (ours, portkey, litellm)
 Figures = Mapping[str, float]
 
@@ -44,8 +46,8 @@ Figures = Mapping[str, float]
 def crowd(gateway: Gateway, clients: int, **more: Any) -> dict[str, Any]:
     """What a crowd of clients saw, with the gateway's processor time."""
     wanted = {"port": gateway.port, "path": gateway.path, "headers": gateway.headers, "body": BODY, "clients": clients, **more}
-    if not more.keys() & {"requests"}:
-        wanted["seconds"] = SECONDS
+    if "requests" not in more:
+        wanted.setdefault("seconds", SECONDS)
     before = gateway.cpu()
     command = ["taskset", "-c", "1", sys.executable, "-m", "tests.bench.gateway.load", json.dumps(wanted)]
     seen: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
@@ -113,6 +115,15 @@ def endurance(gateway: Gateway) -> Figures:
     return {**found, "before": before, "after": gateway.memory(), "many_failed": many["failed"]}
 
 
+def patience(gateway: Gateway) -> float:
+    """How many times as long the slowest hundredth of requests takes while the store of accounts takes nothing."""
+    usual = crowd(gateway, 16, seconds=PAUSE)["p99"]
+    store = sqlite3.connect(Path(gateway.environment["FOUNDATION_HOME"]) / "records.db", isolation_level=None)
+    with closing(store):
+        store.execute("begin immediate")
+        return float(crowd(gateway, 16, seconds=PAUSE)["p99"]) / usual
+
+
 TEXT = """# Gateways side by side
 
 {day}, {machine}; medians of {runs} runs of {seconds:g} s. `make bench-gateway` measures anew.
@@ -137,6 +148,7 @@ def bounds(table: Mapping[str, Figures], long: Figures) -> list[tuple[str, float
         ("times Portkey's rate at c=16", us["rate_16"] / portkeys["rate_16"], ">=", 2.5),
         ("ms added at c=1, p50", us["p50_1"] - alone["p50_1"], "<", 1),
         ("ms added at c=1, p99", us["p99_1"] - alone["p99_1"], "<", 4),
+        ("times the p99 at c=16 while the store takes nothing for 2 s", long["paused"], "<", 1.25),
         ("times Portkey's rate of streams at c=16", us["streams"] / portkeys["streams"], ">=", 2),
         ("CPU µs a streamed event", us["event_us"], "<", 80),
         ("of 2,000 open streams failed", long["open_failed"], "<=", 0),
@@ -200,7 +212,8 @@ def main() -> int:
                 with running(gateway, home / f"{make.__name__}.log"):
                     table[gateway.name] = medians([measured(gateway) for _ in range(RUNS)])
                     if make is ours:
-                        long = endurance(gateway)
+                        paused = statistics.median(patience(gateway) for _ in range(RUNS))
+                        long = {**endurance(gateway), "paused": paused}
     text, good = report(table, long)
     print(text)
     RESULTS.parent.mkdir(exist_ok=True)
