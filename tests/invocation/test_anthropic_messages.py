@@ -239,6 +239,14 @@ async def test_a_stop_sequence_that_ended_the_answer_is_named(door: Door):
     )
 
 
+async def test_the_local_model_names_a_stop_sequence_where_it_ended_the_answer(door: Door):
+    ended = await good(door, "Say hello.", model=LOCAL, temperature=0, stop_sequences=["never", "e"])
+    assert "e" not in ended["content"][0]["text"]
+    assert (ended["stop_reason"], ended["stop_sequence"]) == ("stop_sequence", "e")
+    cut = await good(door, "Say hello.", model=LOCAL, temperature=0, stop_sequences=["never"], max_tokens=3)
+    assert (cut["stop_reason"], cut["stop_sequence"]) == ("max_tokens", None)
+
+
 async def test_what_was_read_from_the_cache_and_put_there_is_counted_apart(door: Door):
     block = {"type": "text", "text": f"A long book {'word ' * 50}", "cache_control": {"type": "ephemeral"}}
     first, second = (await good(door, block))["usage"], (await good(door, block))["usage"]

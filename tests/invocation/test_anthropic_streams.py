@@ -96,6 +96,12 @@ async def test_the_local_models_answer_comes_in_anthropics_events_and_order(door
     assert (answer.headers["x-served-by"], answer.headers["x-deployment"]) == (LOCAL, "local_text")
 
 
+async def test_the_local_models_stream_names_the_stop_sequence_that_ended_it(door: Door):
+    body = asked("Say hello.", model=LOCAL, stream=True, temperature=0, stop_sequences=["never", "e"])
+    said = events(await door.post("/v1/messages", body))
+    assert said[-2]["delta"] == {"stop_reason": "stop_sequence", "stop_sequence": "e"}
+
+
 def told(said: Sequence[Any]) -> tuple[int, int]:
     """The tokens read that a stream says at its beginning, and at its end."""
     return said[0]["message"]["usage"]["input_tokens"], said[-2]["usage"]["input_tokens"]

@@ -105,10 +105,11 @@ class LocalText:
 
         work = loop.run_in_executor(self.threads, self._generate, body(request), receive)
         work.add_done_callback(lambda _: chunks.put_nowait(None))
-        usage, reason = Usage(0, 0), StopReason.END
+        usage, reason, stop = Usage(0, 0), StopReason.END, None
         try:
             while (chunk := await chunks.get()) is not None:
                 refused(chunk)
+                stop = stopped(chunk) or stop
                 for choice in chunk["choices"]:
                     reason = REASONS.get(choice["finish_reason"] or "", reason)
                     if text := choice["delta"].get("content"):
@@ -119,7 +120,7 @@ class LocalText:
         finally:
             closed = True
             work.cancel()
-        yield Finish(usage, reason)
+        yield Finish(usage, reason, stop)
 
     async def complete(self, request: Request) -> Completion:
         return await complete(self.stream(request))
@@ -170,6 +171,7 @@ def body(request: Request) -> Mapping[str, Any]:
         "messages": [{"role": role, "content": text.replace(OPENING, "< |")} for role, text in said],
         "max_tokens": request.max_tokens or DEFAULT_MAX_TOKENS,
         "stop": list(request.stop),
+        "verbose": bool(request.stop),  # with its last piece the engine then says which of them ended the answer
         "stream": True,
         "stream_options": {"include_usage": True},
         **({} if request.logprobs is None else {"logprobs": True, "top_logprobs": request.logprobs or 1}),
@@ -196,6 +198,11 @@ def likelihoods(choice: Mapping[str, Any], beside: int | None) -> tuple[Mapping[
 def likelihood(token: Mapping[str, Any]) -> Mapping[str, Any]:
     """One token, as OpenAI has it."""
     return {name: token[name] for name in ("token", "logprob", "bytes")}
+
+
+def stopped(chunk: Mapping[str, Any]) -> str | None:
+    """The stop sequence that ended the answer, where the last piece names one."""
+    return chunk.get("__verbose", {}).get("stopping_word") or None
 
 
 def refused(chunk: Mapping[str, Any]) -> None:
