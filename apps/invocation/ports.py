@@ -43,8 +43,8 @@ class Provider(Protocol):
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         """A vector for each text, whatever their number, of unit length; a text beyond the model's length counts by its
-        beginning. Invalid for dimensions that the model does not have. What it raises after some of many texts were read says
-        how many tokens these had (`used`)."""
+        beginning. InvalidValue, which names `dimensions`, for a number that the model does not have. What it raises after some
+        of many texts were read says how many tokens these had (`used`)."""
 
     async def rerank(self, model: str, query: str, documents: Sequence[str], top: int | None = None) -> Ranking:
         """The documents by their relevance, the best `top` of them."""

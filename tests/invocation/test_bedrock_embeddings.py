@@ -157,8 +157,9 @@ async def test_each_family_is_asked_in_its_own_form(
     ],
 )
 async def test_what_a_model_cannot_embed_is_invalid(bedrock: Bedrock, model: str, dimensions: int | None, said: str):
-    with pytest.raises(Invalid, match=said):
+    with pytest.raises(Invalid, match=said) as wrong:
         await bedrock.embed(model, ["Hi"], dimensions)
+    assert getattr(wrong.value, "param", None) == (dimensions and "dimensions")
 
 
 async def test_a_text_beyond_coheres_length_counts_by_its_beginning(bedrock: Bedrock, server: BedrockServer):

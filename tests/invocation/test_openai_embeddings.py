@@ -70,8 +70,9 @@ async def test_dimensions_reach_the_provider(door: Door, upstream: OpenAIServer)
 
 async def test_dimensions_that_a_model_does_not_have_are_refused(door: Door):
     answer = await door.post(PATH, {"model": LOCAL, "input": "hello", "dimensions": 100})
-    assert answer.status == 400
-    assert "384" in answer.json["error"]["message"]
+    error = answer.json["error"]
+    assert (answer.status, error["param"], error["code"]) == (400, "dimensions", "invalid_value")
+    assert "384" in error["message"]
     assert (await door.post(PATH, {"model": LOCAL, "input": "hello", "dimensions": 384})).status == 200
 
 

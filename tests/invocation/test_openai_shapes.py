@@ -9,7 +9,7 @@ import pytest
 from apps.invocation.adapters.openai.provider import OpenAICompatible
 from apps.invocation.folding import complete
 from apps.invocation.invocations import Completion, Message, Request, Role, StopReason, Text, Thinking, ToolUse, Usage
-from foundation.errors import Invalid, UpstreamFailed
+from foundation.errors import InvalidValue, UpstreamFailed
 from tests.invocation.unruly import events, reply, serving
 
 ASKED = Request("m", (Message(Role.USER, (Text("Hi there"),)),), stop=("END",), logprobs=1)
@@ -223,6 +223,7 @@ async def test_every_form_of_server_sent_events_is_read(stream: bytes):
 
 async def test_vectors_of_other_dimensions_than_those_asked_for_are_invalid():
     async with serving(reply(200, {"data": [{"embedding": [1.0, 0.0]}]})) as server:
-        with pytest.raises(Invalid, match="2 dimensions, not of 3"):
+        with pytest.raises(InvalidValue, match="2 dimensions, not of 3") as wrong:
             await OpenAICompatible(server.url).embed("e", ["a"], 3)
+    assert wrong.value.param == "dimensions"
     assert server.asked[0]["body"] == {"model": "e", "input": ["a"], "encoding_format": "float", "dimensions": 3}

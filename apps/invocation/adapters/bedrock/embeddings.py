@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from apps.invocation.adapters.bedrock.families import foundation
 from apps.invocation.invocations import Ranked
-from foundation.errors import Invalid, UpstreamFailed
+from foundation.errors import Invalid, InvalidValue, UpstreamFailed
 
 # The port does not say whether a text is a query or a document. Both are embedded as documents, so that the vector of a text
 # is always the same one; the models that tell the two apart rank a little worse for it.
@@ -88,9 +88,9 @@ class Embedder(Struct, frozen=True):
     sizes: tuple[int, ...]
 
     def size(self, model: str, wanted: int | None) -> int | None:
-        """The wanted size; Invalid when the model does not have it."""
+        """The wanted size; InvalidValue when the model does not have it."""
         if wanted is not None and wanted not in self.sizes:
-            raise Invalid(f"dimensions is {wanted}; {model} has {', '.join(map(str, self.sizes))}")
+            raise InvalidValue(f"dimensions is {wanted}; {model} has {', '.join(map(str, self.sizes))}", param="dimensions")
         return wanted if len(self.sizes) > 1 else None
 
 

@@ -14,7 +14,7 @@ from apps.invocation.adapters.local.text import carried
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Text
 from apps.invocation.ports import Connection
 from apps.invocation.residence import Resident, trim_heap
-from foundation.errors import Invalid
+from foundation.errors import Invalid, InvalidValue
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LocalEmbeddings:
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None = None) -> Embeddings:
         if dimensions not in (None, SIZE):
-            raise Invalid(f"dimensions ({dimensions}) must be {SIZE}: {MODEL} has no other")
+            raise InvalidValue(f"dimensions ({dimensions}) must be {SIZE}: {MODEL} has no other", param="dimensions")
         return await asyncio.get_running_loop().run_in_executor(self.threads, self._embedded, list(texts))
 
     async def count(self, request: Request) -> int:

@@ -24,7 +24,7 @@ from apps.invocation.adapters.refusals import REFUSALS, Refusals, problem
 from apps.invocation.invocations import Completion, Embeddings, Event, Ranking, Request, Usage
 from apps.invocation.ports import Connection
 from foundation.adapters import secrets
-from foundation.errors import Blocked, Invalid, Problem, UpstreamDenied, UpstreamFailed
+from foundation.errors import Blocked, Invalid, InvalidValue, Problem, UpstreamDenied, UpstreamFailed
 from foundation.settings import Settings
 
 DONE: Final = b"[DONE]"
@@ -120,7 +120,7 @@ class OpenAICompatible:
             tokens, guessed = tokens + told(counted, sum(map(len, part))), guessed or counted is None
             made += found
         if dimensions is not None and any(len(vector) != dimensions for vector in made):
-            raise Invalid(f"{model} makes vectors of {len(made[0])} dimensions, not of {dimensions}")
+            raise InvalidValue(f"{model} makes vectors of {len(made[0])} dimensions, not of {dimensions}", param="dimensions")
         return Embeddings(made, tokens, estimated=guessed)
 
     async def _embedded(
