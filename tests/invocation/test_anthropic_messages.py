@@ -24,7 +24,7 @@ CLOCK = {"name": "get_time", "input_schema": {"type": "object", "properties": {"
 MESSAGE = TypeAdapter(Message)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[AnthropicServer]:
     with claudes() as running:
         yield running
