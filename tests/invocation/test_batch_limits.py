@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -69,20 +68,6 @@ async def test_a_line_waits_for_money_that_calls_under_way_hold_back_and_not_for
     assert told["request_counts"] == {"total": 2, "completed": 1, "failed": 1}
     (result,) = await read(door, told["error_file_id"])
     assert (result["response"]["status_code"], result["response"]["body"]["error"]["code"]) == (402, "insufficient_quota")
-
-
-async def test_a_line_that_waits_for_calls_under_way_waits_longer_each_time_and_leaves_few_rows(upstream: OpenAIServer):
-    door = onboarded(allowance=Allowance(concurrent=1))
-    body = {"model": "priced", "messages": call()["prompt"], "max_tokens": 20}
-    batch = await made(door, await kept(door, line("a", body, CHAT)), CHAT)
-    await begun(door, batch)
-    async with under_way(door) as ended:
-        working = asyncio.create_task(answered(door, batch, 0))
-        first, second, third = sorted(row.created for row in await on_the_account(door, 3))
-        ended.set()
-        await working
-    assert second - first >= timedelta(seconds=0.9)
-    assert third - second >= timedelta(seconds=1.9)
 
 
 async def test_lines_over_a_limit_that_is_far_away_wait_in_the_queue_with_what_is_done():

@@ -4,7 +4,6 @@ account hold for it as for a request of its own."""
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Final
 
 import msgspec
@@ -60,22 +59,21 @@ async def answered_at_once(target: Batch, lines: Sequence[Line]) -> tuple[dict[i
 
 async def responded(target: Batch, line: Line, until: float) -> LineResult | int:
     """A line as its route answers it. One over a limit, or whose model or the platform is away, is tried again; if that is
-    after `until`, how many seconds from now. Each refusal is on the account, so that a line waits twice as long each time."""
+    after `until`, how many seconds from now."""
     route, caller = ROUTES[target.endpoint], Caller(target.application, target.client)
     headers = {LABELS: f"batch={target.batch},custom_id={as_label(line.custom_id)}"}
-    for shortest in (1 << times for times in count()):
+    while True:
         try:
             reply, unknown = await handled(route, Visit(), caller, line.body, headers)
             return responding(target, line, reply, unknown)
         except Problem as refusal:
             problem = refusal
-        if not isinstance(problem, WAITED_FOR) or problem.retry_after is None:  # None: no later moment is known to help
-            break
-        pause = max(problem.retry_after, shortest)
+        pause = problem.retry_after
+        if not isinstance(problem, WAITED_FOR) or pause is None:  # None: no later moment is known to help
+            return refused(target, line, route, problem)
         if time.monotonic() + pause > until:
             return pause
         await asyncio.sleep(pause)
-    return refused(target, line, route, problem)
 
 
 def responding(target: Batch, line: Line, reply: Reply, unknown: ResponseHeaders) -> LineResult:
