@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from msgspec.structs import replace as changed
 
 from apps.applications.records import Policy
-from apps.invocation import admission, contents, pipeline, refused
+from apps.invocation import admission, contents, honoured, pipeline, refused
 from apps.invocation.calls import Call
 from apps.invocation.catalogue import current
 from apps.invocation.invocations import Completion, Request
@@ -39,11 +39,12 @@ def start_async(
     request: Request,
     visit: Visit | None = None,
     *,
+    unsaid: Iterable[str] = (),
     trace: str = "",
     cache_control: Iterable[str] = (),
 ) -> AsyncInvocation:
     """Have a worker invoke the model, for this visit or one of its own, in this trace and with what is said of caches. Invalid
-    as `invoke` where that is known beforehand.
+    as `invoke` where that is known beforehand. unsaid: the fields of the request that nobody asked for.
 
     What is returned is stored: its id, which is the visit's, is good from this moment on. The worker books it.
     """
@@ -57,6 +58,7 @@ def start_async(
         expires,
         client=caller.client,
         model=request.model,
+        unsaid=tuple(sorted(unsaid)),
         trace=trace,
         cache_control=tuple(sorted(cache_control)),
     )
@@ -130,6 +132,7 @@ async def worked(found: AsyncInvocation) -> tuple[Call, Completion | Problem]:
         cache_control=frozenset(found.cache_control),
         visit=visit,
     )
+    call.asks = honoured.one(call.asks - frozenset(found.unsaid))
     try:
         return call, await pipeline.answered(call)
     except Problem as problem:

@@ -144,10 +144,12 @@ class AsyncStatus(enum.StrEnum):
 
 @record(table="async_invocations", key=("application", "invocation"), expires="expires", spread=PARTITIONS)
 class AsyncInvocation(Record, frozen=True):
-    """One asynchronous call. What was asked lies in a file while it is needed; the answer is here. ignored and adjusted: what
-    of that did not hold as it was asked; trace and cache_control: what its headers said. While another attempt may follow,
-    failing is the code of the last, and attempt what would be on the account if none did: the last call that was made, with
-    what all before it took."""
+    """One asynchronous call. What was asked lies in a file while it is needed; the answer is here.
+
+    ignored and adjusted: what of that did not hold as it was asked; unsaid: the fields of the request that are defaults and not
+    the caller's words; trace and cache_control: what its headers said. While another attempt may follow, failing is the code of
+    the last, and attempt what would be on the account if none did: the last call that was made, with what all before it took.
+    """
 
     application: str
     invocation: str
@@ -166,6 +168,7 @@ class AsyncInvocation(Record, frozen=True):
     code: str | None = None
     failing: str | None = None
     attempt: Invocation | None = None
+    unsaid: tuple[str, ...] = ()
     trace: str = ""
     cache_control: tuple[str, ...] = ()
 

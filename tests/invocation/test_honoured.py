@@ -11,6 +11,7 @@ from apps.invocation import services
 from apps.invocation.records import Deployment, Kind, Model, Prices
 from tests.invocation import unruly
 from tests.invocation.door import Door, onboarded
+from tests.invocation.later import started, worked
 from tests.upstream.checking import listed
 from tests.upstream.openai_server import OpenAIServer, running
 
@@ -275,6 +276,14 @@ async def test_the_contracts_own_defaults_are_not_reported_as_if_the_caller_had_
     assert (plain.status, asked_for.status) == (200, 200)
     assert "x-ignored-parameters" not in plain.headers
     assert asked_for.headers["x-ignored-parameters"] == "top_k"
+
+
+@pytest.mark.parametrize(("said", "reported"), [({}, None), ({"top_k": 5}, "top_k")], ids=["default", "said"])
+async def test_the_same_of_an_asynchronous_call(door: Door, upstream: OpenAIServer, said, reported):
+    invocation = await started(door, model_name="able", **said)
+    await worked(door, invocation)
+    answer = await door.get(f"/model/async_output/{invocation}")
+    assert (answer.json["status"], answer.headers.get("x-ignored-parameters")) == ("SUCCESS", reported)
 
 
 async def test_what_stands_beside_the_texts_of_a_turn_is_reported_by_the_contracts_paths(door: Door, upstream: OpenAIServer):

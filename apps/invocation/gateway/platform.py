@@ -54,7 +54,8 @@ async def async_invoke(caller: Caller, wanted: platform.InvokeRequest, headers: 
     await catalogue.soon()
     request = labels.labelled(platform.request(wanted), headers)
     trace, cache_control = labels.trace(headers), caching.directives(headers)
-    started = await asyncio.to_thread(services.start_async, caller, request, visit, trace=trace, cache_control=cache_control)
+    queue = partial(services.start_async, unsaid=platform.unsaid(wanted), trace=trace, cache_control=cache_control)
+    started = await asyncio.to_thread(queue, caller, request, visit)
     unheard = set(platform.unheard(wanted))
     said = [(b"x-ignored-parameters", named(unheard))] if unheard else []
     return Reply(AsyncInvokeResponse(started.invocation), [(REQUEST_ID, visit.id.encode()), *said])

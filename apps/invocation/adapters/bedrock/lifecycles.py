@@ -27,9 +27,9 @@ def lifecycles(connection: Connection) -> Mapping[str, Lifecycle]:
     """
     try:
         client = control_plane(connection)
-        models = dict(foundation_models(client.list_foundation_models()["modelSummaries"]))
+        models = dict(foundation_models(client.list_foundation_models().get("modelSummaries", ())))
         pages = client.get_paginator("list_inference_profiles").paginate(PaginationConfig={"PageSize": LARGEST_PAGE})
-        return models | dict(profiles((row for page in pages for row in page["inferenceProfileSummaries"]), models))
+        return models | dict(profiles((row for page in pages for row in page.get("inferenceProfileSummaries", ())), models))
     except ClientError as refused:
         raise problem(refused) from refused
     except BotoCoreError as failed:
