@@ -173,6 +173,14 @@ class TestLimits:
         assert ask(limits, "next", Claim("k", 1, 1, clock() + 600)).refused is None
         wait_for(lambda: ask(limits, "again", Claim("9-649-9", 1, 1, clock() + 600)).refused is None)
 
+    def test_what_expires_is_given_back_also_after_the_clock_was_put_back(self, limits: Limits, clock: Clock) -> None:
+        ask(limits, "before", Claim("k", 1, 9, clock() + 60))
+        clock.moment -= 7200
+        wanted = Claim("k", 5, 9, clock() + 3600)
+        limits.reserve([Reservation("died", (wanted,), clock() + 10)])
+        clock.moment += 30
+        assert ask(limits, "next", wanted).refused is None
+
     def test_what_was_used_is_counted_also_after_the_reservation_has_expired_and_once(
         self, limits: Limits, clock: Clock
     ) -> None:
